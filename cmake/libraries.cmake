@@ -1,0 +1,11 @@
+# Third-party libraries, all Debian packages (see ./run deps).
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+foreach(lib libpq hiredis libcurl libuv libwebsockets jansson libmicrohttpd libsodium
+            openssl sndfile soxr cmocka)
+  string(TOUPPER ${lib} var)
+  pkg_check_modules(${var} REQUIRED IMPORTED_TARGET ${lib})
+endforeach()
+find_package(date REQUIRED)
+find_library(CSV_LIBRARY csv REQUIRED)
+find_library(PHONENUMBER_LIBRARY phonenumber REQUIRED)
