@@ -1,0 +1,18 @@
+#include "base/errors.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+int errtext_set(struct errtext *e, int err, int line, int column, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (!e || e->text[0])
+        return err;
+    e->line = line;
+    e->column = column;
+    va_start(ap, fmt);
+    vsnprintf(e->text, sizeof(e->text), fmt, ap);
+    va_end(ap);
+    return err;
+}

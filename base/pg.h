@@ -1,0 +1,118 @@
+/*
+ * pg - one PostgreSQL connection: prepared statements, tenant transactions,
+ * reconnect; and a small pool for threads.
+ *
+ * A struct pg belongs to one thread at a time. Statements are prepared on first
+ * use and kept by their text; after a lost connection the next pg_begin or
+ * pg_run outside a transaction connects again (with a back-off of its own, so a
+ * caller may retry in a loop that waits). Nothing is retried silently inside a
+ * transaction: the caller gets ECONNRESET and decides.
+ *
+ * Errors: ECONNRESET connection lost or refused, EEXIST unique violation,
+ * ENOENT foreign key violation, EAGAIN deadlock or serialization failure
+ * (retry the transaction), ENOSPC disk full, EPROTO any other refusal by the
+ * server. pg_error() has the text.
+ */
+#ifndef BASE_PG_H
+#define BASE_PG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <libpq-fe.h>
+
+#include "base/attrs.h"
+#include "base/errors.h"
+#include "base/uuid.h"
+
+struct pg;
+
+struct pg_options {
+    const char *url;  /* libpq URL or keyword string; copied */
+    const char *role; /* SET ROLE after connecting, NULL for none; copied */
+    const char *name; /* application_name; copied */
+};
+
+/* Connects at once; ECONNRESET with a text when that fails. With the role
+ * furrow_app it also refuses (EACCES) a database where row security would not
+ * act on that role. */
+NODISCARD int pg_open(struct pg **out, const struct pg_options *options,
+                      struct errtext *e);
+void pg_close(struct pg *pg); /* NULL is allowed */
+bool pg_is_connected(const struct pg *pg);
+const char *
+pg_error(const struct pg *pg); /* last error text, borrowed until the next call */
+const char *pg_sqlstate(const struct pg *pg); /* of the last error, "" when none */
+PGconn *pg_conn(struct pg *pg);               /* for COPY and LISTEN; borrowed */
+
+/* Parameters in text form, at most PG_ARGS_MAX. Zero-initialise; a struct
+ * pg_args owns nothing: text, bytes and arrays are borrowed until pg_run. */
+enum { PG_ARGS_MAX = 40, PG_ARG_TEXT = 40 };
+struct pg_args {
+    int n;
+    const char *values[PG_ARGS_MAX];
+    int lengths[PG_ARGS_MAX];
+    int formats[PG_ARGS_MAX];
+    char text[PG_ARGS_MAX][PG_ARG_TEXT];
+};
+void pg_arg_i64(struct pg_args *a, int64_t v);
+void pg_arg_double(struct pg_args *a, double v);
+void pg_arg_bool(struct pg_args *a, bool v);
+void pg_arg_text(struct pg_args *a, const char *v);              /* NULL gives SQL null */
+void pg_arg_bytes(struct pg_args *a, const void *v, size_t len); /* bytea */
+void pg_arg_uuid(struct pg_args *a, const struct uuid *u);       /* NULL gives SQL null */
+void pg_arg_null(struct pg_args *a);
+/* Epoch ms; write furrow_ts($n) in the SQL. 0 gives SQL null. */
+void pg_arg_ms(struct pg_args *a, int64_t at_ms);
+
+/* Run one statement. *out is the caller's to PQclear (pg_result_free); out and
+ * args may be NULL. */
+NODISCARD int pg_run(struct pg *pg, PGresult **out, const char *sql,
+                     const struct pg_args *args);
+/* A script of several statements without parameters (migrations). */
+NODISCARD int pg_script(struct pg *pg, const char *sql);
+
+/* A transaction of one tenant: BEGIN + set_config('furrow.tenant', …, true).
+ * tenant_id 0: none set, so row security shows no tenant's rows. */
+NODISCARD int pg_begin(struct pg *pg, int tenant_id);
+NODISCARD int pg_commit(struct pg *pg);
+void pg_rollback(struct pg *pg); /* harmless outside a transaction */
+
+void pg_result_free(PGresult **res); /* for CLEANUP */
+static inline bool pg_is_null(const PGresult *res, int row, int col)
+{
+    return PQgetisnull(res, row, col) != 0;
+}
+int64_t pg_i64(const PGresult *res, int row, int col);   /* 0 for null */
+double pg_double(const PGresult *res, int row, int col); /* 0 for null */
+bool pg_bool(const PGresult *res, int row, int col);
+const char *pg_text(const PGresult *res, int row, int col); /* "" for null; borrowed */
+NODISCARD int pg_uuid(const PGresult *res, int row, int col, struct uuid *out);
+int64_t pg_affected(PGresult *res);
+
+/* Arrays as text parameters: "{1,2,3}". buf_free() after use. */
+struct buf;
+void pg_array_i64(struct buf *b, const int64_t *v, size_t n);
+void pg_array_text(struct buf *b, const char *const *v, size_t n);
+void pg_array_uuid(struct buf *b, const struct uuid *v, size_t n);
+
+/* A pool of equal connections for threads that hold one only while a
+ * transaction runs. take blocks until one is free; never NULL. */
+struct pg_pool;
+NODISCARD int pg_pool_new(struct pg_pool **out, const struct pg_options *options,
+                          int size, struct errtext *e);
+void pg_pool_free(struct pg_pool *pool);
+struct pg *pg_pool_take(struct pg_pool *pool);
+void pg_pool_give(struct pg_pool *pool, struct pg *pg);
+
+/* Tenants. ENOENT names the tenants there are. */
+NODISCARD int pg_tenant_find(struct pg *pg, const char *name, int *out,
+                             struct errtext *e);
+/* Ids of all tenants, at most max; *n is how many. */
+NODISCARD int pg_tenants(struct pg *pg, int *ids, size_t max, size_t *n);
+/* The installation id, 8 hex digits. */
+enum { INSTALLATION_ID_MAX = 9 };
+NODISCARD int pg_installation(struct pg *pg, char out[INSTALLATION_ID_MAX]);
+
+#endif

@@ -1,0 +1,124 @@
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/migrate.h"
+#include "base/pg.h"
+
+static const struct config_option options[] = {
+    CONFIG_COMMON(struct cli_config, common),
+    {.name = "tenant",
+     .type = CONFIG_TEXT,
+     CONFIG_FIELD_AT(struct cli_config, tenant),
+     .initial = "default",
+     .help = "Tenant the commands work on (--tenant wins)."},
+};
+
+const struct config_table cli_config_table = {
+    .program = "furrow",
+    .options = options,
+    .count = ARRAY_LEN(options),
+    .struct_size = sizeof(struct cli_config),
+};
+
+int cli_fail(const char *fmt, ...)
+{
+    va_list ap;
+
+    fputs("furrow: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    return CLI_FAILED;
+}
+
+int cli_usage(const char *fmt, ...)
+{
+    va_list ap;
+
+    fputs("furrow: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    return CLI_USAGE;
+}
+
+int cli_open_pg(struct cli *cli)
+{
+    struct errtext e = {0};
+
+    if (cli->pg)
+        return CLI_OK;
+    if (!cli->config.common.database_url[0])
+        return cli_fail(
+            "no database: set DATABASE_URL, or database_url in a file given with "
+            "--config ('./run up' prints the one of its private server)");
+    const struct pg_options pg_options = {
+        .url = cli->config.common.database_url, .role = "furrow_app", .name = "furrow"};
+    int err = pg_open(&cli->pg, &pg_options, &e);
+    if (!err)
+        err = migrate_check(cli->pg, &e);
+    if (!err)
+        err = clock_share(cli->pg, &e);
+    if (!err)
+        err = pg_tenant_find(cli->pg,
+                             cli->tenant_option ? cli->tenant_option : cli->config.tenant,
+                             &cli->tenant_id, &e);
+    return err ? cli_fail("%s", e.text) : CLI_OK;
+}
+
+int cli_print_json(json_t *json)
+{
+    json_dumpf(json, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(json);
+    return CLI_OK;
+}
+
+enum { PROGRESS_EVERY_MS = 200, PROGRESS_QUIET_MS = 2000 };
+
+static void draw(const struct progress *p, int64_t done, int64_t total, int64_t now_ms)
+{
+    double seconds = (double)(now_ms - p->started_ms) / 1000.0;
+    double rate = seconds > 0 ? (double)done / seconds : 0;
+
+    fprintf(stderr, "\r\033[K%s: %" PRId64, p->label, done);
+    if (total > 0)
+        fprintf(stderr, "/%" PRId64 " (%d %%)", total, (int)(done * 100 / total));
+    fprintf(stderr, " %s, %.0f/s", p->unit, rate);
+    if (total > done && rate > 0)
+        fprintf(stderr, ", %.0f s left", (double)(total - done) / rate);
+    fflush(stderr);
+}
+
+void progress_show(struct progress *p, int64_t done, int64_t total)
+{
+    int64_t now = mono_ms();
+
+    if (!p->started_ms)
+        p->started_ms = p->shown_ms = now;
+    if (!isatty(STDERR_FILENO) || now - p->shown_ms < PROGRESS_EVERY_MS)
+        return;
+    draw(p, done, total, now);
+    p->shown_ms = now;
+    p->drawn = true;
+}
+
+void progress_end(struct progress *p, int64_t done)
+{
+    int64_t took = p->started_ms ? mono_ms() - p->started_ms : 0;
+
+    if (p->drawn)
+        fputs("\r\033[K", stderr);
+    if (took > PROGRESS_QUIET_MS)
+        fprintf(stderr, "%s: %" PRId64 " %s in %.1f s\n", p->label, done, p->unit,
+                (double)took / 1000.0);
+}

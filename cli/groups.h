@@ -1,0 +1,9 @@
+/* groups - every command group of `furrow`, each defined in cli/cmd_<name>.c. */
+#ifndef CLI_GROUPS_H
+#define CLI_GROUPS_H
+
+#include "cli/cli.h"
+
+extern const struct cli_group cmd_migrate;
+
+#endif

@@ -1,0 +1,174 @@
+/*
+ * furrow - the command line. The group table below is all there is; a new group
+ * is a file cli/cmd_<name>.c, a line in groups.h and one here.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/pg.h"
+#include "base/program.h"
+#include "cli/groups.h"
+
+static const struct cli_group *const groups[] = {
+    &cmd_migrate,
+};
+
+static void show_help(void)
+{
+    puts("furrow - calls people lawfully and listens to what they say\n\n"
+         "usage: furrow [--config FILE] [--tenant NAME] COMMAND …\n"
+         "       furrow --show-config | --check-config | --config-reference | "
+         "--version\n");
+    for (size_t i = 0; i < ARRAY_LEN(groups); i++)
+        printf("  %-12s %s\n", groups[i]->name, groups[i]->about);
+    puts("\n'furrow COMMAND --help' shows a command with an example.\n"
+         "example: furrow contacts import farmers.csv --list farmers --region ET");
+}
+
+static void show_verb(const struct cli_group *g, const struct cli_verb *v)
+{
+    printf("usage: furrow %s%s%s %s\n\n%s\n\nexample: %s\n", g->name, *v->name ? " " : "",
+           v->name, v->arguments, v->about, v->example);
+}
+
+static void show_group(const struct cli_group *g)
+{
+    printf("furrow %s - %s\n\n", g->name, g->about);
+    for (size_t i = 0; i < g->verb_count; i++)
+        printf("  furrow %s %s %s\n      %.*s\n", g->name, g->verbs[i].name,
+               g->verbs[i].arguments, (int)strcspn(g->verbs[i].about, "\n"),
+               g->verbs[i].about);
+    printf("\nexample: %s\n", g->verbs[0].example);
+}
+
+static bool is_help(const char *arg)
+{
+    return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
+}
+
+static int run_verb(struct cli *cli, const struct cli_group *g, const struct cli_verb *v,
+                    int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (is_help(argv[i])) {
+            show_verb(g, v);
+            return CLI_OK;
+        }
+    }
+    optind = 0; /* verbs call getopt_long afresh */
+    int code = v->run(cli, argc, argv);
+    if (code == CLI_USAGE)
+        fprintf(stderr, "usage: furrow %s%s%s %s\n", g->name, *v->name ? " " : "",
+                v->name, v->arguments);
+    return code;
+}
+
+static int run_group(struct cli *cli, const struct cli_group *g, int argc, char **argv)
+{
+    if (g->verb_count == 1 && !*g->verbs[0].name)
+        return run_verb(cli, g, &g->verbs[0], argc, argv);
+    if (argc < 2 || is_help(argv[1])) {
+        show_group(g);
+        return argc < 2 ? CLI_USAGE : CLI_OK;
+    }
+    for (size_t i = 0; i < g->verb_count; i++)
+        if (strcmp(argv[1], g->verbs[i].name) == 0)
+            return run_verb(cli, g, &g->verbs[i], argc - 1, argv + 1);
+    return cli_usage("no command '%s %s'; 'furrow %s --help' lists them", g->name,
+                     argv[1], g->name);
+}
+
+static int run_command(struct cli *cli, int argc, char **argv)
+{
+    for (size_t i = 0; i < ARRAY_LEN(groups); i++)
+        if (strcmp(argv[0], groups[i]->name) == 0)
+            return run_group(cli, groups[i], argc, argv);
+    return cli_usage("no command '%s'; 'furrow --help' lists them", argv[0]);
+}
+
+struct globals {
+    bool help, version, reference, show, check;
+};
+
+static bool parse_globals(struct cli *cli, struct globals *g, int argc, char **argv)
+{
+    static const struct option long_options[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"tenant", required_argument, NULL, 't'},
+        {"show-config", no_argument, NULL, 's'},
+        {"check-config", no_argument, NULL, 'k'},
+        {"config-reference", no_argument, NULL, 'r'},
+        {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+
+    for (int c; (c = getopt_long(argc, argv, "+c:t:h", long_options, NULL)) != -1;) {
+        if (c == 'c')
+            cli->config_file = optarg;
+        if (c == 't')
+            cli->tenant_option = optarg;
+        g->help |= c == 'h';
+        g->version |= c == 'v';
+        g->reference |= c == 'r';
+        g->show |= c == 's';
+        g->check |= c == 'k';
+        if (c == '?')
+            return false;
+    }
+    return true;
+}
+
+static int load_config(struct cli *cli)
+{
+    struct errtext e = {0};
+    enum log_level level = LOG_INFO;
+
+    int err = config_load(&cli_config_table, cli->config_file, &cli->config, &e);
+    if (!err)
+        err = clock_init(cli->config.common.clock, &e);
+    if (err)
+        return cli_usage("%s", e.text);
+    if (log_level_parse(cli->config.common.log_level, &level))
+        log_set_level(level);
+    return CLI_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct cli cli = {0};
+    struct globals g = {0};
+
+    log_set_program("furrow");
+    program_init_libraries();
+    if (!parse_globals(&cli, &g, argc, argv))
+        return CLI_USAGE;
+    int first = optind;
+    if (g.version) {
+        printf("furrow %s\n", FURROW_VERSION);
+        return CLI_OK;
+    }
+    if (g.reference) {
+        config_reference(&cli_config_table, stdout);
+        return CLI_OK;
+    }
+    if (g.help || (first == argc && !g.show && !g.check)) {
+        show_help();
+        return g.help ? CLI_OK : CLI_USAGE;
+    }
+    int code = load_config(&cli);
+    if (code)
+        return code;
+    if (g.show)
+        config_show(&cli_config_table, &cli.config, stdout);
+    if (g.check)
+        puts("configuration is sound");
+    if (!g.show && !g.check)
+        code = run_command(&cli, argc - first, argv + first);
+    pg_close(cli.pg);
+    return code;
+}
