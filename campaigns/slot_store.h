@@ -1,0 +1,32 @@
+/*
+ * slot_store - node slots: stable numbered places leased in Postgres (its own
+ * real clock), so that a restarted dialer finds its old Stasis application and
+ * `furrow run` can see whether anybody is alive.
+ */
+#ifndef CAMPAIGNS_SLOT_STORE_H
+#define CAMPAIGNS_SLOT_STORE_H
+
+#include <stddef.h>
+
+#include "base/attrs.h"
+#include "base/uuid.h"
+
+struct pg;
+
+enum { SLOT_LEASE_S = 15 };
+
+/* kind: dialer, worker, server. Takes `preferred` when it is free or lapsed or
+ * already holder's (preferred >= 0), else the lowest free or lapsed one. */
+NODISCARD int slot_take(struct pg *pg, const char *kind, int preferred,
+                        const struct uuid *holder, const char *host, int pid, int *slot);
+/* EACCES: the lease lapsed and somebody else has it: stop originating. */
+NODISCARD int slot_renew(struct pg *pg, const char *kind, int slot,
+                         const struct uuid *holder);
+NODISCARD int slot_give(struct pg *pg, const char *kind, int slot,
+                        const struct uuid *holder);
+/* Slots whose lease lapsed (their calls want adopting), at most max. */
+NODISCARD int slot_list_lapsed(struct pg *pg, const char *kind, int *slots, size_t max,
+                               size_t *n);
+NODISCARD int slot_count_live(struct pg *pg, const char *kind, int *count);
+
+#endif
