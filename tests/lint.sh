@@ -1,0 +1,93 @@
+#!/bin/sh
+# The rules of the house that a compiler does not check. Quick; part of the tests.
+set -u
+cd "$(dirname "$0")/.."
+bad=0
+complain() { bad=1; echo "lint: $*"; }
+sources() { git ls-files -- "$@" | grep -E '\.(c|h|cc)$'; }
+
+# --- layers: a folder includes only itself and what stands below it -------------
+layer() {
+    dir=$1 allowed=$2
+    for f in $(sources "$dir"); do
+        grep -nE '^#include "[a-z_]+/' "$f" | while IFS= read -r line; do
+            inc=$(printf '%s' "$line" | sed 's/.*"\([a-z_]*\)\/.*/\1/')
+            case " $allowed $dir " in
+            *" $inc "*) ;;
+            *) echo "$f:${line%%:*}: $dir must not include $inc" ;;
+            esac
+        done
+    done
+}
+out=$(
+    layer base ""
+    layer contacts "base"
+    layer compliance "base contacts"
+    layer campaigns "base contacts compliance ivr"
+    layer dialer "base contacts compliance campaigns ivr"
+    layer workers "base contacts compliance campaigns ivr"
+    layer server "base contacts compliance campaigns ivr"
+    layer cli "base contacts compliance campaigns ivr dialer workers server"
+)
+[ -z "$out" ] || complain "layers
+$out"
+out=$(for f in $(sources ivr); do
+    grep -nE '^#include' "$f" | grep -vE '<(assert|ctype|errno|inttypes|limits|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|jansson|math)\.h>|"(ivr/[a-z_]+|base/attrs)\.h"' | sed "s|^|$f:|"
+done)
+[ -z "$out" ] || complain "ivr needs libc and jansson only
+$out"
+
+# --- the middle layer is pure but for its stores ---------------------------------
+out=$(for f in $(sources contacts compliance campaigns); do
+    case $f in *_store.c | *_store_*.c | *_store.h) continue ;; esac
+    grep -nE '#include (<libpq-fe.h>|"base/(pg|redis|http)\.h")|\bclock_now_ms\(|\brandombytes' "$f" | sed "s|^|$f:|"
+done)
+[ -z "$out" ] || complain "only *_store.c files may touch the database; time is an argument
+$out"
+
+# --- banned calls and constructs ---------------------------------------------------
+out=$(for f in $(sources base contacts compliance campaigns ivr dialer workers server cli deploy); do
+    grep -nE '\b(strcpy|strcat|sprintf|vsprintf|atoi|atol|strtok|localtime|localtime_r|gmtime|rand|system|popen|usleep|alloca)\(' "$f" | sed "s|^|$f:|"
+done)
+[ -z "$out" ] || complain "banned calls
+$out"
+out=$(sources . | grep -v '^base/attrs.h$' | xargs grep -n '__attribute__' /dev/null)
+[ -z "$out" ] || complain "__attribute__ belongs in base/attrs.h
+$out"
+
+# --- one gate ------------------------------------------------------------------------
+out=$(sources base contacts compliance campaigns ivr dialer workers server cli | xargs grep -l 'permit_mint(' |
+    grep -vE '^campaigns/(permit\.[ch]|attempt_store.*\.c)$')
+[ -z "$out" ] || complain "permit_mint is the gate's alone: $out"
+
+# --- sizes -----------------------------------------------------------------------------
+out=$(sources base contacts compliance campaigns ivr dialer workers server cli deploy | grep -v 'contacts/zones_table' |
+    xargs wc -l | awk '$2 != "total" && $1 > 700 {print $2 ": " $1 " lines"}')
+[ -z "$out" ] || complain "files over 700 lines
+$out"
+
+# --- the library's exports are its map ------------------------------------------------------
+lib=$(ls build/*/lib/libfurrow-ivr.so 2>/dev/null | head -1)
+if [ -n "$lib" ]; then
+    wanted=$(sed -n '/global:/,/local:/p' ivr/ivr.map | grep -oE '[a-z_0-9]+;' | tr -d ';' | sort)
+    found=$(nm -D --defined-only "$lib" | awk '{print $3}' | sed 's/@.*//' | grep -vE '^(FURROW|__asan|_init|_fini|__odr_asan|__emutls)' | sort)
+    [ "$wanted" = "$found" ] || complain "exports of libfurrow-ivr.so differ from ivr/ivr.map
+$(printf '%s\n' "$wanted" "$found" | sort | uniq -u)"
+fi
+
+# --- format ------------------------------------------------------------------------------------
+if command -v clang-format >/dev/null 2>&1; then
+    for f in $(sources . | grep -v 'contacts/zones_table'); do
+        case $f in *.cc) continue ;; esac
+        clang-format --dry-run -Werror "$f" >/dev/null 2>&1 || complain "format: clang-format -i $f"
+    done
+else
+    complain "clang-format is missing (./run deps)"
+fi
+
+# --- nothing of the machine in the tree ---------------------------------------------------------
+out=$(git grep -nE 'deb\.debian\.org|registry\.npmjs' -- . ':!tests/lint.sh')
+[ -z "$out" ] || complain "host names of registries
+$out"
+[ "$bad" -eq 0 ] && echo "lint: clean"
+exit "$bad"
