@@ -1,0 +1,38 @@
+/* trunk_store - trunks: over what calls go out, how many a second and at once. */
+#ifndef CAMPAIGNS_TRUNK_STORE_H
+#define CAMPAIGNS_TRUNK_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attrs.h"
+#include "base/errors.h"
+
+struct pg;
+
+struct trunk_row {
+    int64_t id;
+    int tenant_id;
+    char name[128];
+    char kind[16];      /* ari, simulated */
+    char endpoint[256]; /* ARI: PJSIP/{number}@trunk */
+    double cps;
+    int max_channels;
+    char settings[4096]; /* JSON object, kind's own */
+};
+
+/* id and tenant_id of *row are filled in. EEXIST: the name is taken. EINVAL with
+ * a text: a kind, rate, endpoint or settings that cannot work. */
+NODISCARD int trunk_add(struct pg *pg, int tenant_id, struct trunk_row *row,
+                        int64_t now_ms, struct errtext *e);
+NODISCARD int trunk_find(struct pg *pg, int tenant_id, const char *name,
+                         struct trunk_row *out, struct errtext *e);
+NODISCARD int trunk_load(struct pg *pg, int tenant_id, int64_t id, struct trunk_row *out);
+NODISCARD int trunk_list(struct pg *pg, int tenant_id,
+                         struct trunk_row **out, /* free() */
+                         size_t *n);
+/* EBUSY with a text: campaigns use it. */
+NODISCARD int trunk_remove(struct pg *pg, int tenant_id, const char *name,
+                           struct errtext *e);
+
+#endif
