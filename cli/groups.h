@@ -5,5 +5,6 @@
 #include "cli/cli.h"
 
 extern const struct cli_group cmd_migrate;
+extern const struct cli_group cmd_up;
 
 #endif

@@ -15,6 +15,7 @@
 
 static const struct cli_group *const groups[] = {
     &cmd_migrate,
+    &cmd_up,
 };
 
 static void show_help(void)
