@@ -1,0 +1,140 @@
+/*
+ * /metrics in Prometheus' text format. Gauges are counted by SQL at each scrape,
+ * tenant by tenant, so that they are the truth and survive restarts of any
+ * process; queries touch partial or small indexes only.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/pg.h"
+#include "server/server.h"
+
+enum { TENANTS_MAX = 1000 };
+
+struct gauge {
+    const char *name, *help,
+        *labels;     /* labels: one name per text column after the value */
+    const char *sql; /* value, label values…; rows of one tenant */
+};
+
+static const struct gauge gauges[] = {
+    {"furrow_attempts_open", "Attempts not over, by state", "state",
+     "SELECT count(*), state FROM attempts WHERE state IN ('intent', 'released', "
+     "'ringing', "
+     "'answered') GROUP BY state"},
+    {"furrow_calls_open", "Calls with a live flow, by direction", "direction",
+     "SELECT count(*), direction FROM calls WHERE ended_at IS NULL GROUP BY direction"},
+    {"furrow_campaigns", "Campaigns, by state", "state",
+     "SELECT count(*), state FROM campaigns GROUP BY state"},
+    {"furrow_contacts_state", "Contacts of running campaigns, by state", "campaign,state",
+     "SELECT count(*), c.name, cc.state FROM campaigns c JOIN campaign_contacts cc ON "
+     "cc.campaign_id = c.id WHERE c.state IN ('running', 'paused') GROUP BY c.name, "
+     "cc.state"},
+    {"furrow_jobs", "Jobs, by kind and state", "kind,state",
+     "SELECT count(*), kind, state FROM jobs GROUP BY kind, state"},
+    {"furrow_jobs_oldest_seconds", "Age of the oldest job that is due, by kind", "kind",
+     "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(run_at)), 0), kind FROM "
+     "jobs "
+     "WHERE state = 'queued' AND run_at < clock_timestamp() GROUP BY kind"},
+    {"furrow_outbox", "Outbox rows not yet handed to Redis", "",
+     "SELECT count(*) FROM outbox"},
+    {"furrow_recordings", "Recordings, by state", "state",
+     "SELECT count(*), state FROM recordings GROUP BY state"},
+    {"furrow_messages", "SMS, by state", "state",
+     "SELECT count(*), state FROM messages GROUP BY state"},
+};
+
+/* A label value: backslash, quote and newline escaped. */
+static void add_label_value(struct buf *b, const char *text)
+{
+    for (const char *p = text; *p; p++) {
+        if (*p == '\n')
+            buf_puts(b, "\\n");
+        else {
+            if (*p == '"' || *p == '\\')
+                buf_puts(b, "\\");
+            buf_add(b, p, 1);
+        }
+    }
+}
+
+static void add_row(struct buf *b, const struct gauge *g, const char *tenant,
+                    const PGresult *res, int row)
+{
+    const char *label = g->labels;
+
+    buf_printf(b, "%s{tenant=\"", g->name);
+    add_label_value(b, tenant);
+    buf_puts(b, "\"");
+    for (int col = 1; col < PQnfields(res); col++) {
+        size_t len = strcspn(label, ",");
+        buf_printf(b, ",%.*s=\"", (int)len, label);
+        add_label_value(b, pg_text(res, row, col));
+        buf_puts(b, "\"");
+        label += len + (label[len] == ',');
+    }
+    buf_printf(b, "} %s\n", pg_text(res, row, 0));
+}
+
+static int add_gauge(struct pg *pg, struct buf *b, const struct gauge *g,
+                     const PGresult *tenants)
+{
+    buf_printf(b, "# HELP %s %s.\n# TYPE %s gauge\n", g->name, g->help, g->name);
+    for (int i = 0; i < PQntuples(tenants); i++) {
+        CLEANUP(pg_result_free) PGresult *res = NULL;
+        int err = pg_begin(pg, (int)pg_i64(tenants, i, 0));
+        if (!err)
+            err = pg_run(pg, &res, g->sql, NULL);
+        if (!err)
+            err = pg_commit(pg);
+        if (err)
+            return err;
+        for (int row = 0; row < PQntuples(res); row++)
+            add_row(b, g, pg_text(tenants, i, 1), res, row);
+    }
+    return 0;
+}
+
+static int add_slots(struct pg *pg, struct buf *b)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+
+    int err = pg_run(pg, &res,
+                     "SELECT kind, count(*) FROM node_slots WHERE lease_until > "
+                     "clock_timestamp() GROUP BY kind",
+                     NULL);
+    if (err)
+        return err;
+    buf_puts(b, "# HELP furrow_processes Processes with a live lease.\n"
+                "# TYPE furrow_processes gauge\n");
+    for (int i = 0; i < PQntuples(res); i++)
+        buf_printf(b, "furrow_processes{kind=\"%s\"} %s\n", pg_text(res, i, 0),
+                   pg_text(res, i, 1));
+    return 0;
+}
+
+void route_metrics(const struct request *req, struct response *resp)
+{
+    struct server *s = req->app;
+    CLEANUP(pg_result_free) PGresult *tenants = NULL;
+
+    struct pg *pg = pg_pool_take(s->pool);
+    int err =
+        pg_run(pg, &tenants, "SELECT id, name FROM tenants ORDER BY id LIMIT 1000", NULL);
+    for (size_t i = 0; i < ARRAY_LEN(gauges) && !err; i++)
+        err = add_gauge(pg, &resp->body, &gauges[i], tenants);
+    if (!err)
+        err = add_slots(pg, &resp->body);
+    if (err)
+        log_warn("metrics", "err=%d why=%s", err, LOG_ESC(pg_error(pg)));
+    pg_pool_give(s->pool, pg);
+    buf_printf(&resp->body,
+               "# HELP furrow_up_seconds Time since furrow-server started.\n"
+               "# TYPE furrow_up_seconds gauge\nfurrow_up_seconds %.0f\n"
+               "# HELP furrow_database_up Whether Postgres answered this scrape.\n"
+               "# TYPE furrow_database_up gauge\nfurrow_database_up %d\n",
+               (double)(mono_ms() - s->started_ms) / 1000.0, err ? 0 : 1);
+    resp->status = 200;
+    resp->content_type = "text/plain; version=0.0.4; charset=utf-8";
+}
