@@ -96,12 +96,13 @@ step "4  The campaign"
 "$HERE/wait-for-jobs" "$DATABASE_URL"
 
 step "5  What happened"
-"$HERE/table" "$DATABASE_URL" "$FURROW_LOG_DIR/asr-requests.jsonl" "$DIR/voices/manifest.json" >"$DIR/table.txt" ||
+"$HERE/table" "$DATABASE_URL" "$FURROW" "$FURROW_LOG_DIR/asr-requests.jsonl" \
+    "$DIR/voices/manifest.json" coffee-harvest >"$DIR/table.txt" ||
     { cat "$DIR/table.txt"; exit 1; }
 cat "$DIR/table.txt"
 
 step "6  Why"
-"$HERE/examples" "$DATABASE_URL" | while read -r number; do
+"$HERE/examples" "$DATABASE_URL" coffee-harvest | while read -r number; do
     "$FURROW" why "$number" --campaign coffee-harvest --brief
 done
 
