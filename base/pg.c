@@ -22,8 +22,15 @@ struct statement {
     int number;
 };
 
+struct kept {
+    const char *key;
+    void *data;
+    pg_keep_free_fn *free_fn;
+};
+
 struct pg {
     PGconn *conn;
+    struct kept kept[PG_KEEP_MAX];
     char *url, *role, *name;
     char error[512], sqlstate[6];
     struct statement statements[STATEMENTS_MAX];
@@ -183,6 +190,9 @@ void pg_close(struct pg *pg)
     if (!pg)
         return;
     disconnect(pg);
+    for (int i = 0; i < PG_KEEP_MAX; i++)
+        if (pg->kept[i].data)
+            pg->kept[i].free_fn(pg->kept[i].data);
     free(pg->url);
     free(pg->role);
     free(pg->name);
@@ -390,6 +400,48 @@ void pg_rollback(struct pg *pg)
     CLEANUP(pg_result_free) PGresult *res = PQexec(pg->conn, "ROLLBACK");
     if (PQresultStatus(res) != PGRES_COMMAND_OK)
         disconnect(pg);
+}
+
+int pg_end(struct pg *pg, int err)
+{
+    if (!err)
+        return pg_commit(pg);
+    pg_rollback(pg);
+    return err;
+}
+
+int pg_begin_own(struct pg *pg, int tenant_id, bool *own)
+{
+    *own = !pg->in_transaction;
+    return *own ? pg_begin(pg, tenant_id) : 0;
+}
+
+int pg_end_own(struct pg *pg, bool own, int err)
+{
+    return own ? pg_end(pg, err) : err;
+}
+
+void pg_keep(struct pg *pg, const char *key, void *data, pg_keep_free_fn *free_fn)
+{
+    for (int i = 0; i < PG_KEEP_MAX; i++) {
+        struct kept *k = &pg->kept[i];
+
+        if (k->key && strcmp(k->key, key) != 0)
+            continue;
+        if (k->data && k->data != data)
+            k->free_fn(k->data);
+        *k = (struct kept){.key = key, .data = data, .free_fn = free_fn};
+        return;
+    }
+    abort(); /* a programming error: keys are literals */
+}
+
+void *pg_kept(const struct pg *pg, const char *key)
+{
+    for (int i = 0; i < PG_KEEP_MAX; i++)
+        if (pg->kept[i].key && strcmp(pg->kept[i].key, key) == 0)
+            return pg->kept[i].data;
+    return NULL;
 }
 
 void pg_result_free(PGresult **res)

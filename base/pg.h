@@ -78,6 +78,19 @@ NODISCARD int pg_script(struct pg *pg, const char *sql);
 NODISCARD int pg_begin(struct pg *pg, int tenant_id);
 NODISCARD int pg_commit(struct pg *pg);
 void pg_rollback(struct pg *pg); /* harmless outside a transaction */
+/* Commits when err is 0, else rolls back and returns err. */
+NODISCARD int pg_end(struct pg *pg, int err);
+/* For functions that may run inside the caller's transaction: begin and end one
+ * only when none is open. */
+NODISCARD int pg_begin_own(struct pg *pg, int tenant_id, bool *own);
+NODISCARD int pg_end_own(struct pg *pg, bool own, int err);
+
+/* Something a store wants to keep with the connection (parsed rows that never
+ * change): at most PG_KEEP_MAX keys, literals. Freed by pg_close. */
+enum { PG_KEEP_MAX = 4 };
+typedef void(pg_keep_free_fn)(void *data);
+void pg_keep(struct pg *pg, const char *key, void *data, pg_keep_free_fn *free_fn);
+void *pg_kept(const struct pg *pg, const char *key); /* NULL: nothing */
 
 void pg_result_free(PGresult **res); /* for CLEANUP */
 static inline bool pg_is_null(const PGresult *res, int row, int col)

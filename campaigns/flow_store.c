@@ -1,0 +1,208 @@
+#include "campaigns/flow_store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pg.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "campaigns/names_store.h"
+
+#define COLUMNS "f.id, r.id, f.name, r.revision, r.sha256, furrow_ms(r.published_at)"
+#define NEWEST                                                                           \
+    " FROM flows f JOIN LATERAL (SELECT * FROM flow_revisions WHERE flow_id = f.id "     \
+    "ORDER BY revision DESC LIMIT 1) r ON true"
+
+static int read_row(const PGresult *res, int row, struct flow_row *out)
+{
+    struct flow_row f = {.flow_id = pg_i64(res, row, 0),
+                         .revision_id = pg_i64(res, row, 1),
+                         .revision = (int)pg_i64(res, row, 3),
+                         .published_at_ms = pg_i64(res, row, 5)};
+
+    int err = str_copy(f.name, sizeof(f.name), pg_text(res, row, 2));
+    if (!err)
+        err = str_copy(f.sha256, sizeof(f.sha256), pg_text(res, row, 4));
+    if (!err)
+        *out = f;
+    return err;
+}
+
+/* The flow's row, locked, so that two publishers number their revisions in turn. */
+static int lock_flow(struct pg *pg, int tenant_id, const char *name, int64_t now_ms,
+                     int64_t *id)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, tenant_id);
+    pg_arg_text(&a, name);
+    pg_arg_ms(&a, now_ms);
+    int err = pg_run(pg, &res,
+                     "INSERT INTO flows (tenant_id, name, created_at) VALUES ($1, $2, "
+                     "furrow_ts($3)) ON CONFLICT (tenant_id, name) DO UPDATE SET "
+                     "name = excluded.name RETURNING id",
+                     &a);
+    if (!err)
+        *id = pg_i64(res, 0, 0);
+    return err;
+}
+
+static int newest(struct pg *pg, int64_t flow_id, struct flow_row *out)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, flow_id);
+    int err = pg_run(pg, &res, "SELECT " COLUMNS NEWEST " WHERE f.id = $1", &a);
+    if (!err && PQntuples(res) == 0)
+        err = ENOENT;
+    return err ? err : read_row(res, 0, out);
+}
+
+static int insert_revision(struct pg *pg, int tenant_id, int64_t flow_id,
+                           const char *sha256, const char *source, int64_t now_ms)
+{
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, tenant_id);
+    pg_arg_i64(&a, flow_id);
+    pg_arg_text(&a, sha256);
+    pg_arg_text(&a, source);
+    pg_arg_ms(&a, now_ms);
+    return pg_run(pg, NULL,
+                  "INSERT INTO flow_revisions (tenant_id, flow_id, revision, sha256, "
+                  "source, published_at) SELECT $1, $2, coalesce(max(revision), 0) + 1, "
+                  "$3, $4, furrow_ts($5) FROM flow_revisions WHERE flow_id = $2",
+                  &a);
+}
+
+static int publish(struct pg *pg, int tenant_id, const char *name, const char *source,
+                   int64_t now_ms, struct flow_row *out, bool *fresh)
+{
+    uint8_t hash[SHA256_BYTES];
+    char sha256[SHA256_TEXT_MAX];
+    int64_t flow_id = 0;
+
+    sha256_of(source, strlen(source), hash);
+    sha256_text(hash, sha256);
+    int err = lock_flow(pg, tenant_id, name, now_ms, &flow_id);
+    if (err)
+        return err;
+    err = newest(pg, flow_id, out);
+    *fresh = err == ENOENT || (!err && !str_is(out->sha256, sha256));
+    if ((err && err != ENOENT) || !*fresh)
+        return err;
+    err = insert_revision(pg, tenant_id, flow_id, sha256, source, now_ms);
+    return err ? err : newest(pg, flow_id, out);
+}
+
+int flow_publish(struct pg *pg, int tenant_id, const char *name, const char *source,
+                 int64_t now_ms, struct flow_row *out, bool *fresh)
+{
+    int err = strlen(name) >= sizeof(out->name) ? EMSGSIZE : pg_begin(pg, tenant_id);
+
+    if (err)
+        return err;
+    return pg_end(pg, publish(pg, tenant_id, name, source, now_ms, out, fresh));
+}
+
+static int find(struct pg *pg, const char *name, struct flow_row *out, struct errtext *e)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, name);
+    int err = pg_run(pg, &res, "SELECT " COLUMNS NEWEST " WHERE f.name = $1", &a);
+    if (err)
+        return errtext_set(e, err, 0, 0, "%s", pg_error(pg));
+    if (PQntuples(res) == 0)
+        return names_missing(pg, "flow", "flows", name, e);
+    return read_row(res, 0, out);
+}
+
+int flow_find(struct pg *pg, int tenant_id, const char *name, struct flow_row *out,
+              struct errtext *e)
+{
+    bool own = false;
+    int err = pg_begin_own(pg, tenant_id, &own);
+
+    if (err)
+        return errtext_set(e, err, 0, 0, "%s", pg_error(pg));
+    return pg_end_own(pg, own, find(pg, name, out, e));
+}
+
+static int list(struct pg *pg, struct flow_row **out, size_t *n)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+
+    int err = pg_run(pg, &res, "SELECT " COLUMNS NEWEST " ORDER BY f.name", NULL);
+    if (err)
+        return err;
+    int rows = PQntuples(res);
+    CLEANUP(free_cleanup)
+    struct flow_row *all = xcalloc((size_t)rows + 1, sizeof(*all));
+    for (int i = 0; i < rows && !err; i++)
+        err = read_row(res, i, &all[i]);
+    if (err)
+        return err;
+    *n = (size_t)rows;
+    *out = STEAL(all);
+    return 0;
+}
+
+int flow_list(struct pg *pg, int tenant_id, struct flow_row **out, size_t *n)
+{
+    bool own = false;
+    int err = pg_begin_own(pg, tenant_id, &own);
+
+    return err ? err : pg_end_own(pg, own, list(pg, out, n));
+}
+
+static int load(struct pg *pg, const char *sql, const struct pg_args *a,
+                struct flow_row *out, char **source)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+
+    int err = pg_run(pg, &res, sql, a);
+    if (!err && PQntuples(res) == 0)
+        err = ENOENT;
+    if (!err)
+        err = read_row(res, 0, out);
+    if (!err)
+        *source = xstrdup(pg_text(res, 0, 6));
+    return err;
+}
+
+int flow_load(struct pg *pg, int tenant_id, int64_t revision_id, struct flow_row *out,
+              char **source)
+{
+    struct pg_args a = {0};
+    bool own = false;
+
+    pg_arg_i64(&a, revision_id);
+    int err = pg_begin_own(pg, tenant_id, &own);
+    if (err)
+        return err;
+    err = load(pg,
+               "SELECT " COLUMNS ", r.source FROM flow_revisions r JOIN flows f ON "
+               "f.id = r.flow_id WHERE r.id = $1",
+               &a, out, source);
+    return pg_end_own(pg, own, err);
+}
+
+int flow_load_by_name(struct pg *pg, int tenant_id, const char *name,
+                      struct flow_row *out, char **source)
+{
+    struct pg_args a = {0};
+    bool own = false;
+
+    pg_arg_text(&a, name);
+    int err = pg_begin_own(pg, tenant_id, &own);
+    if (err)
+        return err;
+    err = load(pg, "SELECT " COLUMNS ", r.source" NEWEST " WHERE f.name = $1", &a, out,
+               source);
+    return pg_end_own(pg, own, err);
+}
