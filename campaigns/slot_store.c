@@ -1,0 +1,149 @@
+#include "campaigns/slot_store.h"
+
+#include <errno.h>
+
+#include "base/pg.h"
+
+/* One row per (kind, slot); a slot is free when there is no row or its lease is
+ * over. The table lock makes "the lowest free one" exact; slots are taken rarely. */
+#define SLOT_UPSERT                                                                      \
+    "INSERT INTO node_slots (kind, slot, holder, host, pid, lease_until) "               \
+    "VALUES ($1, $2, $3, $4, $5, clock_timestamp() + interval '15 seconds') "            \
+    "ON CONFLICT (kind, slot) DO UPDATE SET holder = excluded.holder, "                  \
+    "host = excluded.host, pid = excluded.pid, taken_at = clock_timestamp(), "           \
+    "lease_until = excluded.lease_until "                                                \
+    "WHERE node_slots.lease_until < clock_timestamp() "                                  \
+    "OR node_slots.holder = excluded.holder"
+_Static_assert(SLOT_LEASE_S == 15, "the SQL says 15 seconds");
+
+static int try_slot(struct pg *pg, const char *kind, int slot, const struct uuid *holder,
+                    const char *host, int pid, bool *taken)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, kind);
+    pg_arg_i64(&a, slot);
+    pg_arg_uuid(&a, holder);
+    pg_arg_text(&a, host);
+    pg_arg_i64(&a, pid);
+    int err = pg_run(pg, &res, SLOT_UPSERT, &a);
+    if (!err)
+        *taken = pg_affected(res) == 1;
+    return err;
+}
+
+static int lowest_free(struct pg *pg, const char *kind, int *slot)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, kind);
+    int err =
+        pg_run(pg, &res,
+               "SELECT min(s) FROM generate_series(0, (SELECT count(*) FROM node_slots "
+               "WHERE kind = $1)) s WHERE NOT EXISTS (SELECT FROM node_slots n WHERE "
+               "n.kind = $1 AND n.slot = s AND n.lease_until >= clock_timestamp())",
+               &a);
+    if (!err)
+        *slot = (int)pg_i64(res, 0, 0);
+    return err;
+}
+
+static int take(struct pg *pg, const char *kind, int preferred, const struct uuid *holder,
+                const char *host, int pid, int *slot)
+{
+    bool taken = false;
+
+    int err = pg_run(pg, NULL, "LOCK TABLE node_slots IN SHARE ROW EXCLUSIVE MODE", NULL);
+    *slot = preferred;
+    if (!err && preferred >= 0)
+        err = try_slot(pg, kind, preferred, holder, host, pid, &taken);
+    if (!err && !taken)
+        err = lowest_free(pg, kind, slot);
+    if (!err && !taken)
+        err = try_slot(pg, kind, *slot, holder, host, pid, &taken);
+    if (!err && !taken)
+        err = EAGAIN;
+    return err;
+}
+
+int slot_take(struct pg *pg, const char *kind, int preferred, const struct uuid *holder,
+              const char *host, int pid, int *slot)
+{
+    int found = -1;
+
+    int err = pg_begin(pg, 0);
+    if (!err)
+        err = take(pg, kind, preferred, holder, host, pid, &found);
+    if (!err)
+        err = pg_commit(pg);
+    if (err)
+        pg_rollback(pg);
+    else
+        *slot = found;
+    return err;
+}
+
+int slot_renew(struct pg *pg, const char *kind, int slot, const struct uuid *holder)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, kind);
+    pg_arg_i64(&a, slot);
+    pg_arg_uuid(&a, holder);
+    int err =
+        pg_run(pg, &res,
+               "UPDATE node_slots SET lease_until = clock_timestamp() + "
+               "interval '15 seconds' WHERE kind = $1 AND slot = $2 AND holder = $3",
+               &a);
+    if (err)
+        return err;
+    return pg_affected(res) == 1 ? 0 : EACCES;
+}
+
+int slot_give(struct pg *pg, const char *kind, int slot, const struct uuid *holder)
+{
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, kind);
+    pg_arg_i64(&a, slot);
+    pg_arg_uuid(&a, holder);
+    return pg_run(pg, NULL,
+                  "DELETE FROM node_slots WHERE kind = $1 AND slot = $2 AND holder = $3",
+                  &a);
+}
+
+int slot_list_lapsed(struct pg *pg, const char *kind, int *slots, size_t max, size_t *n)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, kind);
+    int err = pg_run(pg, &res,
+                     "SELECT slot FROM node_slots WHERE kind = $1 AND lease_until < "
+                     "clock_timestamp() ORDER BY slot",
+                     &a);
+    if (err)
+        return err;
+    *n = 0;
+    for (int i = 0; i < PQntuples(res) && *n < max; i++)
+        slots[(*n)++] = (int)pg_i64(res, i, 0);
+    return 0;
+}
+
+int slot_count_live(struct pg *pg, const char *kind, int *count)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, kind);
+    int err = pg_run(pg, &res,
+                     "SELECT count(*) FROM node_slots WHERE kind = $1 AND lease_until >= "
+                     "clock_timestamp()",
+                     &a);
+    if (!err)
+        *count = (int)pg_i64(res, 0, 0);
+    return err;
+}
