@@ -6,6 +6,5 @@ foreach(lib libpq hiredis libcurl libuv libwebsockets jansson libmicrohttpd libs
   string(TOUPPER ${lib} var)
   pkg_check_modules(${var} REQUIRED IMPORTED_TARGET ${lib})
 endforeach()
-find_package(date REQUIRED)
 find_library(CSV_LIBRARY csv REQUIRED)
 find_library(PHONENUMBER_LIBRARY phonenumber REQUIRED)
