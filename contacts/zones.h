@@ -1,0 +1,39 @@
+/*
+ * zones - the time zones a telephone number may lie in.
+ *
+ * A dated table (contacts/zones_generate.py), asked type first: a mobile number
+ * of most countries may be anywhere in its country. Area codes of +1 answer with
+ * every zone of their ground and of their overlays. It never picks one zone of
+ * several: all of them must be open. Pure; any thread.
+ */
+#ifndef CONTACTS_ZONES_H
+#define CONTACTS_ZONES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attrs.h"
+#include "contacts/phone.h"
+
+enum {
+    ZONES_MAX = 64,                     /* no set has more */
+    ZONES_SPREAD_LIMIT_S = 6 * 60 * 60, /* farther apart means unknown */
+};
+
+struct zone_set {
+    size_t n;                 /* 0: unknown */
+    const char *const *names; /* sorted, each a zone of tzdata */
+};
+
+/* Never NULL; static. type as phone_parse gave it. */
+const struct zone_set *zones_of(int64_t e164, enum phone_type type);
+
+/* True when these zones say nothing about the clock on the wall at at_ms: none,
+ * one that tzdata does not know, or offsets more than six hours apart. */
+bool zones_are_unknown(const char *const *names, size_t n, int64_t at_ms);
+
+/* When the table was made; epoch ms of that day's midnight UTC. */
+int64_t zones_date_ms(void);
+
+#endif
