@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 
+extern const struct cli_group cmd_contacts;
 extern const struct cli_group cmd_migrate;
 extern const struct cli_group cmd_up;
 

@@ -14,6 +14,7 @@
 #include "cli/groups.h"
 
 static const struct cli_group *const groups[] = {
+    &cmd_contacts,
     &cmd_migrate,
     &cmd_up,
 };

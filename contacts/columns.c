@@ -1,0 +1,237 @@
+#include "contacts/columns.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "contacts/phone.h"
+
+enum { NAME_LIMIT = 200, LISTED = 12 };
+
+/* Headers that mean the number, in order of preference, as keys. */
+static const char *const phone_keys[] = {
+    "phone",      "phone_number",  "phonenumber",    "phone_no",  "msisdn",
+    "mobile",     "mobile_number", "mobile_phone",   "mobile_no", "cell",
+    "cell_phone", "cellphone",     "cell_number",    "telephone", "telephone_number",
+    "tel",        "tel_no",        "contact_number", "number",    "whatsapp",
+    "ስልክ",        "ስልክ_ቁጥር",       "bilbila",        "simu",      "telefono",
+    "teléfono",   "telefon",       "téléphone",      "هاتف",      "phone1",
+    "phone_1",
+};
+
+/* Letters beyond ASCII stay as they are. */
+static char *key_of(const char *name)
+{
+    char *key = xcalloc(1, strlen(name) + 1), *p = key;
+
+    for (; *name; name++) {
+        unsigned char c = (unsigned char)*name;
+
+        if (isalnum(c) || c >= 0x80)
+            *p++ = (char)tolower(c);
+        else if (p > key && p[-1] != '_')
+            *p++ = '_';
+    }
+    while (p > key && p[-1] == '_')
+        *--p = '\0';
+    return key;
+}
+
+static char *json_of(const char *key)
+{
+    /* A key has no quote, backslash or control character left. */
+    return xasprintf("\"%s\":", key);
+}
+
+/* Two columns of one name: the second is name_2. */
+static void make_unique(struct columns *c, size_t i)
+{
+    char *base = xstrdup(c->at[i].key);
+
+    for (int copy = 2;; copy++) {
+        size_t k = 0;
+
+        while (k < i && strcmp(c->at[k].key, c->at[i].key) != 0)
+            k++;
+        if (k == i)
+            break;
+        free(c->at[i].key);
+        c->at[i].key = xasprintf("%s_%d", base, copy);
+    }
+    free(base);
+}
+
+static void add_columns(struct columns *c, const struct csv_record *first)
+{
+    c->n = first->n;
+    c->at = xcalloc(first->n ? first->n : 1, sizeof(*c->at));
+    for (size_t i = 0; i < c->n; i++) {
+        struct column *column = &c->at[i];
+        char *copy = xstrdup(first->cells[i].text);
+        char *name = str_trim(copy);
+
+        column->name =
+            c->has_header && *name ? xstrdup(name) : xasprintf("column %zu", i + 1);
+        free(copy);
+        column->key = key_of(column->name);
+        if (!*column->key) {
+            free(column->key);
+            column->key = xasprintf("column_%zu", i + 1);
+        }
+        make_unique(c, i);
+    }
+}
+
+static int no_column(const struct columns *c, const char *wanted, struct errtext *e)
+{
+    CLEANUP(buf_free) struct buf names = {0};
+
+    for (size_t i = 0; i < c->n && i < LISTED; i++)
+        buf_printf(&names, "%s%.40s", i ? ", " : "", c->at[i].name);
+    if (c->n > LISTED)
+        buf_puts(&names, ", …");
+    if (wanted)
+        return errtext_set(e, EINVAL, 1, 0, "no column '%.40s'; the file has: %s", wanted,
+                           names.data);
+    return errtext_set(e, EINVAL, 1, 0,
+                       "line 1 has no phone column (it has: %.200s); name it with --map "
+                       "phone=COLUMN",
+                       names.data ? names.data : "");
+}
+
+static bool find_column(const struct columns *c, const char *wanted, size_t *out)
+{
+    int64_t number = 0;
+
+    for (size_t i = 0; i < c->n; i++) {
+        if (strcasecmp(c->at[i].name, wanted) == 0 || strcmp(c->at[i].key, wanted) == 0) {
+            *out = i;
+            return true;
+        }
+    }
+    if (!str_to_i64(wanted, &number) || number < 1 || (size_t)number > c->n)
+        return false;
+    *out = (size_t)number - 1;
+    return true;
+}
+
+static int apply_maps(struct columns *c, const struct column_map *maps, size_t n,
+                      bool *phone_found, struct errtext *e)
+{
+    for (size_t m = 0; m < n; m++) {
+        size_t i = 0;
+
+        if (!find_column(c, maps[m].column, &i))
+            return no_column(c, maps[m].column, e);
+        if (strcmp(maps[m].key, "phone") == 0) {
+            c->phone = i;
+            *phone_found = true;
+            continue;
+        }
+        free(c->at[i].key);
+        c->at[i].key = key_of(maps[m].key);
+        if (!*c->at[i].key)
+            return errtext_set(e, EINVAL, 0, 0,
+                               "--map %s=%s: no name before the =", maps[m].key,
+                               maps[m].column);
+    }
+    return 0;
+}
+
+static bool find_phone(struct columns *c)
+{
+    for (size_t k = 0; k < ARRAY_LEN(phone_keys); k++) {
+        for (size_t i = 0; i < c->n; i++) {
+            if (strcmp(c->at[i].key, phone_keys[k]) == 0) {
+                c->phone = i;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The first cell that is a valid number; n when none is. */
+static size_t first_number(const struct csv_record *first, const char *region)
+{
+    size_t i = 0;
+    struct phone phone;
+
+    while (i < first->n && phone_parse(first->cells[i].text, first->cells[i].len, region,
+                                       &phone) != PHONE_VALID)
+        i++;
+    return i;
+}
+
+static int check_header(const struct csv_record *first, struct errtext *e)
+{
+    static const char *const faults[] = {
+        [RECORD_SOUND] = NULL,
+        [RECORD_CELL_TOO_LONG] = "a cell of over 64 KiB",
+        [RECORD_ROW_TOO_LONG] = "over 256 KiB",
+        [RECORD_TOO_MANY_CELLS] = "over 1000 columns",
+        [RECORD_STRAY_QUOTE] = "text after a closing quote",
+    };
+
+    if (faults[first->fault])
+        return errtext_set(e, EBADMSG, (int)first->line, 0,
+                           "the first row (line %" PRId64 ") has %s: this is no list of "
+                           "contacts",
+                           first->line, faults[first->fault]);
+    for (size_t i = 0; i < first->n; i++)
+        if (!str_is_utf8(first->cells[i].text, first->cells[i].len))
+            return errtext_set(e, EBADMSG, (int)first->line, (int)i + 1,
+                               "column %zu of line %" PRId64 " is not UTF-8; save the "
+                               "file as CSV UTF-8, or say --encoding windows-1252",
+                               i + 1, first->line);
+    return 0;
+}
+
+int columns_new(struct columns **out, const struct csv_record *first, const char *region,
+                const struct column_map *maps, size_t map_count, struct errtext *e)
+{
+    int err = check_header(first, e);
+
+    if (err)
+        return err;
+    struct columns *c = xcalloc(1, sizeof(*c));
+    size_t number = first_number(first, region);
+    bool found = number < first->n;
+    c->has_header = !found;
+    c->phone = found ? number : 0;
+    add_columns(c, first);
+    bool mapped = false;
+    err = apply_maps(c, maps, map_count, &mapped, e);
+    if (!err && !mapped && !found && !find_phone(c))
+        err = no_column(c, NULL, e);
+    if (err) {
+        columns_free(c);
+        return err;
+    }
+    for (size_t i = 0; i < c->n; i++) {
+        if (strlen(c->at[i].key) > NAME_LIMIT)
+            c->at[i].key[NAME_LIMIT] = '\0';
+        make_unique(c, i);
+        c->at[i].json = json_of(c->at[i].key);
+    }
+    *out = c;
+    return 0;
+}
+
+void columns_free(struct columns *c)
+{
+    if (!c)
+        return;
+    for (size_t i = 0; i < c->n; i++) {
+        free(c->at[i].name);
+        free(c->at[i].key);
+        free(c->at[i].json);
+    }
+    free(c->at);
+    free(c);
+}

@@ -1,0 +1,44 @@
+/*
+ * columns - what the columns of a contact file are: which one is the phone number,
+ * what the others are called in {{contact.*}}.
+ *
+ * Pure. A struct columns is read-only once made and may be shared by threads.
+ */
+#ifndef CONTACTS_COLUMNS_H
+#define CONTACTS_COLUMNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attrs.h"
+#include "base/errors.h"
+#include "contacts/csv_reader.h"
+
+/* --map key=column: column by its name in the file, or by its number from 1. */
+struct column_map {
+    const char *key, *column;
+};
+
+struct column {
+    char *name; /* as in the file, "column 3" when it has none */
+    char *key;  /* in {{contact.*}}: lower case, _ for anything but letters and digits */
+    char *json; /* the key as a JSON string with its colon, ready to be written */
+};
+
+struct columns {
+    bool has_header;
+    size_t phone; /* index of the number's column */
+    size_t n;
+    struct column *at; /* key and json of the phone column are not used */
+};
+
+/* first is the file's first record. It is a header unless one of its cells is a
+ * phone number. *out is the caller's to columns_free(). EINVAL: there is no phone
+ * column or a map names none; the text lists the columns. EBADMSG: the header
+ * cannot be read. */
+NODISCARD int columns_new(struct columns **out, const struct csv_record *first,
+                          const char *region, const struct column_map *maps,
+                          size_t map_count, struct errtext *e);
+void columns_free(struct columns *c); /* NULL is allowed */
+
+#endif
