@@ -262,10 +262,10 @@ static void one_import_into_a_list_at_a_time(void **state)
     assert_int_equal(pg_begin(other, 1), 0);
     struct pg_args a = {0};
     pg_arg_i64(&a, list);
-    assert_int_equal(
-        pg_run(other, NULL, "SELECT pg_advisory_xact_lock(x'4655524d'::int, $1::int)",
-               &a),
-        0);
+    assert_int_equal(pg_run(other, NULL,
+                            "SELECT pg_advisory_xact_lock(x'4655524d'::int, $1::int)",
+                            &a),
+                     0);
     assert_int_equal(import_text(&farmers, "phone\n0911234568\n", &n, &e), EAGAIN);
     assert_non_null(strstr(e.text, "another import into the list 'farmers' is running"));
     pg_rollback(other);
