@@ -70,12 +70,21 @@ void describe(const PhoneNumberUtil &util, const PhoneNumber &number, struct pho
     out->valid = out->type != PHONE_UNKNOWN;
 }
 
+bool has_letter(const std::string &text)
+{
+    for (unsigned char c : text)
+        if (c >= 0x80 || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'))
+            return true;
+    return false;
+}
+
 phone_error parse(const std::string &text, const std::string &region, struct phone *out)
 {
     const PhoneNumberUtil &util = *PhoneNumberUtil::GetInstance();
     PhoneNumber number;
 
-    if (util.IsAlphaNumber(text))
+    /* Asked only when there is a letter at all: the question costs a regex. */
+    if (has_letter(text) && util.IsAlphaNumber(text))
         return PHONE_NOT_A_NUMBER;
     phone_error error = from_parse(util.Parse(text, region, &number));
     if (error != PHONE_VALID)
