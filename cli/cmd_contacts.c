@@ -104,7 +104,9 @@ static int parse_option(struct import_command *c, int option, char *value)
         c->encoding = value;
         return CLI_OK;
     case 'd':
-        c->options.csv.delimiter = strcmp(value, "tab") == 0 ? '\t' : value[0];
+        c->options.csv.delimiter = value[0];
+        if (strcmp(value, "tab") == 0)
+            c->options.csv.delimiter = '\t';
         return strcmp(value, "tab") == 0 || strlen(value) == 1
                    ? CLI_OK
                    : cli_usage("--delimiter is one character or 'tab', not '%s'", value);
@@ -278,7 +280,8 @@ static int import_file(struct cli *cli, struct import_command *c, struct import 
 
 static int cmd_import(struct cli *cli, int argc, char **argv)
 {
-    struct import_command c = {.fd = -1, .progress = {.label = "import", .unit = "rows"}};
+    struct import_command c = {
+        .file = "", .fd = -1, .progress = {.label = "import", .unit = "rows"}};
     struct errtext e = {0};
     struct import *im = NULL;
 

@@ -250,13 +250,13 @@ static int settle_suspects(struct contact_import *ci, struct import_row **suspec
 static int mark_duplicates(struct contact_import *ci, struct import_row *rows, size_t n,
                            struct errtext *e)
 {
-    CLEANUP(free_cleanup) struct import_row **suspects = xcalloc(n, sizeof(*suspects));
-    CLEANUP(free_cleanup) struct import_row **sorted = xcalloc(n, sizeof(*sorted));
+    CLEANUP(free_cleanup) struct import_row **suspects = xcalloc(n, sizeof(void *));
+    CLEANUP(free_cleanup) struct import_row **sorted = xcalloc(n, sizeof(void *));
     size_t count = 0;
 
     for (size_t i = 0; i < n; i++)
         sorted[i] = &rows[i];
-    qsort(sorted, n, sizeof(sorted[0]), by_phone);
+    qsort(sorted, n, sizeof(void *), by_phone);
     for (size_t i = 0; i < n; i++) {
         bool again = i > 0 && sorted[i - 1]->phone.e164 == sorted[i]->phone.e164;
 
@@ -442,7 +442,7 @@ static int load_filter(struct contact_import *ci, struct errtext *e)
 {
     PGconn *conn = pg_conn(ci->copy);
     char sql[120], *line = NULL;
-    int err = 0, n = 0;
+    int err = 0;
 
     snprintf(sql, sizeof(sql),
              "COPY (SELECT phone FROM contacts WHERE list_id = %" PRId64 ") TO STDOUT",
@@ -451,7 +451,7 @@ static int load_filter(struct contact_import *ci, struct errtext *e)
     if (PQresultStatus(res) != PGRES_COPY_OUT)
         err = copy_failed(ci->copy, res, e);
     PQclear(res);
-    while (!err && (n = PQgetCopyData(conn, &line, 0)) > 0) {
+    while (!err && PQgetCopyData(conn, &line, 0) > 0) {
         number_filter_add(ci->filter, strtoll(line, NULL, 10));
         PQfreemem(line);
     }

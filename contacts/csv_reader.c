@@ -234,9 +234,11 @@ static int look_at_beginning(struct csv_reader *r, struct errtext *e)
         r->windows_1252 = false; /* it says itself what it is */
     }
     /* Excel's own first line, sep=; */
-    if (r->end - r->at >= 6 && memcmp(r->chunk + r->at, "sep=", 4) == 0 &&
-        strchr("\r\n", r->chunk[r->at + 5])) {
-        r->delimiter = r->delimiter ? r->delimiter : r->chunk[r->at + 4];
+    const char *p = r->chunk + r->at;
+    if (r->end - r->at >= 6 && memcmp(p, "sep=", 4) == 0 && strchr(",;\t|", p[4]) &&
+        strchr("\r\n", p[5])) {
+        if (!r->delimiter)
+            r->delimiter = p[4];
         r->at += 5;
     }
     if (!r->delimiter)
@@ -334,7 +336,7 @@ static int bound_cell(struct csv_reader *r, struct errtext *e)
         r->over_long_cell = true;
         return 0;
     }
-    if (r->parser.entry_pos < 16 * RECORD_CELL_LIMIT)
+    if (r->parser.entry_pos < (size_t)16 * RECORD_CELL_LIMIT)
         return 0;
     return errtext_set(e, EBADMSG, (int)r->record_line, 0,
                        "the row at line %" PRId64 " has a cell of over a megabyte: this "

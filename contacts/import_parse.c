@@ -129,24 +129,32 @@ static void reject_phone(struct import_block *b, int64_t line, const char *colum
             : phone_error_hint(error);
 }
 
-/* Blanks that people and spreadsheets leave around numbers; * len may shrink. */
+/* Bytes of the blank that s begins with, 0 when none: white space, a no-break
+ * space, and the invisible marks that are copied along with numbers (zero width
+ * space to right-to-left mark, and the directional ones). */
+static size_t blank_at(const char *s, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)s;
+
+    if (len >= 1 && strchr(" \t\r\n", s[0]) && s[0])
+        return 1;
+    if (len >= 2 && p[0] == 0xC2 && p[1] == 0xA0)
+        return 2;
+    if (len >= 3 && p[0] == 0xE2 && p[1] == 0x80 &&
+        ((p[2] >= 0x8B && p[2] <= 0x8F) || (p[2] >= 0xAA && p[2] <= 0xAE)))
+        return 3;
+    return 0;
+}
+
+/* *len may shrink. */
 static const char *trim_cell(const char *s, size_t *len)
 {
-    static const char *const blanks[] = {
-        " ",           "\t",           "\r",           "\n",
-        "\xC2\xA0",    "\xE2\x80\x8B", "\xE2\x80\xAA", "\xE2\x80\xAC",
-        "\xE2\x80\xAD"};
-
-    for (size_t i = 0; i < ARRAY_LEN(blanks); i++) {
-        size_t n = strlen(blanks[i]);
-
-        if (*len >= n && memcmp(s, blanks[i], n) == 0) {
-            s += n;
+    for (size_t n; (n = blank_at(s, *len)) > 0; s += n)
+        *len -= n;
+    for (size_t n = 1; n <= 3 && n <= *len; n++) {
+        if (blank_at(s + *len - n, n) == n) {
             *len -= n;
-            i = SIZE_MAX; /* from the start again */
-        } else if (*len >= n && memcmp(s + *len - n, blanks[i], n) == 0) {
-            *len -= n;
-            i = SIZE_MAX;
+            n = 0; /* look again */
         }
     }
     return s;

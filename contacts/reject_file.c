@@ -47,8 +47,9 @@ void reject_value(const char *value, char out[REJECT_VALUE_MAX + 1])
 
     memcpy(out, value, len);
     out[len] = '\0';
-    while (len > 0 && len == REJECT_VALUE_MAX && !str_is_utf8(out, len) &&
-           len > REJECT_VALUE_MAX - 4)
+    /* A character that the cut went through goes as a whole. */
+    for (bool cut = len == REJECT_VALUE_MAX;
+         cut && len > REJECT_VALUE_MAX - 4 && !str_is_utf8(out, len);)
         out[--len] = '\0';
     if (str_is_utf8(out, len))
         return;

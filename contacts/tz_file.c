@@ -234,8 +234,8 @@ static bool read_header(const unsigned char *p, size_t len, size_t time_bytes,
     if (h->times > TRANSITIONS_MAX || h->types > TYPES_MAX || h->chars > 4096 ||
         h->leap > 4096 || h->isut > TYPES_MAX || h->isstd > TYPES_MAX)
         return false;
-    h->data_bytes = h->times * (time_bytes + 1) + h->types * TYPE_BYTES + h->chars +
-                    h->leap * (time_bytes + 4) + h->isstd + h->isut;
+    h->data_bytes = h->times * (time_bytes + 1) + (size_t)h->types * TYPE_BYTES +
+                    h->chars + h->leap * (time_bytes + 4) + h->isstd + h->isut;
     return len - HEADER_BYTES >= h->data_bytes;
 }
 
@@ -256,7 +256,7 @@ static int read_footer(struct tz_footer *out, const unsigned char *p, size_t len
 static int read_transitions(const struct header *h, const unsigned char *p, int64_t *at_s,
                             int32_t *offset_s, int32_t *first_s)
 {
-    const unsigned char *indexes = p + h->times * 8;
+    const unsigned char *indexes = p + (size_t)h->times * 8;
     const unsigned char *types = indexes + h->times;
 
     *first_s = (int32_t)be32(types);
