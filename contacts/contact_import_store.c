@@ -16,6 +16,7 @@
 #include "base/xalloc.h"
 #include "contacts/number_filter.h"
 #include "contacts/reject_file.h"
+#include "contacts/zone_group_store.h"
 
 enum { GROUPS = 8192, REJECT_FLUSH_BYTES = 256 * 1024, LOCK_SPACE = 0x4655524D };
 
@@ -130,46 +131,8 @@ static void put_i64(struct buf *b, int64_t v)
 
 /* ---- zone groups ---- */
 
-/* Kept as unknown (no zones) when the set says nothing, in summer or in winter. */
-static bool says_nothing(const struct zone_set *zones, int64_t now_ms)
-{
-    const int64_t half_year_ms = INT64_C(182) * 86400000;
-
-    return zones_are_unknown(zones->names, zones->n, now_ms) ||
-           zones_are_unknown(zones->names, zones->n, now_ms + half_year_ms);
-}
-
-/* Committed at once on the other connection: two imports must not wait for each
- * other because both met a new zone. */
-static int group_in_database(struct contact_import *ci, const struct import_row *row,
-                             int64_t *id, struct errtext *e)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    CLEANUP(buf_free) struct buf zones = {0};
-    struct pg_args a = {0};
-
-    pg_array_text(&zones, row->zones->names,
-                  says_nothing(row->zones, ci->now_ms) ? 0 : row->zones->n);
-    pg_arg_i64(&a, ci->tenant_id);
-    pg_arg_text(&a, row->phone.region);
-    pg_arg_text(&a, zones.data);
-    int err = pg_begin(ci->meta, ci->tenant_id);
-    if (!err)
-        err = pg_run(ci->meta, NULL,
-                     "INSERT INTO zone_groups (tenant_id, region, zones) VALUES "
-                     "($1, $2, $3::text[]) ON CONFLICT DO NOTHING",
-                     &a);
-    if (!err)
-        err = pg_run(ci->meta, &res,
-                     "SELECT id FROM zone_groups WHERE tenant_id = $1 AND region = $2 "
-                     "AND zones = $3::text[]",
-                     &a);
-    if (!err)
-        *id = pg_i64(res, 0, 0);
-    err = pg_end(ci->meta, err);
-    return err ? database_error(ci->meta, err, e) : 0;
-}
-
+/* Groups are committed at once, on the other connection: two imports must not wait
+ * for each other because both met a new one. */
 static int group_of(struct contact_import *ci, const struct import_row *row, int64_t *id,
                     struct errtext *e)
 {
@@ -187,14 +150,17 @@ static int group_of(struct contact_import *ci, const struct import_row *row, int
     if (ci->dry_run)
         *id = 1; /* the row is rolled back; no group is made for it */
     else
-        err = group_in_database(ci, row, id, e);
-    if (!err && ci->group_count < GROUPS / 2) {
+        err = zone_group_id(ci->meta, ci->tenant_id, row->phone.region, row->zones,
+                            ci->now_ms, id);
+    if (err)
+        return database_error(ci->meta, err, e);
+    if (ci->group_count < GROUPS / 2) {
         ci->group_count++;
         g->zones = row->zones;
         g->id = *id;
         memcpy(g->region, row->phone.region, sizeof(g->region));
     }
-    return err;
+    return 0;
 }
 
 /* ---- dedupe ---- */
