@@ -131,6 +131,23 @@ static void finds_the_next_change(void **state)
         ENODATA);
 }
 
+static void a_change_is_one_of_the_offset_not_of_the_name(void **state)
+{
+    static const char *const names[] = {"America/Vancouver", "America/Winnipeg",
+                                        "Europe/Lisbon", "America/Anchorage",
+                                        "Asia/Tashkent"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        int64_t at_ms = INT64_MIN / 4000;
+
+        while (tz_next_change(zone(names[i]), at_ms, &at_ms) == 0 &&
+               at_ms < ms("2100-01-01T00:00:00Z"))
+            assert_int_not_equal(tz_offset_s(zone(names[i]), at_ms - 1000),
+                                 tz_offset_s(zone(names[i]), at_ms));
+    }
+}
+
 static size_t instants(const char *name, struct tz_local l, int64_t out[TZ_INSTANTS_MAX])
 {
     return tz_instants(zone(name), &l, out);
@@ -314,6 +331,7 @@ int main(void)
         cmocka_unit_test(knows_the_changes_of_tzdata_2026f),
         cmocka_unit_test(agrees_with_the_c_library_on_every_zone),
         cmocka_unit_test(finds_the_next_change),
+        cmocka_unit_test(a_change_is_one_of_the_offset_not_of_the_name),
         cmocka_unit_test(a_local_time_is_none_one_or_two_instants),
         cmocka_unit_test(refuses_names_that_are_no_zones),
         cmocka_unit_test(reload_changes_the_rules_behind_a_handle),
