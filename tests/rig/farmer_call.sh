@@ -1,0 +1,45 @@
+#!/bin/sh
+# farmer_call.sh WAV NUMBER SIP_PORT [SECONDS]: a wideband (G.722) call into Asterisk by a
+# real softphone that speaks WAV (16 kHz mono); ends when the far end hangs up, or after
+# SECONDS (60). Prints baresip's words; exit 0 when the call was established.
+set -eu
+wav=$(realpath "$1")
+number=$2
+sip_port=$3
+limit=${4:-60}
+modules=$(ls -d /usr/lib/baresip/modules /usr/lib/*/baresip/modules 2>/dev/null | head -1)
+dir=$(mktemp -d /tmp/furrow-farmer-XXXXXX)
+phone=
+cleanup() {
+    [ -z "$phone" ] || kill -9 "$phone" 2>/dev/null || true
+    rm -rf "$dir"
+}
+trap cleanup EXIT
+port=$(python3 -c 'import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+cat >"$dir/config" <<CONF
+module_path $modules
+sip_listen 127.0.0.1:$port
+module g722.so
+module g711.so
+module aufile.so
+module_app account.so
+module_app menu.so
+audio_player aufile,$dir/heard.wav
+audio_source aufile,$wav
+ausrc_srate 16000
+auplay_srate 16000
+audio_level no
+rtp_stats no
+CONF
+echo "<sip:farmer@127.0.0.1;transport=udp>;regint=0;audio_codecs=G722/16000/1" >"$dir/accounts"
+: >"$dir/contacts"
+baresip -f "$dir" -e "/dial sip:$number@127.0.0.1:$sip_port" >"$dir/log" 2>&1 </dev/null &
+phone=$!
+end=$(($(date +%s) + limit))
+until grep -qE 'session closed|terminated' "$dir/log" || ! kill -0 $phone 2>/dev/null ||
+    [ "$(date +%s)" -ge "$end" ]; do
+    timeout 0.2 tail -f /dev/null || true
+done
+cat "$dir/log"
+grep -q 'Call established' "$dir/log"
