@@ -18,6 +18,7 @@ pause() { timeout "${1:-0.1}" tail -f /dev/null || true; }
 
 # Shows the last words of everything before it gives up.
 fail() {
+    FAILED=said
     say "FAILED: $*"
     for f in "$T"/log/*; do
         [ -s "$f" ] || continue
@@ -43,6 +44,7 @@ cleanup() {
     code=$?
     trap - EXIT INT TERM
     set +e
+    [ "$code" = 0 ] || [ "$code" = 77 ] || [ -n "${FAILED:-}" ] || say "FAILED: a command ended with $code (sh -x shows which)"
     eval "$ON_EXIT"
     for f in "$T"/pids/*; do
         [ -f "$f" ] && kill -9 "$(cat "$f")" 2>/dev/null

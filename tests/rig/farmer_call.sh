@@ -1,7 +1,9 @@
 #!/bin/sh
 # farmer_call.sh WAV NUMBER SIP_PORT [SECONDS]: a wideband (G.722) call into Asterisk by a
-# real softphone that speaks WAV (16 kHz mono); ends when the far end hangs up, or after
-# SECONDS (60). Prints baresip's words; exit 0 when the call was established.
+# real softphone that speaks WAV (16 kHz mono) from the answer on; ends when WAV does (then it
+# hangs up), when the far end hangs up, or after SECONDS (60). FARMER_KEYS=1 presses that key
+# (RFC 4733) FARMER_KEYS_AFTER_S (2) seconds after the answer: WAV needs that much silence first.
+# Prints baresip's words; exit 0 when the call was established.
 set -eu
 wav=$(realpath "$1")
 number=$2
@@ -15,8 +17,12 @@ cleanup() {
     rm -rf "$dir"
 }
 trap cleanup EXIT
-port=$(python3 -c 'import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+free_udp_port() {
+    python3 -c 'import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+port=$(free_udp_port)
+console=$(free_udp_port)
 cat >"$dir/config" <<CONF
 module_path $modules
 sip_listen 127.0.0.1:$port
@@ -25,6 +31,8 @@ module g711.so
 module aufile.so
 module_app account.so
 module_app menu.so
+module cons.so
+cons_listen 127.0.0.1:$console
 audio_player aufile,$dir/heard.wav
 audio_source aufile,$wav
 ausrc_srate 16000
@@ -36,10 +44,28 @@ echo "<sip:farmer@127.0.0.1;transport=udp>;regint=0;audio_codecs=G722/16000/1" >
 : >"$dir/contacts"
 baresip -f "$dir" -e "/dial sip:$number@127.0.0.1:$sip_port" >"$dir/log" 2>&1 </dev/null &
 phone=$!
+# A key typed at baresip's console during a call is pressed in the call; it stays down for
+# 160 ms, until byte 4 lets it go.
+press_keys() {
+    python3 -c 'import select, socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for key in sys.argv[2]:
+    for byte in (key.encode(), b"\4"):
+        s.sendto(byte, ("127.0.0.1", int(sys.argv[1])))
+        select.select([], [], [], 0.16)' "$console" "$FARMER_KEYS"
+}
 end=$(($(date +%s) + limit))
+answered=
 until grep -qE 'session closed|terminated' "$dir/log" || ! kill -0 $phone 2>/dev/null ||
     [ "$(date +%s)" -ge "$end" ]; do
     timeout 0.2 tail -f /dev/null || true
+    if [ -n "${FARMER_KEYS:-}" ]; then
+        [ -n "$answered" ] || ! grep -q 'Call established' "$dir/log" || answered=$(date +%s)
+        if [ -n "$answered" ] && [ $(($(date +%s) - answered)) -ge "${FARMER_KEYS_AFTER_S:-2}" ]; then
+            press_keys
+            FARMER_KEYS=
+        fi
+    fi
 done
 cat "$dir/log"
 grep -q 'Call established' "$dir/log"

@@ -30,7 +30,7 @@ ari_listen out furrow-$ID-1
 ari_listen in furrow-$ID-in
 
 for behaviour in 0 1 2 3 4 5 6 7 8 9; do
-    originate 2519110000${behaviour}07 fw$ID-$behaviour
+    originate 251911000${behaviour}07 fw$ID-$behaviour
 done
 for behaviour in 0 5 6 9; do
     wait_for 15 "call $behaviour is answered" event StasisStart fw$ID-$behaviour
@@ -50,9 +50,11 @@ ends_with "the one who is away" fw$ID-8 19
 
 # What the called parties saw is one INVITE each, with our header.
 check "INVITEs" 10 "$(invites | wc -l)"
-check "attempts" 10 "$(invites | cut -d'|' -f5 | grep -c '^attempt-2519110000')"
+check "attempts" 10 "$(invites | cut -d'|' -f5 | grep -c '^attempt-251911000')"
 check "Call-IDs" 10 "$(invites | cut -d'|' -f4 | sort -u | wc -l)"
 check "answers" 4 "$(grep -c '^answer|' "$UAS_LOG")"
+
+"$RIG/witness.py" "$UAS_LOG" 60 >"$T/log/witness.log" || fail "the witness sees a breach"
 
 # They speak: a recording of one second holds sound.
 ari POST "channels/fw$ID-0/record?name=fw$ID-0-s1&format=wav&maxDurationSeconds=1" >/dev/null || fail record
@@ -69,7 +71,7 @@ wait_for 10 "the missed call is over" grep -q StasisEnd "$T/log/in.log"
 
 # A call in, wideband: the recording keeps 16 kHz.
 speak "$T/said.wav" 'record commission for five bags of yirgacheffe grade A from farmer john'
-"$RIG/farmer_call.sh" "$T/said.wav" 2001 "$RIG_SIP_PORT" 30 >"$T/log/farmer.log" 2>&1 &
+FARMER_KEYS=2 FARMER_KEYS_AFTER_S=1 "$RIG/farmer_call.sh" "$T/said.wav" 2001 "$RIG_SIP_PORT" 30 >"$T/log/farmer.log" 2>&1 &
 farmer=$!
 in_channel() { grep StasisStart "$T/log/in.log" | grep '"number":"farmer"' | sed -n 's/.*"channel":{"id":"\([^"]*\)".*/\1/p'; }
 has_channel() { [ -n "$(in_channel)" ]; }
@@ -78,7 +80,8 @@ channel=$(in_channel)
 grep '"number":"farmer"' "$T/log/in.log" | grep -q '"args":\["2001"\]' || fail "the number dialled is not the argument"
 ari POST "channels/$channel/answer" >/dev/null || fail answer
 ari POST "channels/$channel/record?name=farmer-1&format=wav16&maxDurationSeconds=3" >/dev/null || fail record
-wait_for 20 "the farmer's recording ends" grep -q '"name":"farmer-1".*' "$T/log/in.log"
+key_two() { grep ChannelDtmfReceived "$T/log/in.log" | grep -q '"digit":"2"'; }
+wait_for 10 "the farmer presses 2" key_two
 recorded() { grep RecordingFinished "$T/log/in.log" | grep -q farmer-1; }
 wait_for 20 "the farmer's recording ends" recorded
 ari GET recordings/stored/farmer-1/file >"$T/farmer.wav" || fail "no recording of the farmer"

@@ -28,7 +28,7 @@ ari() {
         ${3:+-d "$3"} "$RIG_ARI_URL/$2"
 }
 
-# speak FILE TEXT: 16 kHz mono, quiet for a moment before and after.
+# speak FILE TEXT [BEFORE_S [AFTER_S]]: 16 kHz mono, quiet for so long before and after.
 speak() {
-    espeak-ng -v en-us -s 120 --stdout "$2" | sox -t wav - -r 16000 -c 1 -b 16 "$1" pad 0.5 1.5
+    espeak-ng -v en-us -s 120 --stdout "$2" | sox -t wav - -r 16000 -c 1 -b 16 "$1" pad "${3:-0.5}" "${4:-1.5}"
 }
