@@ -1,0 +1,47 @@
+/*
+ * dnc_store - do-not-call entries of a tenant or of one campaign. An entry acts
+ * with its commit: adding takes the same lock on (tenant, number) as a release, so
+ * no permit is minted after it. A removed entry stays as history.
+ */
+#ifndef COMPLIANCE_DNC_STORE_H
+#define COMPLIANCE_DNC_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attrs.h"
+#include "base/uuid.h"
+
+struct pg;
+
+struct dnc_entry {
+    int64_t phone, campaign_id; /* campaign 0: every campaign of the tenant */
+    const char *source;         /* cli, import, keypress, speech, sms, api */
+    const char *note;           /* may be NULL */
+    const struct uuid *call;    /* NULL none */
+};
+
+/* In the caller's transaction when one is open, else its own. *added: it was not
+ * there before. Adding twice is nothing new. */
+NODISCARD int dnc_add(struct pg *pg, int tenant_id, const struct dnc_entry *entry,
+                      int64_t now_ms, bool *added);
+/* Many at once (import): one transaction a batch; phones need not be distinct. */
+NODISCARD int dnc_add_many(struct pg *pg, int tenant_id, const int64_t *phones, size_t n,
+                           int64_t campaign_id, const char *source, const char *note,
+                           int64_t now_ms, size_t *added);
+/* ENOENT: there is no such entry. */
+NODISCARD int dnc_remove(struct pg *pg, int tenant_id, int64_t phone, int64_t campaign_id,
+                         const char *note, int64_t now_ms);
+
+struct dnc_row {
+    int64_t phone, campaign_id, added_at_ms, removed_at_ms; /* removed 0: in force */
+    const char *source, *note, *removed_note;
+};
+typedef int(dnc_row_fn)(const struct dnc_row *row, void *arg);
+/* Entries of a number, those removed too, newest first. */
+NODISCARD int dnc_find(struct pg *pg, int tenant_id, int64_t phone, dnc_row_fn *each,
+                       void *arg);
+NODISCARD int dnc_count(struct pg *pg, int tenant_id, int64_t *in_force);
+
+#endif

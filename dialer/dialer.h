@@ -1,0 +1,60 @@
+/*
+ * dialer - furrow-dialer's configuration and what hangs off its one loop.
+ *
+ * The loop owns everything here; database threads (dialer/db.h) and libuv's pool see
+ * only what they are handed. Nothing on the loop may block over 5 ms.
+ */
+#ifndef DIALER_DIALER_H
+#define DIALER_DIALER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "base/config.h"
+#include "base/pg.h"
+#include "base/uuid.h"
+
+struct ari;
+struct db;
+struct lives;
+struct pacing;
+struct placed;
+struct prompts;
+struct sweep;
+struct web;
+
+struct dialer_config {
+    struct config_common common;
+    char ari_url[256]; /* http://127.0.0.1:8088/ari; "" no Asterisk */
+    char ari_user[64], ari_secret[128];
+    char ari_media[256]; /* how Asterisk finds prompts: "" a folder on the same
+                            host, else the base URL of furrow-server */
+    char ari_extension_endpoint[128]; /* "PJSIP/{number}": where ext:NNN rings */
+    char asr_url[256];                /* only told to children, unused here */
+    int64_t db_threads, tick_ms, max_live_calls, drain_s;
+    char secrets_file[512]; /* {secret:NAME} of API nodes: NAME = value lines */
+};
+
+struct dialer {
+    struct dialer_config config;
+    uv_loop_t *loop;
+    char installation[INSTALLATION_ID_MAX];
+    struct uuid holder; /* of the node slot */
+    int slot;
+    bool slot_held; /* false: lease lost, nothing goes out */
+    bool stopping;
+    struct db *db;
+    struct web *web;
+    struct pacing *pacing;
+    struct prompts *prompts;
+    struct lives *lives;
+    struct placed *placed;
+    struct sweep *sweep;
+    struct ari *ari; /* NULL: none configured */
+};
+
+extern const struct config_table dialer_config_table;
+
+#endif

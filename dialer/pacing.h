@@ -1,0 +1,65 @@
+/*
+ * pacing - may one more call go out now? One Lua script in Redis per origination
+ * takes a token for trunk and campaign (GCRA, evenly spaced, shared by all dialers) and
+ * a concurrency slot of each, or nothing.
+ *
+ * Fails closed: Redis away, a changed run_id or a missing boot-epoch key give no token
+ * until the slots were rebuilt from the open attempts in Postgres and one second has
+ * passed. The script gets business time as an argument when the clock is virtual and
+ * uses TIME otherwise.
+ *
+ * Thread: the loop's (hiredis async on libuv; own timer per command).
+ */
+#ifndef DIALER_PACING_H
+#define DIALER_PACING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "base/attrs.h"
+#include "base/errors.h"
+#include "base/uuid.h"
+
+struct pacing;
+
+struct pacing_bucket {
+    int64_t id;
+    double cps;         /* business time; 0: no rate limit */
+    int max_concurrent; /* 0: no limit */
+};
+
+struct pacing_ask {
+    struct uuid attempt; /* holds the slots; a repeated ask for it takes nothing twice */
+    int tenant_id;
+    struct pacing_bucket trunk, campaign;
+};
+
+enum pacing_result {
+    PACING_GO,
+    PACING_WAIT, /* retry_ms (real) from now */
+    PACING_FULL, /* no slot; ask again after a call has ended */
+    PACING_AWAY, /* Redis is away or being rebuilt: no calls */
+};
+typedef void(pacing_done_fn)(enum pacing_result result, int64_t retry_ms, void *arg);
+
+/* Called when the slots must be rebuilt; the owner reads attempt_count_open or the open
+ * attempts and answers with pacing_rebuilt. */
+typedef void(pacing_rebuild_fn)(void *arg);
+
+NODISCARD int pacing_new(struct pacing **out, uv_loop_t *loop, const char *redis_url,
+                         const char *installation, pacing_rebuild_fn *rebuild, void *arg,
+                         struct errtext *e);
+void pacing_close(struct pacing *p);
+bool pacing_is_ready(const struct pacing *p);
+/* done is called later, never from inside. */
+void pacing_take(struct pacing *p, const struct pacing_ask *ask, pacing_done_fn *done,
+                 void *arg);
+/* The call is over (or was never sent): its slots are free again. Idempotent. */
+void pacing_give(struct pacing *p, const struct pacing_ask *ask);
+/* Open attempts of every dialer, as Postgres has them. */
+void pacing_rebuilt(struct pacing *p, const struct pacing_ask *open, size_t n);
+
+#endif

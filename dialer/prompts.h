@@ -1,0 +1,38 @@
+/*
+ * prompts - speech for flows: text to a WAV at 8 and 16 kHz by the espeak-ng program
+ * and libsoxr, kept under data_dir/prompts/<sha256>.wav and .wav16; recorded assets by
+ * their hash. The same text, language and voice are synthesised once, whoever asks.
+ *
+ * A language without a voice is an error (ENOENT), never another language's voice.
+ * Thread: the loop's; synthesis runs on libuv's thread pool.
+ */
+#ifndef DIALER_PROMPTS_H
+#define DIALER_PROMPTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <uv.h>
+
+#include "base/attrs.h"
+#include "ivr/ivr.h"
+
+struct prompts;
+
+enum { PROMPT_HASH_MAX = 65 };
+
+/* dir: data_dir. */
+NODISCARD int prompts_new(struct prompts **out, uv_loop_t *loop, const char *dir);
+void prompts_free(struct prompts *p);
+
+/* The hash of what plays it when it is on disk already. ENOENT: not (yet). */
+NODISCARD int prompts_find(struct prompts *p, const struct ivr_prompt *prompt,
+                           char hash[PROMPT_HASH_MAX]);
+typedef void(prompts_done_fn)(int err, void *arg);
+/* Makes it when it is not there; done is called later, never from inside. */
+NODISCARD int prompts_make(struct prompts *p, const struct ivr_prompt *prompt,
+                           prompts_done_fn *done, void *arg);
+/* Languages espeak-ng (or the TTS service) has, NULL-terminated; for ivr_env.voices. */
+const char *const *prompts_voices(const struct prompts *p);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * trunk - what carries calls, behind one ops struct: ari (trunk_ari.c), simulated
+ * (trunk_simulated.c). A new kind is a file, a line in trunk.c and one in the check
+ * of table trunks.
+ *
+ * originate takes a struct permit *; only the gate makes one. What becomes of a call
+ * is told through dialer/placed.h (ringing, answered, ended) and, once it is answered,
+ * dialer/live.h (keys, playbacks, recordings).
+ *
+ * Thread: the loop's.
+ */
+#ifndef DIALER_TRUNK_H
+#define DIALER_TRUNK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attrs.h"
+#include "base/errors.h"
+#include "base/uuid.h"
+#include "campaigns/permit.h"
+#include "campaigns/trunk_store.h"
+#include "dialer/live.h"
+
+struct dialer;
+struct trunk;
+
+enum trunk_result {
+    TRUNK_ACCEPTED, /* the switch has it; its end will be told */
+    TRUNK_REJECTED, /* the switch refused: no call; cause is set */
+    TRUNK_NOT_SENT, /* provably nothing was sent: permit too old, switch away */
+    TRUNK_UNKNOWN,  /* it may have been sent: ask query, never send again */
+};
+
+struct trunk_origination {
+    struct uuid attempt;
+    int64_t phone;
+    const char *caller_id; /* "" as the trunk has it */
+    int ring_timeout_s;
+    int number; /* 1: the contact's first attempt; for the simulated carrier's script */
+};
+
+/* result's callback; cause is Q.850 when REJECTED. */
+typedef void(trunk_originated_fn)(struct dialer *d, const struct uuid *attempt,
+                                  enum trunk_result result, int cause);
+
+enum trunk_presence {
+    TRUNK_PRESENT_RINGING,
+    TRUNK_PRESENT_UP,
+    TRUNK_ABSENT,  /* never created, or already over */
+    TRUNK_UNASKED, /* the switch does not answer: ask again later */
+};
+typedef void(trunk_query_fn)(struct dialer *d, const struct uuid *attempt,
+                             enum trunk_presence presence);
+
+struct trunk_ops {
+    const char *kind;
+    /* row is copied. EINVAL with a text: settings that cannot work. */
+    int (*open)(struct trunk **out, struct dialer *d, const struct trunk_row *row,
+                struct errtext *e);
+    void (*close)(struct trunk *t);
+    /* May calls go out now (connected, events flow)? */
+    bool (*is_ready)(const struct trunk *t);
+    /* Takes the permit over. permit_use() is the last thing before the request leaves.
+     * done is called once, perhaps from inside. */
+    void (*originate)(struct trunk *t, struct permit *permit,
+                      const struct trunk_origination *o, trunk_originated_fn *done);
+    void (*query)(struct trunk *t, const struct uuid *attempt, trunk_query_fn *done);
+    /* Ends a call that rings or is up, whoever answers for it. Idempotent. */
+    void (*hang_up)(struct trunk *t, const struct uuid *attempt);
+    const struct live_phone_ops *phone; /* for live_start, with the trunk as phone */
+};
+
+struct trunk { /* first member of each kind's own struct */
+    const struct trunk_ops *ops;
+    struct dialer *dialer;
+    struct trunk_row row;
+};
+
+const struct trunk_ops *trunk_ops_find(const char *kind); /* NULL: no such kind */
+
+#endif
