@@ -1,0 +1,305 @@
+/*
+ * Each database thread has a queue of its own and a key always leads to the same
+ * thread: that is the whole of the ordering. A KEEP work that meets a lost connection
+ * is tried again in place, so nothing overtakes it; TRY work behind it waits and then
+ * fails or not on its own.
+ *
+ * One mutex guards the queues and the list of finished work. It is never held while
+ * work runs or while a callback is called.
+ */
+#include "dialer/db.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+
+enum { AGAIN_MIN_MS = 10, AWAY_MIN_MS = 100, RETRY_MAX_MS = 2000 };
+
+struct work {
+    struct work *next;
+    enum db_mode mode;
+    db_work_fn *run;
+    db_done_fn *done;
+    void *arg;
+    int err;
+};
+
+struct work_list {
+    struct work *head, **tail;
+};
+
+struct db_thread {
+    struct db *db;
+    pthread_t id;
+    pthread_cond_t wake;
+    struct work_list queue; /* guarded by db->lock */
+    struct pg *pg;          /* the thread's own */
+};
+
+struct db {
+    uv_async_t async; /* data: the db, which is freed when it has closed */
+    pthread_mutex_t lock;
+    struct work_list finished; /* guarded by lock */
+    bool closing;              /* guarded by lock */
+    int64_t give_up_at_ms;     /* guarded by lock; monotonic, once closing */
+    atomic_bool up;
+    size_t waiting, queue_max; /* the loop's */
+    bool refuses;              /* the loop's: db_close has begun */
+    int thread_count;
+    struct db_thread threads[];
+};
+
+static void list_init(struct work_list *l)
+{
+    l->head = NULL;
+    l->tail = &l->head;
+}
+
+static void list_add(struct work_list *l, struct work *w)
+{
+    w->next = NULL;
+    *l->tail = w;
+    l->tail = &w->next;
+}
+
+static struct work *list_take(struct work_list *l)
+{
+    struct work *w = l->head;
+
+    if (w && !(l->head = w->next))
+        l->tail = &l->head;
+    return w;
+}
+
+/* ---- on the threads ---- */
+
+/* Waits for the bell or for ms; the lock is held. False: the time for retries is over. */
+static bool wait_retry(struct db_thread *t, int ms)
+{
+    struct db *db = t->db;
+    int64_t until = mono_ms() + ms;
+
+    for (;;) {
+        int64_t now = mono_ms();
+        if (db->closing && now >= db->give_up_at_ms)
+            return false;
+        if (now >= until)
+            return true;
+        int64_t end =
+            db->closing && db->give_up_at_ms < until ? db->give_up_at_ms : until;
+        struct timespec at = {.tv_sec = end / 1000, .tv_nsec = (end % 1000) * 1000000L};
+        pthread_cond_timedwait(&t->wake, &db->lock, &at);
+    }
+}
+
+static int run_once(struct db_thread *t, const struct work *w)
+{
+    int err = w->run(t->pg, w->arg);
+
+    if (err)
+        pg_rollback(t->pg);
+    bool up = err != ECONNRESET;
+    if (atomic_exchange(&t->db->up, up) != up) {
+        if (up)
+            log_info("db", "state=up the database answers again");
+        else
+            log_warn("db", "state=away err=%s", LOG_ESC(pg_error(t->pg)));
+    }
+    return err;
+}
+
+static void run(struct db_thread *t, struct work *w)
+{
+    struct db *db = t->db;
+    int delay_ms = 0;
+
+    for (;;) {
+        w->err = run_once(t, w);
+        if (w->mode == DB_TRY || (w->err != ECONNRESET && w->err != EAGAIN))
+            return;
+        if (delay_ms == 0)
+            delay_ms = w->err == EAGAIN ? AGAIN_MIN_MS : AWAY_MIN_MS;
+        pthread_mutex_lock(&db->lock);
+        bool more = wait_retry(t, delay_ms);
+        pthread_mutex_unlock(&db->lock);
+        if (!more) {
+            w->err = ECANCELED;
+            return;
+        }
+        delay_ms = delay_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : delay_ms * 2;
+    }
+}
+
+/* The next work, or NULL when closing and nothing is left. */
+static struct work *next_work(struct db_thread *t, bool *cancel)
+{
+    struct db *db = t->db;
+    struct work *w = NULL;
+
+    pthread_mutex_lock(&db->lock);
+    while (!(w = list_take(&t->queue)) && !db->closing)
+        pthread_cond_wait(&t->wake, &db->lock);
+    *cancel = db->closing && w && (w->mode == DB_TRY || mono_ms() >= db->give_up_at_ms);
+    pthread_mutex_unlock(&db->lock);
+    return w;
+}
+
+static void *thread_main(void *arg)
+{
+    struct db_thread *t = arg;
+    struct db *db = t->db;
+    struct work *w = NULL;
+    bool cancel = false;
+
+    while ((w = next_work(t, &cancel))) {
+        if (cancel)
+            w->err = ECANCELED;
+        else
+            run(t, w);
+        pthread_mutex_lock(&db->lock);
+        list_add(&db->finished, w);
+        pthread_mutex_unlock(&db->lock);
+        uv_async_send(&db->async);
+    }
+    return NULL;
+}
+
+/* ---- on the loop ---- */
+
+static void deliver(struct db *db)
+{
+    pthread_mutex_lock(&db->lock);
+    struct work *w = db->finished.head;
+    list_init(&db->finished);
+    pthread_mutex_unlock(&db->lock);
+    while (w) {
+        struct work *next = w->next;
+        db->waiting--;
+        w->done(w->err, w->arg);
+        free(w);
+        w = next;
+    }
+}
+
+static void on_async(uv_async_t *async)
+{
+    deliver(async->data);
+}
+
+int db_submit(struct db *db, enum db_mode mode, uint64_t key, db_work_fn *work,
+              db_done_fn *done, void *arg)
+{
+    if (db->refuses)
+        return ECANCELED;
+    if (mode == DB_TRY && db->waiting >= db->queue_max)
+        return EAGAIN;
+    struct work *w = xcalloc(1, sizeof(*w));
+    w->mode = mode;
+    w->run = work;
+    w->done = done;
+    w->arg = arg;
+    /* Ids differ in their last bits and in their first; mix before choosing. */
+    key = (key ^ (key >> 32)) * UINT64_C(0x9e3779b97f4a7c15);
+    struct db_thread *t = &db->threads[(key >> 33) % (uint64_t)db->thread_count];
+    db->waiting++;
+    pthread_mutex_lock(&db->lock);
+    list_add(&t->queue, w);
+    pthread_cond_signal(&t->wake);
+    pthread_mutex_unlock(&db->lock);
+    return 0;
+}
+
+bool db_is_up(const struct db *db)
+{
+    return atomic_load(&db->up);
+}
+
+size_t db_waiting(const struct db *db)
+{
+    return db->waiting;
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    struct db *db = h->data;
+
+    pthread_mutex_destroy(&db->lock);
+    free(db);
+}
+
+void db_close(struct db *db, int grace_ms)
+{
+    if (!db)
+        return;
+    db->refuses = true;
+    pthread_mutex_lock(&db->lock);
+    db->closing = true;
+    db->give_up_at_ms = mono_ms() + grace_ms;
+    for (int i = 0; i < db->thread_count; i++)
+        pthread_cond_signal(&db->threads[i].wake);
+    pthread_mutex_unlock(&db->lock);
+    for (int i = 0; i < db->thread_count; i++) {
+        pthread_join(db->threads[i].id, NULL);
+        pthread_cond_destroy(&db->threads[i].wake);
+        pg_close(db->threads[i].pg);
+    }
+    deliver(db);
+    uv_close((uv_handle_t *)&db->async, on_closed);
+}
+
+static int start_thread(struct db *db, struct db_thread *t,
+                        const struct pg_options *options, struct errtext *e)
+{
+    pthread_condattr_t attr;
+
+    int err = pg_open(&t->pg, options, e);
+    if (err)
+        return err;
+    t->db = db;
+    list_init(&t->queue);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&t->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    err = pthread_create(&t->id, NULL, thread_main, t);
+    if (err) {
+        pthread_cond_destroy(&t->wake);
+        pg_close(t->pg);
+        return errtext_set(e, err, 0, 0, "a database thread could not be started");
+    }
+    return 0;
+}
+
+int db_new(struct db **out, uv_loop_t *loop, const struct pg_options *options,
+           int threads, int queue_max, struct errtext *e)
+{
+    struct db *db = xcalloc(1, sizeof(*db) + sizeof(db->threads[0]) * (size_t)threads);
+
+    pthread_mutex_init(&db->lock, NULL);
+    list_init(&db->finished);
+    atomic_init(&db->up, true);
+    db->queue_max = (size_t)queue_max;
+    if (uv_async_init(loop, &db->async, on_async)) {
+        pthread_mutex_destroy(&db->lock);
+        free(db);
+        return errtext_set(e, ENOMEM, 0, 0,
+                           "the event loop has no room for the database");
+    }
+    db->async.data = db;
+    for (int i = 0; i < threads; i++) {
+        int err = start_thread(db, &db->threads[i], options, e);
+        if (err) {
+            db_close(db, 0);
+            return err;
+        }
+        db->thread_count = i + 1;
+    }
+    *out = db;
+    return 0;
+}
