@@ -1,0 +1,618 @@
+/*
+ * The document is one table per object; what needs more than a table (windows,
+ * regions, schedule, retry rules) is a DOC_PART. Rules between two fields are
+ * checked at the end, and issues are put in the order of the text.
+ */
+#include "campaigns/campaign.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "campaigns/doc_reader.h"
+#include "compliance/policy.h"
+#include "contacts/phone.h"
+#include "contacts/tz.h"
+
+enum {
+    GUARD_AFTER_RING_S = 5,
+    ATTEMPTS_LIMIT = 1000,
+    DELAY_LIMIT_S = 366 * 86400,
+    UNSET = -1,
+};
+
+struct draft {
+    struct campaign_doc doc;
+    struct policy policy;
+    int consent, each_run, close_guard_s;
+};
+
+#define IN(type, member) .offset = offsetof(type, member)
+#define TEXT(type, member)                                                               \
+    .kind = DOC_TEXT, IN(type, member), .size = sizeof(((type *)0)->member)
+
+/* ---- windows ---- */
+
+static const char *const day_names[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+enum { DAYS = 7, DAY_TEXT = 3 };
+
+static int day_index(const char *text, size_t len)
+{
+    for (int i = 0; i < DAYS; i++)
+        if (len == DAY_TEXT && strncmp(text, day_names[i], DAY_TEXT) == 0)
+            return i;
+    return -1;
+}
+
+/* "mon" or "mon-fri"; a range may run over Sunday. */
+static bool read_days(const char *key, int *from, int *count)
+{
+    const char *dash = strchr(key, '-');
+    size_t len = strlen(key);
+
+    *from = day_index(key, dash ? (size_t)(dash - key) : len);
+    int until = dash ? day_index(dash + 1, strlen(dash + 1)) : *from;
+    *count = (until - *from + DAYS) % DAYS + 1;
+    return *from >= 0 && until >= 0;
+}
+
+/* "HH:MM" at text; the rest must follow it. -1: no time of day. */
+static int read_time(const char *text)
+{
+    for (int i = 0; i < 5; i++)
+        if (i == 2 ? text[i] != ':' : !isdigit((unsigned char)text[i]))
+            return -1;
+    int hour = (text[0] - '0') * 10 + text[1] - '0';
+    int minute = (text[3] - '0') * 10 + text[4] - '0';
+    int of_day = hour * 60 + minute;
+    return minute < 60 && of_day <= POLICY_MINUTES ? of_day : -1;
+}
+
+#define WINDOW_HINT "write hours as \"09:00-12:30\", from 00:00 to 24:00"
+
+static bool read_interval(struct doc_reader *r, json_t *value, const char *pointer,
+                          struct policy_interval *out)
+{
+    const char *text = json_string_value(value);
+
+    if (!text) {
+        doc_issue(r, pointer, JSON_PLACE_VALUE, WINDOW_HINT,
+                  "a window must be text, not %s", doc_type_name(value));
+        return false;
+    }
+    if (strlen(text) != 11 || text[5] != '-' || read_time(text) < 0 ||
+        read_time(text + 6) < 0) {
+        doc_issue(r, pointer, JSON_PLACE_VALUE, WINDOW_HINT, "'%.40s' is no window",
+                  text);
+        return false;
+    }
+    *out = (struct policy_interval){read_time(text), read_time(text + 6)};
+    if (out->from_min < out->until_min)
+        return true;
+    doc_issue(r, pointer, JSON_PLACE_VALUE,
+              "a window over midnight is two: to 24:00, and from 00:00 of the next day",
+              "the window '%s' ends before it begins", text);
+    return false;
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const struct policy_interval *x = a, *y = b;
+
+    return x->from_min - y->from_min;
+}
+
+static void read_day(struct doc_reader *r, json_t *list, const char *pointer,
+                     struct policy_day *out)
+{
+    struct policy_day day = {0};
+    char at[DOC_POINTER_MAX];
+    size_t i = 0;
+    json_t *item = NULL;
+
+    if (!json_is_array(list)) {
+        doc_issue(r, pointer, JSON_PLACE_VALUE, WINDOW_HINT,
+                  "the windows of a day must be a list, not %s", doc_type_name(list));
+        return;
+    }
+    if (json_array_size(list) > POLICY_INTERVALS_MAX) {
+        doc_issue(r, pointer, JSON_PLACE_VALUE, NULL, "a day has at most %d windows",
+                  POLICY_INTERVALS_MAX);
+        return;
+    }
+    json_array_foreach(list, i, item)
+    {
+        str_cut(at, sizeof(at), pointer);
+        json_pointer_add_index(at, sizeof(at), i);
+        if (read_interval(r, item, at, &day.at[day.n]))
+            day.n++;
+    }
+    qsort(day.at, day.n, sizeof(day.at[0]), by_start);
+    for (i = 1; i < day.n; i++)
+        if (day.at[i].from_min < day.at[i - 1].until_min)
+            doc_issue(r, pointer, JSON_PLACE_VALUE, "join them to one, or part them",
+                      "windows of a day overlap");
+    *out = day;
+}
+
+/* What is stated replaces the default week: a day that is not named is closed. */
+static void read_windows(struct doc_reader *r, json_t *value, const char *pointer,
+                         void *owner)
+{
+    struct draft *d = owner;
+    const char *key = NULL;
+    json_t *item = NULL;
+    bool seen[DAYS] = {false};
+    char at[DOC_POINTER_MAX];
+
+    if (!json_is_object(value)) {
+        doc_issue(r, pointer, JSON_PLACE_VALUE,
+                  "e.g. {\"mon-fri\": [\"09:00-18:00\"], \"sat\": [\"10:00-14:00\"]}",
+                  "'windows' must be an object, not %s", doc_type_name(value));
+        return;
+    }
+    memset(d->policy.week, 0, sizeof(d->policy.week));
+    if (json_object_size(value) == 0)
+        doc_issue(r, pointer, JSON_PLACE_VALUE,
+                  "name a day, or leave 'windows' out for Monday to Saturday 09:00-20:00",
+                  "'windows' is empty: nobody could ever be called");
+    json_object_foreach(value, key, item)
+    {
+        struct policy_day day = {0};
+        int from = 0, count = 0;
+
+        str_cut(at, sizeof(at), pointer);
+        json_pointer_add(at, sizeof(at), key);
+        if (!read_days(key, &from, &count)) {
+            doc_issue(r, at, JSON_PLACE_KEY,
+                      "write mon, tue, wed, thu, fri, sat, sun or a range like mon-fri",
+                      "'%.40s' is no day", key);
+            continue;
+        }
+        read_day(r, item, at, &day);
+        for (int i = 0; i < count; i++) {
+            int which = (from + i) % DAYS;
+
+            if (seen[which])
+                doc_issue(r, at, JSON_PLACE_KEY, "put all windows of a day in one list",
+                          "'%s' is stated twice", day_names[which]);
+            seen[which] = true;
+            d->policy.week[which] = day;
+        }
+    }
+}
+
+/* ---- limits, regions ---- */
+
+static void read_limits(struct doc_reader *r, json_t *value, const char *pointer,
+                        void *owner)
+{
+    static const struct doc_field fields[] = {
+        {.key = "per_24h",
+         .kind = DOC_INT,
+         IN(struct policy, max_24h),
+         .max = ATTEMPTS_LIMIT,
+         .hint = "calls to a number in any 24 hours; 0 is no limit"},
+        {.key = "per_7d",
+         .kind = DOC_INT,
+         IN(struct policy, max_7d),
+         .max = ATTEMPTS_LIMIT,
+         .hint = "calls to a number in any 7 days; 0 is no limit"},
+        {.key = "total",
+         .kind = DOC_INT,
+         IN(struct policy, max_total),
+         .max = ATTEMPTS_LIMIT,
+         .hint = "calls to a number in this campaign; 0 is no limit"},
+        {.key = "min_gap_s",
+         .kind = DOC_INT64,
+         IN(struct policy, min_gap_s),
+         .max = DELAY_LIMIT_S,
+         .hint = "seconds between two calls to a number, e.g. 14400 for 4 h"},
+    };
+    struct draft *d = owner;
+
+    doc_read_object(r, value, pointer, fields, ARRAY_LEN(fields), &d->policy);
+}
+
+static void read_region(struct doc_reader *r, json_t *value, const char *pointer,
+                        struct policy *p)
+{
+    const char *text = json_string_value(value);
+
+    if (!text || strlen(text) != 2 || !phone_region_is_known(text)) {
+        doc_issue(r, pointer, JSON_PLACE_VALUE, "two capital letters, e.g. \"ET\"",
+                  "'%.20s' is no region", text ? text : doc_type_name(value));
+        return;
+    }
+    for (size_t i = 0; i < p->region_count; i++) {
+        if (strcmp(p->regions[i], text) == 0) {
+            doc_issue(r, pointer, JSON_PLACE_VALUE, NULL, "region '%s' is stated twice",
+                      text);
+            return;
+        }
+    }
+    memcpy(p->regions[p->region_count++], text, 3);
+}
+
+static void read_regions(struct doc_reader *r, json_t *value, const char *pointer,
+                         void *owner)
+{
+    struct draft *d = owner;
+    char at[DOC_POINTER_MAX];
+    size_t i = 0;
+    json_t *item = NULL;
+
+    if (!json_is_array(value) || json_array_size(value) == 0 ||
+        json_array_size(value) > POLICY_REGIONS_MAX) {
+        doc_issue(r, pointer, JSON_PLACE_VALUE,
+                  "e.g. [\"ET\", \"KE\"]; leave it out for every region",
+                  "'regions' must be a list of 1 to %d regions", POLICY_REGIONS_MAX);
+        return;
+    }
+    d->policy.region_count = 0;
+    json_array_foreach(value, i, item)
+    {
+        str_cut(at, sizeof(at), pointer);
+        json_pointer_add_index(at, sizeof(at), i);
+        read_region(r, item, at, &d->policy);
+    }
+}
+
+/* ---- pacing, schedule ---- */
+
+static void read_pacing(struct doc_reader *r, json_t *value, const char *pointer,
+                        void *owner)
+{
+    static const struct doc_field fields[] = {
+        {.key = "cps",
+         .kind = DOC_NUMBER,
+         IN(struct campaign_pacing, cps),
+         .min = 0.01,
+         .max = 10000,
+         .hint = "calls per second; leave it out for as many as the trunk allows"},
+        {.key = "max_concurrent",
+         .kind = DOC_INT,
+         IN(struct campaign_pacing, max_concurrent),
+         .min = 1,
+         .max = 100000,
+         .hint = "calls at once; leave it out for as many as the trunk allows"},
+    };
+    struct draft *d = owner;
+
+    doc_read_object(r, value, pointer, fields, ARRAY_LEN(fields), &d->doc.pacing);
+}
+
+static void read_schedule(struct doc_reader *r, json_t *value, const char *pointer,
+                          void *owner)
+{
+    static const struct doc_field fields[] = {
+        {.key = "cron",
+         .required = true,
+         TEXT(struct schedule, cron),
+         .hint = "minute hour day-of-month month day-of-week, e.g. \"0 9 * * mon-fri\""},
+        {.key = "timezone",
+         .required = true,
+         TEXT(struct schedule, timezone),
+         .hint = "e.g. \"Africa/Addis_Ababa\""},
+    };
+    struct draft *d = owner;
+    struct schedule written = {0};
+    const struct tz_zone *zone = NULL;
+    struct errtext e = {0};
+    char at[DOC_POINTER_MAX];
+    size_t before = r->issues->found;
+
+    doc_read_object(r, value, pointer, fields, ARRAY_LEN(fields), &written);
+    if (r->issues->found != before)
+        return;
+    if (schedule_parse(&d->doc.schedule, written.cron, written.timezone, &e) == 0) {
+        d->doc.has_schedule = true;
+        return;
+    }
+    bool bad_zone = tz_find(written.timezone, &zone) != 0;
+    str_cut(at, sizeof(at), pointer);
+    json_pointer_add(at, sizeof(at), bad_zone ? "timezone" : "cron");
+    doc_issue(r, at, JSON_PLACE_VALUE, fields[bad_zone ? 1 : 0].hint, "%s", e.text);
+}
+
+/* ---- retry ---- */
+
+static void read_retry_rule(struct doc_reader *r, json_t *value, const char *pointer,
+                            void *owner)
+{
+    static const struct doc_field fields[] = {
+        {.key = "max_attempts",
+         .kind = DOC_INT,
+         IN(struct retry_rule, max_attempts),
+         .min = 1,
+         .max = ATTEMPTS_LIMIT,
+         .hint = "1 means no retry"},
+        {.key = "delay_s",
+         .kind = DOC_INT64,
+         IN(struct retry_rule, delay_s),
+         .min = 1,
+         .max = DELAY_LIMIT_S,
+         .hint = "seconds until the first retry"},
+        {.key = "backoff",
+         .kind = DOC_NUMBER,
+         IN(struct retry_rule, backoff),
+         .min = 1,
+         .max = 100,
+         .hint = "each further delay is so many times longer"},
+        {.key = "max_delay_s",
+         .kind = DOC_INT64,
+         IN(struct retry_rule, max_delay_s),
+         .min = 1,
+         .max = DELAY_LIMIT_S,
+         .hint = "no delay is longer than this"},
+    };
+    struct retry_rules *rules = owner;
+    enum disposition which = DISPOSITION_FAILED;
+
+    /* The pointer's last part is the key, and the table has dispositions only. */
+    if (!disposition_parse(strrchr(pointer, '/') + 1, &which))
+        return;
+    struct retry_rule *rule = &rules->by[which];
+    doc_read_object(r, value, pointer, fields, ARRAY_LEN(fields), rule);
+    if (rule->delay_s <= rule->max_delay_s)
+        return;
+    if (!json_object_get(value, "max_delay_s"))
+        rule->max_delay_s = rule->delay_s;
+    else
+        doc_issue(r, pointer, JSON_PLACE_VALUE, NULL,
+                  "'max_delay_s' is shorter than the first delay of %lld s",
+                  (long long)rule->delay_s);
+}
+
+static void read_retry(struct doc_reader *r, json_t *value, const char *pointer,
+                       void *owner)
+{
+    struct draft *d = owner;
+    struct doc_field fields[DISPOSITIONS + 1] = {
+        {.key = "max_attempts",
+         .kind = DOC_INT,
+         IN(struct retry_rules, max_attempts),
+         .min = 1,
+         .max = ATTEMPTS_LIMIT,
+         .hint = "attempts to a contact in all"}};
+
+    for (int i = 0; i < DISPOSITIONS; i++)
+        fields[i + 1] = (struct doc_field){.key = disposition_name((enum disposition)i),
+                                           .kind = DOC_PART,
+                                           .read = read_retry_rule};
+    doc_read_object(r, value, pointer, fields, ARRAY_LEN(fields), &d->doc.retry);
+}
+
+/* ---- the document ---- */
+
+static const char *const consent_words[] = {"none", "express", "express_written", NULL};
+static const char *const each_run_words[] = {"new", "everyone", NULL};
+_Static_assert(CONSENT_EXPRESS_WRITTEN == 2 && CAMPAIGN_RUN_EVERYONE == 1,
+               "words stand in the order of the enums");
+
+static const struct doc_field document_fields[] = {
+    {.key = "name",
+     .required = true,
+     TEXT(struct draft, doc.name),
+     .hint = "what commands call the campaign, e.g. \"coffee-harvest\""},
+    {.key = "list",
+     .required = true,
+     TEXT(struct draft, doc.list),
+     .hint = "'furrow contacts list' shows the lists"},
+    {.key = "flow",
+     .required = true,
+     TEXT(struct draft, doc.flow),
+     .hint = "'furrow flow list' shows the published flows"},
+    {.key = "trunk",
+     .required = true,
+     TEXT(struct draft, doc.trunk),
+     .hint = "'furrow trunk list' shows the trunks"},
+    {.key = "caller_id",
+     TEXT(struct draft, doc.caller_id),
+     .hint = "the number the called party sees, e.g. \"+251115550100\""},
+    {.key = "windows", .kind = DOC_PART, .read = read_windows},
+    {.key = "holidays",
+     .kind = DOC_BOOL,
+     IN(struct draft, policy.observe_holidays),
+     .hint = "true: no calls on the holidays that are on file"},
+    {.key = "limits", .kind = DOC_PART, .read = read_limits},
+    {.key = "consent",
+     .kind = DOC_CHOICE,
+     IN(struct draft, consent),
+     .words = consent_words,
+     .hint = "what a contact must have agreed to before it may be called"},
+    {.key = "regions", .kind = DOC_PART, .read = read_regions},
+    {.key = "pacing", .kind = DOC_PART, .read = read_pacing},
+    {.key = "ring_timeout_s",
+     .kind = DOC_INT,
+     IN(struct draft, doc.ring_timeout_s),
+     .min = 5,
+     .max = 120,
+     .hint = "how long it may ring"},
+    {.key = "close_guard_s",
+     .kind = DOC_INT,
+     IN(struct draft, close_guard_s),
+     .max = 3600,
+     .hint = "no call begins so near a window's end; usual is ring_timeout_s + 5"},
+    {.key = "retry", .kind = DOC_PART, .read = read_retry},
+    {.key = "start",
+     .kind = DOC_INSTANT,
+     IN(struct draft, doc.start_at_ms),
+     .hint = "e.g. \"2026-11-24T09:00:00+03:00\""},
+    {.key = "end",
+     .kind = DOC_INSTANT,
+     IN(struct draft, doc.end_at_ms),
+     .hint = "e.g. \"2026-12-24T18:00:00+03:00\""},
+    {.key = "schedule", .kind = DOC_PART, .read = read_schedule},
+    {.key = "each_run",
+     .kind = DOC_CHOICE,
+     IN(struct draft, each_run),
+     .words = each_run_words,
+     .hint = "whom a planned start calls"},
+    {.key = "keep_open",
+     .kind = DOC_BOOL,
+     IN(struct draft, doc.keep_open),
+     .hint = "true: the campaign waits for callbacks and is not done when it is empty"},
+    {.key = "priority",
+     .kind = DOC_INT,
+     IN(struct draft, doc.priority),
+     .min = -1000,
+     .max = 1000,
+     .hint = "higher goes first when campaigns share a trunk"},
+};
+
+static void check_words(struct doc_reader *r, const struct draft *d)
+{
+    for (const char *p = d->doc.name; *p; p++) {
+        if (!isalnum((unsigned char)*p) && !strchr("-_.", *p)) {
+            doc_issue(r, "/name", JSON_PLACE_VALUE,
+                      "letters, digits, '-', '_' and '.', as it is typed in commands",
+                      "'%s' is no name for a campaign", d->doc.name);
+            break;
+        }
+    }
+    for (const char *p = d->doc.caller_id; *p; p++) {
+        if (iscntrl((unsigned char)*p)) {
+            doc_issue(r, "/caller_id", JSON_PLACE_VALUE, NULL,
+                      "'caller_id' holds a control character");
+            break;
+        }
+    }
+}
+
+/* What no single field can say. */
+static void check_together(struct doc_reader *r, struct draft *d, const json_t *root)
+{
+    struct campaign_doc *doc = &d->doc;
+
+    check_words(r, d);
+    if (doc->start_at_ms && doc->end_at_ms && doc->end_at_ms <= doc->start_at_ms)
+        doc_issue(r, "/end", JSON_PLACE_VALUE, NULL, "'end' is not after 'start'");
+    if (json_object_get(root, "each_run") && !json_object_get(root, "schedule") &&
+        d->each_run == CAMPAIGN_RUN_EVERYONE)
+        doc_issue(r, "/each_run", JSON_PLACE_KEY, "add a 'schedule', or leave it out",
+                  "'each_run' says what a schedule's starts do, and there is none");
+    doc->each_run = (enum campaign_each_run)d->each_run;
+    d->policy.consent_required = (enum consent_level)d->consent;
+    d->policy.ring_timeout_s = doc->ring_timeout_s;
+    d->policy.close_guard_s = d->close_guard_s != UNSET
+                                  ? d->close_guard_s
+                                  : doc->ring_timeout_s + GUARD_AFTER_RING_S;
+    d->policy.not_before_ms = doc->start_at_ms;
+    d->policy.not_after_ms = doc->end_at_ms;
+    /* Whatever slipped through the tables must not become a campaign that can
+     * never call. */
+    if (r->issues->found == 0 && !policy_is_valid(&d->policy))
+        doc_issue(r, "", JSON_PLACE_VALUE, "look at windows, limits and ring_timeout_s",
+                  "these rules cannot be obeyed together");
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct campaign_issue *x = a, *y = b;
+
+    return x->line != y->line ? x->line - y->line : x->column - y->column;
+}
+
+static int read_document(const char *text, size_t len, struct draft *d,
+                         struct campaign_issues *issues)
+{
+    struct doc_reader r = {.text = text, .len = len, .issues = issues};
+    json_error_t where = {0};
+    json_auto_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
+
+    if (!root) {
+        struct campaign_issue *issue = &issues->at[0];
+
+        issues->n = issues->found = 1;
+        issue->line = where.line > 0 ? where.line : 1;
+        issue->column = where.column > 0 ? where.column : 1;
+        snprintf(issue->text, sizeof(issue->text), "not JSON: %s", where.text);
+        return EINVAL;
+    }
+    policy_default(&d->policy);
+    retry_rules_default(&d->doc.retry);
+    d->doc.ring_timeout_s = d->policy.ring_timeout_s;
+    d->consent = (int)d->policy.consent_required;
+    d->close_guard_s = UNSET;
+    doc_read_object(&r, root, "", document_fields, ARRAY_LEN(document_fields), d);
+    if (json_is_object(root))
+        check_together(&r, d, root);
+    qsort(issues->at, issues->n, sizeof(issues->at[0]), by_place);
+    return issues->found ? EINVAL : 0;
+}
+
+int campaign_doc_parse(struct campaign_doc **out, const char *text, size_t len,
+                       struct campaign_issues *issues)
+{
+    struct draft d = {0};
+
+    *issues = (struct campaign_issues){0};
+    if (len > CAMPAIGN_TEXT_LIMIT) {
+        issues->n = issues->found = 1;
+        snprintf(issues->at[0].text, sizeof(issues->at[0].text),
+                 "a campaign's document has at most %d bytes, this one %zu",
+                 CAMPAIGN_TEXT_LIMIT, len);
+        return EMSGSIZE;
+    }
+    int err = read_document(text, len, &d, issues);
+    if (err)
+        return err;
+    struct campaign_doc *doc = xmalloc(sizeof(*doc));
+    *doc = d.doc;
+    doc->policy = xmalloc(sizeof(*doc->policy));
+    *doc->policy = d.policy;
+    *out = doc;
+    return 0;
+}
+
+void campaign_doc_free(struct campaign_doc *doc)
+{
+    if (!doc)
+        return;
+    free(doc->policy);
+    free(doc);
+}
+
+/* ---- planned starts ---- */
+
+int campaign_doc_due(const struct campaign_doc *doc, int64_t after_ms, int64_t now_ms,
+                     int64_t *planned_ms)
+{
+    if (!doc->has_schedule) {
+        if (!doc->start_at_ms || doc->start_at_ms <= after_ms ||
+            doc->start_at_ms > now_ms || (doc->end_at_ms && doc->end_at_ms <= now_ms))
+            return ENODATA;
+        *planned_ms = doc->start_at_ms;
+        return 0;
+    }
+    /* From start, included, to end, excluded. */
+    if (doc->start_at_ms && after_ms < doc->start_at_ms - 1)
+        after_ms = doc->start_at_ms - 1;
+    if (doc->end_at_ms && now_ms >= doc->end_at_ms)
+        now_ms = doc->end_at_ms - 1;
+    return schedule_latest(&doc->schedule, after_ms, now_ms, planned_ms);
+}
+
+int campaign_doc_next_start(const struct campaign_doc *doc, int64_t now_ms,
+                            int64_t *planned_ms)
+{
+    int64_t at_ms = doc->start_at_ms;
+
+    if (doc->has_schedule) {
+        int err = schedule_next(&doc->schedule,
+                                now_ms < at_ms - 1 && at_ms ? at_ms - 1 : now_ms, &at_ms);
+        if (err)
+            return err;
+    }
+    if (at_ms <= now_ms || (doc->end_at_ms && at_ms >= doc->end_at_ms))
+        return ENODATA;
+    *planned_ms = at_ms;
+    return 0;
+}

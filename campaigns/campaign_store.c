@@ -1,0 +1,379 @@
+/*
+ * campaign_store - rows, documents and the life cycle. Filling campaign_contacts,
+ * planned starts and completion are in campaign_store_sweep.c.
+ */
+#include "campaigns/campaign_store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/pg.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "campaigns/doc_reader.h"
+#include "campaigns/flow_store.h"
+#include "campaigns/names_store.h"
+#include "campaigns/trunk_store.h"
+
+#define COLUMNS                                                                          \
+    "id, tenant_id, name, state, list_id, trunk_id, flow_revision_id, stop_reason, "     \
+    "furrow_ms(created_at), furrow_ms(started_at), furrow_ms(ended_at), "                \
+    "furrow_ms(changed_at)"
+
+static int read_row(const PGresult *res, int row, struct campaign_row *out)
+{
+    struct campaign_row c = {.id = pg_i64(res, row, 0),
+                             .tenant_id = (int)pg_i64(res, row, 1),
+                             .list_id = pg_i64(res, row, 4),
+                             .trunk_id = pg_i64(res, row, 5),
+                             .flow_revision_id = pg_i64(res, row, 6),
+                             .created_at_ms = pg_i64(res, row, 8),
+                             .started_at_ms = pg_i64(res, row, 9),
+                             .ended_at_ms = pg_i64(res, row, 10),
+                             .changed_at_ms = pg_i64(res, row, 11)};
+
+    if (!campaign_state_parse(pg_text(res, row, 3), &c.state)) {
+        log_error("campaign", "id=%lld state=%s is none of this build", (long long)c.id,
+                  pg_text(res, row, 3));
+        return EPROTO;
+    }
+    str_cut(c.name, sizeof(c.name), pg_text(res, row, 2));
+    str_cut(c.stop_reason, sizeof(c.stop_reason), pg_text(res, row, 7));
+    *out = c;
+    return 0;
+}
+
+/* ---- create ---- */
+
+/* ENOENT of a name the document holds becomes an issue at its place. */
+static int note_missing(struct doc_reader *r, const char *pointer, int err,
+                        const struct errtext *e, const char *hint)
+{
+    if (err == ENOENT)
+        doc_issue(r, pointer, JSON_PLACE_VALUE, hint, "%s", e->text);
+    return err == ENOENT ? 0 : err;
+}
+
+static int find_list(struct pg *pg, const char *name, int64_t *id, struct errtext *e)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, name);
+    int err = pg_run(pg, &res, "SELECT id FROM lists WHERE name = $1", &a);
+    if (err)
+        return errtext_set(e, err, 0, 0, "%s", pg_error(pg));
+    if (PQntuples(res) == 0)
+        return names_missing(pg, "list", "lists", name, e);
+    *id = pg_i64(res, 0, 0);
+    return 0;
+}
+
+/* Everything that is missing is said at once. */
+static int resolve(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
+                   struct campaign_row *row, struct doc_reader *r)
+{
+    struct trunk_row trunk = {0};
+    struct flow_row flow = {0};
+    struct errtext no_list = {0}, no_trunk = {0}, no_flow = {0};
+
+    int err =
+        note_missing(r, "/list", find_list(pg, doc->list, &row->list_id, &no_list),
+                     &no_list, "'furrow contacts import FILE --list NAME' makes one");
+    if (!err)
+        err =
+            note_missing(r, "/flow", flow_find(pg, tenant_id, doc->flow, &flow, &no_flow),
+                         &no_flow, "'furrow flow publish FILE' makes one");
+    if (!err)
+        err = note_missing(r, "/trunk",
+                           trunk_find(pg, tenant_id, doc->trunk, &trunk, &no_trunk),
+                           &no_trunk, "'furrow trunk add NAME --kind …' makes one");
+    row->trunk_id = trunk.id;
+    row->flow_revision_id = flow.revision_id;
+    return !err && r->issues->found ? EINVAL : err;
+}
+
+static int insert(struct pg *pg, const struct campaign_doc *doc, const char *text,
+                  int64_t now_ms, struct campaign_row *row)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, row->tenant_id);
+    pg_arg_text(&a, doc->name);
+    pg_arg_text(&a, campaign_state_name(CAMPAIGN_DRAFT));
+    pg_arg_text(&a, text);
+    pg_arg_i64(&a, row->list_id);
+    pg_arg_i64(&a, row->trunk_id);
+    pg_arg_i64(&a, row->flow_revision_id);
+    pg_arg_ms(&a, now_ms);
+    int err = pg_run(pg, &res,
+                     "INSERT INTO campaigns (tenant_id, name, state, document, "
+                     "document_text, list_id, trunk_id, flow_revision_id, created_at, "
+                     "changed_at) VALUES ($1, $2, $3, $4::text::jsonb, $4::text, $5, $6, "
+                     "$7, furrow_ts($8), furrow_ts($8)) RETURNING " COLUMNS,
+                     &a);
+    return err ? err : read_row(res, 0, row);
+}
+
+static int create(struct pg *pg, const struct campaign_doc *doc, const char *text,
+                  int64_t now_ms, struct campaign_row *row, struct doc_reader *r)
+{
+    int err = resolve(pg, row->tenant_id, doc, row, r);
+
+    if (!err)
+        err = insert(pg, doc, text, now_ms, row);
+    if (err == EEXIST)
+        doc_issue(r, "/name", JSON_PLACE_VALUE,
+                  "'furrow campaign list' shows them; choose another name",
+                  "there is a campaign '%s' already", doc->name);
+    return err;
+}
+
+int campaign_create(struct pg *pg, int tenant_id, const char *text, size_t len,
+                    int64_t now_ms, struct campaign_row *out,
+                    struct campaign_issues *issues)
+{
+    struct campaign_doc *doc = NULL;
+    struct campaign_row row = {.tenant_id = tenant_id};
+    struct doc_reader r = {.text = text, .len = len, .issues = issues};
+
+    int err = campaign_doc_parse(&doc, text, len, issues);
+    if (err)
+        return err;
+    CLEANUP(free_cleanup) char *copy = xstrndup(text, len); /* ends with a NUL */
+    err = pg_begin(pg, tenant_id);
+    if (!err)
+        err = pg_end(pg, create(pg, doc, copy, now_ms, &row, &r));
+    campaign_doc_free(doc);
+    if (!err)
+        *out = row;
+    return err;
+}
+
+/* ---- find, list, text ---- */
+
+static int find(struct pg *pg, const char *name, struct campaign_row *out,
+                struct errtext *e)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, name);
+    int err = pg_run(pg, &res, "SELECT " COLUMNS " FROM campaigns WHERE name = $1", &a);
+    if (err)
+        return errtext_set(e, err, 0, 0, "%s", pg_error(pg));
+    if (PQntuples(res) == 0)
+        return names_missing(pg, "campaign", "campaigns", name, e);
+    return read_row(res, 0, out);
+}
+
+int campaign_find(struct pg *pg, int tenant_id, const char *name,
+                  struct campaign_row *out, struct errtext *e)
+{
+    bool own = false;
+    int err = pg_begin_own(pg, tenant_id, &own);
+
+    if (err)
+        return errtext_set(e, err, 0, 0, "%s", pg_error(pg));
+    return pg_end_own(pg, own, find(pg, name, out, e));
+}
+
+static int list(struct pg *pg, enum campaign_state state, struct campaign_row **out,
+                size_t *n)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    CLEANUP(free_cleanup) struct campaign_row *all = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, state == CAMPAIGN_STATES ? NULL : campaign_state_name(state));
+    int err = pg_run(pg, &res,
+                     "SELECT " COLUMNS
+                     " FROM campaigns WHERE $1::text IS NULL OR state = $1 ORDER BY "
+                     "coalesce((document->>'priority')::int, 0) DESC, id",
+                     &a);
+    if (err)
+        return err;
+    int rows = PQntuples(res);
+    all = xcalloc((size_t)rows + 1, sizeof(*all));
+    for (int i = 0; !err && i < rows; i++)
+        err = read_row(res, i, &all[i]);
+    if (err)
+        return err;
+    *n = (size_t)rows;
+    *out = STEAL(all);
+    return 0;
+}
+
+int campaign_list(struct pg *pg, int tenant_id, enum campaign_state state,
+                  struct campaign_row **out, size_t *n)
+{
+    bool own = false;
+    int err = pg_begin_own(pg, tenant_id, &own);
+
+    return err ? err : pg_end_own(pg, own, list(pg, state, out, n));
+}
+
+static int load_text(struct pg *pg, int64_t id, char **out)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, id);
+    int err = pg_run(pg, &res, "SELECT document_text FROM campaigns WHERE id = $1", &a);
+    if (!err && PQntuples(res) == 0)
+        err = ENOENT;
+    if (!err)
+        *out = xstrdup(pg_text(res, 0, 0));
+    return err;
+}
+
+int campaign_text(struct pg *pg, int tenant_id, int64_t campaign_id, char **out)
+{
+    bool own = false;
+    int err = pg_begin_own(pg, tenant_id, &own);
+
+    return err ? err : pg_end_own(pg, own, load_text(pg, campaign_id, out));
+}
+
+/* ---- parsed documents, kept with the connection ---- */
+
+#define KEEP_KEY "campaign_docs"
+
+struct kept_doc {
+    int tenant_id; /* an id alone must not open another tenant's document */
+    int64_t campaign_id;
+    struct campaign_doc *doc;
+};
+
+struct kept_docs {
+    struct kept_doc *at;
+    size_t n;
+};
+
+static void free_docs(void *data)
+{
+    struct kept_docs *k = data;
+
+    for (size_t i = 0; i < k->n; i++)
+        campaign_doc_free(k->at[i].doc);
+    free(k->at);
+    free(k);
+}
+
+static const struct campaign_doc *kept_find(struct kept_docs *k, int tenant_id,
+                                            int64_t campaign_id)
+{
+    for (size_t i = 0; i < k->n; i++)
+        if (k->at[i].campaign_id == campaign_id && k->at[i].tenant_id == tenant_id)
+            return k->at[i].doc;
+    return NULL;
+}
+
+int campaign_doc_get(struct pg *pg, int tenant_id, int64_t campaign_id,
+                     const struct campaign_doc **out)
+{
+    CLEANUP(free_cleanup) char *text = NULL;
+    struct kept_docs *k = pg_kept(pg, KEEP_KEY);
+    struct campaign_issues issues;
+    struct campaign_doc *doc = NULL;
+
+    if (!k) {
+        k = xcalloc(1, sizeof(*k));
+        pg_keep(pg, KEEP_KEY, k, free_docs);
+    }
+    *out = kept_find(k, tenant_id, campaign_id);
+    if (*out)
+        return 0;
+    int err = campaign_text(pg, tenant_id, campaign_id, &text);
+    if (err)
+        return err;
+    err = campaign_doc_parse(&doc, text, strlen(text), &issues);
+    if (err) {
+        log_error("campaign", "id=%lld document cannot be read: line %d: %s",
+                  (long long)campaign_id, issues.at[0].line, issues.at[0].text);
+        return EINVAL;
+    }
+    k->at = xrealloc(k->at, (k->n + 1) * sizeof(*k->at));
+    k->at[k->n++] = (struct kept_doc){tenant_id, campaign_id, doc};
+    *out = doc;
+    return 0;
+}
+
+/* ---- the life cycle ---- */
+
+static int lock(struct pg *pg, int64_t id, struct campaign_row *row, struct errtext *e)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, id);
+    int err =
+        pg_run(pg, &res,
+               "SELECT " COLUMNS " FROM campaigns WHERE id = $1 FOR NO KEY UPDATE", &a);
+    if (err)
+        return errtext_set(e, err, 0, 0, "%s", pg_error(pg));
+    if (PQntuples(res) == 0)
+        return errtext_set(e, ENOENT, 0, 0, "no campaign has the id %lld", (long long)id);
+    return read_row(res, 0, row);
+}
+
+static int write_state(struct pg *pg, struct campaign_row *row, enum campaign_state to,
+                       const char *reason, int64_t now_ms, struct errtext *e)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+    bool begins = row->state != CAMPAIGN_PAUSED && row->state != CAMPAIGN_FAULTED;
+
+    pg_arg_i64(&a, row->id);
+    pg_arg_text(&a, campaign_state_name(to));
+    pg_arg_text(&a, reason ? reason : "");
+    pg_arg_ms(&a, now_ms);
+    pg_arg_bool(&a, to == CAMPAIGN_RUNNING && begins);
+    pg_arg_bool(&a, to == CAMPAIGN_STOPPED || to == CAMPAIGN_DONE);
+    int err =
+        pg_run(pg, &res,
+               "UPDATE campaigns SET state = $2, stop_reason = left($3, 199), "
+               "changed_at = furrow_ts($4), started_at = CASE WHEN $5::bool THEN "
+               "furrow_ts($4) ELSE started_at END, ended_at = CASE WHEN $6::bool THEN "
+               "furrow_ts($4) END WHERE id = $1 RETURNING " COLUMNS,
+               &a);
+    if (err)
+        return errtext_set(e, err, 0, 0, "%s", pg_error(pg));
+    return read_row(res, 0, row);
+}
+
+static int command(struct pg *pg, int64_t id, enum campaign_command c, const char *reason,
+                   int64_t now_ms, struct campaign_row *row, struct errtext *e)
+{
+    char why[LIFECYCLE_TEXT_MAX];
+    enum campaign_state to = CAMPAIGN_DRAFT;
+
+    int err = lock(pg, id, row, e);
+    if (err)
+        return err;
+    if (!lifecycle_move(row->state, c, &to))
+        return errtext_set(e, EPERM, 0, 0, "%s", lifecycle_explain(row->state, c, why));
+    return write_state(pg, row, to, reason, now_ms, e);
+}
+
+int campaign_command(struct pg *pg, int tenant_id, int64_t campaign_id,
+                     enum campaign_command c, const char *reason, int64_t now_ms,
+                     struct campaign_row *row, struct errtext *e)
+{
+    struct campaign_row moved = {0};
+    bool own = false;
+
+    int err = pg_begin_own(pg, tenant_id, &own);
+    if (err)
+        return errtext_set(e, err, 0, 0, "%s", pg_error(pg));
+    err = pg_end_own(pg, own, command(pg, campaign_id, c, reason, now_ms, &moved, e));
+    if (!err && row)
+        *row = moved;
+    if (!err)
+        log_info("campaign", "id=%lld command=%s state=%s", (long long)campaign_id,
+                 campaign_command_name(c), campaign_state_name(moved.state));
+    return err;
+}

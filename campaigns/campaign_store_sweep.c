@@ -1,0 +1,477 @@
+/*
+ * campaign_store_sweep - what the dialer's sweep asks of campaigns: fill
+ * campaign_contacts from the list, start what is planned, complete what is done.
+ *
+ * last_contact_id says up to where a list was copied. It is moved only past
+ * contacts that can be seen, and never while an import into the list runs, whose
+ * rows have their ids before anybody sees them. Should a row still slip past (two
+ * callbacks that commit out of order), completion compares list and campaign once
+ * more and moves it back.
+ */
+#include "campaigns/campaign_store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/pg.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+
+/* Populating one campaign is for one process at a time; its row is locked only
+ * for the last statement, so that releases do not wait. "FPOP" */
+#define POPULATE_LOCK "1179668304"
+
+/* ---- filling campaign_contacts ---- */
+
+struct source {
+    int64_t list_id, last_contact_id, last_import_id;
+    bool loading;
+};
+
+/* An import holds the advisory lock of contacts/contact_import_store.c ("FURM",
+ * list) as long as its transaction; its row is committed before it takes it. */
+static int read_source(struct pg *pg, int64_t campaign_id, struct source *out)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, campaign_id);
+    int err = pg_run(
+        pg, &res,
+        "SELECT c.list_id, c.last_contact_id, (SELECT coalesce(max(i.id), 0) FROM "
+        "imports i WHERE i.list_id = c.list_id), EXISTS (SELECT FROM pg_locks l WHERE "
+        "l.locktype = 'advisory' AND l.database = (SELECT oid FROM pg_database WHERE "
+        "datname = current_database()) AND l.classid = x'4655524D'::int::oid AND l.objid "
+        "= (c.list_id & 2147483647)::int::oid AND l.objsubid = 2 AND l.granted) FROM "
+        "campaigns c WHERE c.id = $1",
+        &a);
+    if (err)
+        return err;
+    if (PQntuples(res) == 0)
+        return ENOENT;
+    *out = (struct source){.list_id = pg_i64(res, 0, 0),
+                           .last_contact_id = pg_i64(res, 0, 1),
+                           .last_import_id = pg_i64(res, 0, 2),
+                           .loading = pg_bool(res, 0, 3)};
+    return 0;
+}
+
+static int copy_batch(struct pg *pg, int tenant_id, int64_t campaign_id,
+                      const struct source *from, size_t max, int64_t now_ms,
+                      int64_t *seen, int64_t *added, int64_t *last_id, int64_t *newest_id)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, tenant_id);
+    pg_arg_i64(&a, campaign_id);
+    pg_arg_i64(&a, from->list_id);
+    pg_arg_i64(&a, from->last_contact_id);
+    pg_arg_i64(&a, (int64_t)max);
+    pg_arg_ms(&a, now_ms);
+    int err = pg_run(
+        pg, &res,
+        "WITH batch AS MATERIALIZED (SELECT id, phone, zone_group FROM contacts WHERE "
+        "list_id = $3 AND id > $4 ORDER BY id LIMIT $5), copied AS (INSERT INTO "
+        "campaign_contacts (tenant_id, campaign_id, contact_id, phone, zone_group, "
+        "next_attempt_at) SELECT $1, $2, id, phone, zone_group, furrow_ts($6) FROM batch "
+        "ON CONFLICT DO NOTHING RETURNING 1) SELECT (SELECT count(*) FROM batch), "
+        "(SELECT count(*) FROM copied), (SELECT max(id) FROM batch), (SELECT max(id) "
+        "FROM contacts)",
+        &a);
+    if (err)
+        return err;
+    *seen = pg_i64(res, 0, 0);
+    *added = pg_i64(res, 0, 1);
+    *last_id = pg_i64(res, 0, 2);
+    *newest_id = pg_i64(res, 0, 3);
+    return 0;
+}
+
+static int set_last_contact(struct pg *pg, int64_t campaign_id, int64_t id)
+{
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, campaign_id);
+    pg_arg_i64(&a, id);
+    return pg_run(pg, NULL, "UPDATE campaigns SET last_contact_id = $2 WHERE id = $1",
+                  &a);
+}
+
+/* One batch; *more: the list may hold more. */
+static int populate_batch(struct pg *pg, int tenant_id, int64_t campaign_id, size_t max,
+                          int64_t now_ms, size_t *added, bool *more, bool *loading)
+{
+    struct source before = {0}, after = {0};
+    struct pg_args a = {0};
+    int64_t seen = 0, copied = 0, last_id = 0, newest_id = 0;
+
+    pg_arg_i64(&a, campaign_id);
+    int err = pg_run(pg, NULL,
+                     "SELECT pg_advisory_xact_lock(" POPULATE_LOCK
+                     ", ($1::bigint & 2147483647)::int)",
+                     &a);
+    if (!err)
+        err = read_source(pg, campaign_id, &before);
+    if (!err)
+        err = copy_batch(pg, tenant_id, campaign_id, &before, max, now_ms, &seen, &copied,
+                         &last_id, &newest_id);
+    if (!err)
+        err = read_source(pg, campaign_id, &after);
+    if (err)
+        return err;
+    *added = (size_t)copied;
+    *more = seen == (int64_t)max;
+    *loading =
+        before.loading || after.loading || before.last_import_id != after.last_import_id;
+    /* At the end of the list, contacts of other lists are left behind too, so that
+     * the next look does not walk over them. */
+    if (!*more && newest_id > last_id)
+        last_id = newest_id;
+    if (*loading || last_id <= before.last_contact_id)
+        return 0;
+    return set_last_contact(pg, campaign_id, last_id);
+}
+
+int campaign_populate(struct pg *pg, int tenant_id, int64_t campaign_id, size_t max,
+                      int64_t now_ms, size_t *added, bool *loading)
+{
+    bool more = true;
+
+    *added = 0;
+    *loading = false;
+    if (max == 0)
+        return 0;
+    /* Batches of known contacts only (the mark was moved back) do not count: the
+     * caller takes fewer than max for the end. */
+    while (more && *added == 0) {
+        bool own = false;
+
+        int err = pg_begin_own(pg, tenant_id, &own);
+        if (!err)
+            err = pg_end_own(pg, own,
+                             populate_batch(pg, tenant_id, campaign_id, max, now_ms,
+                                            added, &more, loading));
+        if (err)
+            return err;
+        if (*loading && *added == 0)
+            return 0;
+    }
+    return 0;
+}
+
+/* ---- what waits ---- */
+
+int campaign_zones(struct pg *pg, int tenant_id, int64_t campaign_id, int64_t now_ms,
+                   struct campaign_zone **out, size_t *n)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+    bool own = false;
+    size_t text = 0;
+
+    pg_arg_i64(&a, campaign_id);
+    pg_arg_ms(&a, now_ms);
+    int err = pg_begin_own(pg, tenant_id, &own);
+    if (!err)
+        err = pg_run(
+            pg, &res,
+            "SELECT q.zone_group, z.region, array_to_string(z.zones, ','), q.due, "
+            "q.waiting, furrow_ms(q.next) FROM (SELECT zone_group, count(*) FILTER "
+            "(WHERE next_attempt_at <= furrow_ts($2)) AS due, count(*) FILTER (WHERE "
+            "next_attempt_at > furrow_ts($2)) AS waiting, min(next_attempt_at) FILTER "
+            "(WHERE next_attempt_at > furrow_ts($2)) AS next FROM campaign_contacts "
+            "WHERE campaign_id = $1 AND state = 'pending' GROUP BY 1) q JOIN zone_groups "
+            "z ON z.id = q.zone_group ORDER BY q.due DESC, q.zone_group",
+            &a);
+    err = pg_end_own(pg, own, err);
+    if (err)
+        return err;
+    size_t rows = (size_t)PQntuples(res);
+    for (size_t i = 0; i < rows; i++)
+        text += strlen(pg_text(res, (int)i, 2)) + 1;
+    struct campaign_zone *all = xcalloc(1, (rows + 1) * sizeof(*all) + text);
+    char *at = (char *)(all + rows + 1);
+    for (size_t i = 0; i < rows; i++) {
+        int row = (int)i;
+        size_t len = strlen(pg_text(res, row, 2)) + 1;
+
+        all[i].zone_group = (int)pg_i64(res, row, 0);
+        str_cut(all[i].region, sizeof(all[i].region), pg_text(res, row, 1));
+        all[i].zones = memcpy(at, pg_text(res, row, 2), len);
+        at += len;
+        all[i].due = pg_i64(res, row, 3);
+        all[i].waiting = pg_i64(res, row, 4);
+        all[i].next_attempt_ms = pg_i64(res, row, 5);
+    }
+    *out = all;
+    *n = rows;
+    return 0;
+}
+
+/* ---- completion ---- */
+
+static int ask(struct pg *pg, int64_t campaign_id, const char *sql, bool *yes)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, campaign_id);
+    int err = pg_run(pg, &res, sql, &a);
+    if (!err)
+        *yes = pg_bool(res, 0, 0);
+    return err;
+}
+
+/* Cheap questions first: the last one reads the whole list, and only a campaign
+ * that is over, or one with news, gets that far. */
+static int has_work(struct pg *pg, int64_t campaign_id, bool *yes)
+{
+    static const char *const questions[] = {
+        "SELECT EXISTS (SELECT FROM campaign_contacts WHERE campaign_id = $1 AND state = "
+        "'pending')",
+        "SELECT EXISTS (SELECT FROM attempts WHERE campaign_id = $1 AND state IN "
+        "('intent', 'released', 'ringing', 'answered'))",
+        "SELECT EXISTS (SELECT FROM campaign_contacts WHERE campaign_id = $1 AND state = "
+        "'calling')",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(questions); i++) {
+        int err = ask(pg, campaign_id, questions[i], yes);
+        if (err || *yes)
+            return err;
+    }
+    return 0;
+}
+
+/* Contacts of the list that are not in the campaign: the mark goes back before
+ * the first of them. */
+static int find_missing(struct pg *pg, int64_t campaign_id, const struct source *s,
+                        bool *missing)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, campaign_id);
+    pg_arg_i64(&a, s->list_id);
+    int err = pg_run(pg, &res,
+                     "SELECT min(c.id) FROM contacts c WHERE c.list_id = $2 AND NOT "
+                     "EXISTS (SELECT FROM campaign_contacts k WHERE k.campaign_id = $1 "
+                     "AND k.contact_id = c.id)",
+                     &a);
+    if (err)
+        return err;
+    int64_t first = pg_i64(res, 0, 0);
+    *missing = first > 0;
+    return first > 0 && first <= s->last_contact_id
+               ? set_last_contact(pg, campaign_id, first - 1)
+               : 0;
+}
+
+static int is_over(struct pg *pg, const struct campaign_row *row,
+                   const struct campaign_doc *doc, int64_t now_ms, bool *over)
+{
+    struct source s = {0};
+    bool more = false;
+
+    *over = doc->end_at_ms && now_ms >= doc->end_at_ms;
+    if (*over || doc->keep_open || row->state != CAMPAIGN_RUNNING)
+        return 0;
+    int err = has_work(pg, row->id, &more);
+    if (!err && !more)
+        err = read_source(pg, row->id, &s);
+    if (!err && !more && !s.loading)
+        err = find_missing(pg, row->id, &s, &more);
+    *over = !err && !more && !s.loading;
+    return err;
+}
+
+/* With the campaign's row locked, so that a callback or a start by somebody else
+ * comes before or after, and the state is the one that is moved. */
+static int complete_one(struct pg *pg, const struct campaign_row *row, int64_t now_ms,
+                        bool *completed)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    const struct campaign_doc *doc = NULL;
+    struct campaign_row now = *row;
+    struct pg_args a = {0};
+    bool over = false;
+
+    *completed = false;
+    pg_arg_i64(&a, row->id);
+    int err = pg_run(pg, &res,
+                     "SELECT state FROM campaigns WHERE id = $1 FOR NO KEY UPDATE SKIP "
+                     "LOCKED",
+                     &a);
+    if (err || PQntuples(res) == 0 ||
+        !campaign_state_parse(pg_text(res, 0, 0), &now.state) ||
+        (now.state != CAMPAIGN_RUNNING && now.state != CAMPAIGN_PAUSED))
+        return err;
+    err = campaign_doc_get(pg, row->tenant_id, row->id, &doc);
+    if (!err)
+        err = is_over(pg, &now, doc, now_ms, &over);
+    if (err || !over)
+        return err;
+    err = campaign_command(pg, row->tenant_id, row->id, CAMPAIGN_COMPLETE, NULL, now_ms,
+                           NULL, NULL);
+    *completed = !err;
+    return err;
+}
+
+int campaign_complete_due(struct pg *pg, int tenant_id, int64_t now_ms, size_t *completed)
+{
+    CLEANUP(free_cleanup) struct campaign_row *all = NULL;
+    size_t n = 0;
+    bool one = false;
+
+    *completed = 0;
+    int err = campaign_list(pg, tenant_id, CAMPAIGN_STATES, &all, &n);
+    for (size_t i = 0; !err && i < n; i++) {
+        bool own = false;
+
+        if (all[i].state != CAMPAIGN_RUNNING && all[i].state != CAMPAIGN_PAUSED)
+            continue;
+        err = pg_begin_own(pg, tenant_id, &own);
+        if (!err)
+            err = pg_end_own(pg, own, complete_one(pg, &all[i], now_ms, &one));
+        *completed += !err && one;
+        if (err == EINVAL)
+            err = 0; /* a document nobody can read, logged: the others go on */
+    }
+    return err;
+}
+
+/* ---- planned starts ---- */
+
+/* Since when planned instants count: the last one that fired. Before that, a
+ * schedule counts from the campaign's creation; a single start counts even when the
+ * campaign was made after it. */
+static int last_fire(struct pg *pg, const struct campaign_row *row,
+                     const struct campaign_doc *doc, int64_t *after_ms)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, row->id);
+    int err = pg_run(pg, &res,
+                     "SELECT coalesce(furrow_ms(max(planned_at)), 0) FROM campaign_fires "
+                     "WHERE campaign_id = $1",
+                     &a);
+    if (!err)
+        *after_ms = pg_i64(res, 0, 0);
+    if (!err && *after_ms == 0 && doc->has_schedule)
+        *after_ms = row->created_at_ms;
+    return err;
+}
+
+static int record_fire(struct pg *pg, const struct campaign_row *row, int64_t planned_ms,
+                       int64_t now_ms, bool *first)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, row->tenant_id);
+    pg_arg_i64(&a, row->id);
+    pg_arg_ms(&a, planned_ms);
+    pg_arg_ms(&a, now_ms);
+    int err =
+        pg_run(pg, &res,
+               "INSERT INTO campaign_fires (tenant_id, campaign_id, planned_at, "
+               "fired_at) VALUES ($1, $2, furrow_ts($3), furrow_ts($4)) ON CONFLICT "
+               "DO NOTHING",
+               &a);
+    if (!err)
+        *first = pg_affected(res) == 1;
+    return err;
+}
+
+/* Everyone again: what was final waits once more, as if never called. */
+static int reset_finals(struct pg *pg, int64_t campaign_id, int64_t now_ms)
+{
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, campaign_id);
+    pg_arg_ms(&a, now_ms);
+    return pg_run(pg, NULL,
+                  "UPDATE campaign_contacts SET state = 'pending', attempts = 0, "
+                  "next_attempt_at = furrow_ts($2), last_disposition = NULL, "
+                  "last_refusal = NULL, final = NULL, final_at = NULL WHERE campaign_id "
+                  "= $1 AND state = 'final'",
+                  &a);
+}
+
+/* The state under lock; the fire's row says whether it is ours to act on. */
+static int fire_locked(struct pg *pg, const struct campaign_row *row,
+                       const struct campaign_doc *doc, int64_t planned_ms, int64_t now_ms,
+                       bool *fired)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    enum campaign_state state = CAMPAIGN_STOPPED;
+    struct pg_args a = {0};
+    bool first = false;
+
+    pg_arg_i64(&a, row->id);
+    int err = pg_run(pg, &res,
+                     "SELECT state FROM campaigns WHERE id = $1 FOR NO KEY UPDATE", &a);
+    if (err || PQntuples(res) == 0 || !campaign_state_parse(pg_text(res, 0, 0), &state))
+        return err;
+    bool starts = state == CAMPAIGN_DRAFT || state == CAMPAIGN_DONE;
+    if (!starts && state != CAMPAIGN_RUNNING)
+        return 0;
+    err = record_fire(pg, row, planned_ms, now_ms, &first);
+    if (err || !first || !starts)
+        return err;
+    if (doc->each_run == CAMPAIGN_RUN_EVERYONE)
+        err = reset_finals(pg, row->id, now_ms);
+    if (!err)
+        err = campaign_command(pg, row->tenant_id, row->id, CAMPAIGN_START, NULL, now_ms,
+                               NULL, NULL);
+    *fired = !err;
+    return err;
+}
+
+static int fire_one(struct pg *pg, const struct campaign_row *row, int64_t now_ms,
+                    bool *fired)
+{
+    const struct campaign_doc *doc = NULL;
+    int64_t after_ms = 0, planned_ms = 0;
+
+    *fired = false;
+    int err = campaign_doc_get(pg, row->tenant_id, row->id, &doc);
+    if (err || (!doc->has_schedule && !doc->start_at_ms))
+        return err;
+    err = last_fire(pg, row, doc, &after_ms);
+    if (err)
+        return err;
+    err = campaign_doc_due(doc, after_ms, now_ms, &planned_ms);
+    if (err)
+        return err == ENODATA ? 0 : err;
+    return fire_locked(pg, row, doc, planned_ms, now_ms, fired);
+}
+
+int campaign_fire_due(struct pg *pg, int tenant_id, int64_t now_ms, size_t *fired)
+{
+    CLEANUP(free_cleanup) struct campaign_row *all = NULL;
+    size_t n = 0;
+    bool one = false;
+
+    *fired = 0;
+    int err = campaign_list(pg, tenant_id, CAMPAIGN_STATES, &all, &n);
+    for (size_t i = 0; !err && i < n; i++) {
+        bool own = false;
+
+        if (all[i].state != CAMPAIGN_DRAFT && all[i].state != CAMPAIGN_DONE &&
+            all[i].state != CAMPAIGN_RUNNING)
+            continue;
+        err = pg_begin_own(pg, tenant_id, &own);
+        if (!err)
+            err = pg_end_own(pg, own, fire_one(pg, &all[i], now_ms, &one));
+        *fired += !err && one;
+        if (err == EINVAL || err == EBADMSG)
+            err = 0; /* one campaign that cannot be read does not stop the others */
+    }
+    return err;
+}
