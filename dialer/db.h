@@ -3,7 +3,7 @@
  * connection and queue. Work runs on a thread, its result comes back to the loop.
  *
  * Work with the same key runs in the order it was submitted, one at a time (key =
- * first bytes of the call's id, or the campaign's id). What crosses the door is ids
+ * db_key() of the call's id, or the campaign's id). What crosses the door is ids
  * and copies, never pointers into the loop's state: done looks its object up again.
  *
  * Thread: db_* is called on the loop only; work runs on a database thread and sees
@@ -15,14 +15,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <uv.h>
 
 #include "base/attrs.h"
 #include "base/errors.h"
 #include "base/pg.h"
+#include "base/uuid.h"
 
 struct db;
+
+/* The key of all that belongs to one call: attempt and call have the same id. */
+static inline uint64_t db_key(const struct uuid *id)
+{
+    uint64_t key;
+
+    memcpy(&key, id->bytes + sizeof(id->bytes) - sizeof(key), sizeof(key));
+    return key;
+}
 
 typedef int(db_work_fn)(struct pg *pg, void *arg); /* 0 or pg.h's errors */
 typedef void(db_done_fn)(int err, void *arg);      /* owns and frees arg */

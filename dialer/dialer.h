@@ -23,6 +23,7 @@ struct pacing;
 struct placed;
 struct prompts;
 struct sweep;
+struct trunks;
 struct web;
 
 struct dialer_config {
@@ -34,7 +35,8 @@ struct dialer_config {
     char ari_extension_endpoint[128]; /* "PJSIP/{number}": where ext:NNN rings */
     char asr_url[256];                /* only told to children, unused here */
     int64_t db_threads, tick_ms, max_live_calls, drain_s;
-    char secrets_file[512]; /* {secret:NAME} of API nodes: NAME = value lines */
+    int64_t max_recording_backlog; /* finished but not fetched yet; 0 no limit */
+    char secrets_file[512];        /* {secret:NAME} of API nodes: NAME = value lines */
 };
 
 struct dialer {
@@ -52,6 +54,7 @@ struct dialer {
     struct lives *lives;
     struct placed *placed;
     struct sweep *sweep;
+    struct trunks *trunks;
     struct ari *ari; /* NULL: none configured */
 };
 

@@ -53,6 +53,15 @@ enum trunk_presence {
 typedef void(trunk_query_fn)(struct dialer *d, const struct uuid *attempt,
                              enum trunk_presence presence);
 
+/* UNASKED: the switch does not answer, ask again later. */
+enum trunk_recording {
+    TRUNK_RECORDING_STORED,
+    TRUNK_RECORDING_GONE,
+    TRUNK_RECORDING_UNASKED
+};
+typedef void(trunk_recording_fn)(struct dialer *d, const char *name,
+                                 enum trunk_recording answer, void *arg);
+
 struct trunk_ops {
     const char *kind;
     /* row is copied. EINVAL with a text: settings that cannot work. */
@@ -69,6 +78,10 @@ struct trunk_ops {
     /* Ends a call that rings or is up, whoever answers for it. Idempotent. */
     void (*hang_up)(struct trunk *t, const struct uuid *attempt);
     const struct live_phone_ops *phone; /* for live_start, with the trunk as phone */
+    /* After a crash: does the switch still hold this recording of a call that is over?
+     * done is called once, perhaps from inside, with arg. NULL: it keeps none. */
+    void (*recording_exists)(struct trunk *t, const char *name, trunk_recording_fn *done,
+                             void *arg);
 };
 
 struct trunk { /* first member of each kind's own struct */
@@ -78,5 +91,15 @@ struct trunk { /* first member of each kind's own struct */
 };
 
 const struct trunk_ops *trunk_ops_find(const char *kind); /* NULL: no such kind */
+
+/* The trunks in use by this process, opened on first use, closed at the end. */
+struct trunks;
+struct trunks *trunks_new(void);
+void trunks_free(struct trunks *t); /* NULL is allowed */
+/* *out is borrowed. Rate and channels follow the row. ENOENT: no such kind. */
+NODISCARD int trunks_get(struct dialer *d, const struct trunk_row *row,
+                         struct trunk **out, struct errtext *e);
+struct trunk *trunks_find(const struct dialer *d, int64_t id); /* NULL: not open */
+struct trunk *trunks_find_kind(const struct dialer *d, const char *kind); /* any such */
 
 #endif
