@@ -5,7 +5,9 @@
 #include "cli/cli.h"
 
 extern const struct cli_group cmd_contacts;
+extern const struct cli_group cmd_extension;
 extern const struct cli_group cmd_migrate;
+extern const struct cli_group cmd_trunk;
 extern const struct cli_group cmd_up;
 
 #endif

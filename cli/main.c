@@ -15,7 +15,9 @@
 
 static const struct cli_group *const groups[] = {
     &cmd_contacts,
+    &cmd_extension,
     &cmd_migrate,
+    &cmd_trunk,
     &cmd_up,
 };
 
