@@ -6,6 +6,7 @@
 #ifndef DIALER_WEB_H
 #define DIALER_WEB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,11 +24,15 @@ struct web_req { /* all of it is copied */
     const char *user, *password; /* Basic; NULL none */
     int timeout_ms;              /* 0: 10 s */
     size_t max_bytes;            /* of the answer; 0: 1 MiB */
+    /* A connection of its own, closed afterwards. libcurl repeats a request by itself
+     * when a kept connection turns out dead; with this one it never does. */
+    bool once;
+    bool direct; /* never through a proxy of the environment */
 };
 
 struct web_resp {
     /* 0: status is set. ECONNREFUSED: nothing was sent. ETIMEDOUT, ECONNRESET: the peer
-     * may have acted. EMSGSIZE. ECANCELED: closing. */
+     * may have acted. EMSGSIZE. EINVAL: no URL. ECANCELED: closing; it may have acted. */
     int err;
     long status;
     const char *body; /* NUL-terminated, borrowed for the call */
@@ -38,9 +43,13 @@ typedef void(web_done_fn)(const struct web_resp *resp, void *arg);
 /* max_host: connections to one host at once (Asterisk allows 100 HTTP sessions). */
 NODISCARD int web_new(struct web **out, uv_loop_t *loop, int max_host);
 /* done is called later, never from inside; always exactly once when 0 was returned.
- * EINVAL: no URL; EAGAIN: too many requests wait. */
+ * It leaves at the loop's next turn unless max_host requests to that host are open.
+ * EINVAL: no URL; EAGAIN: too many requests wait; ECANCELED: closing. */
 NODISCARD int web_send(struct web *w, const struct web_req *req, web_done_fn *done,
                        void *arg);
-void web_close(struct web *w); /* every open request is done with ECANCELED */
+int web_max_host(const struct web *w);
+/* Every open request is done with ECANCELED, from inside. Not from inside a done. NULL is
+ * allowed; the loop must run once more to let the handles go. */
+void web_close(struct web *w);
 
 #endif
