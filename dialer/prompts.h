@@ -23,13 +23,16 @@ enum { PROMPT_HASH_MAX = 65 };
 
 /* dir: data_dir. */
 NODISCARD int prompts_new(struct prompts **out, uv_loop_t *loop, const char *dir);
+/* Who still waits is told ECANCELED, from inside. */
 void prompts_free(struct prompts *p);
 
 /* The hash of what plays it when it is on disk already. ENOENT: not (yet). */
 NODISCARD int prompts_find(struct prompts *p, const struct ivr_prompt *prompt,
                            char hash[PROMPT_HASH_MAX]);
 typedef void(prompts_done_fn)(int err, void *arg);
-/* Makes it when it is not there; done is called later, never from inside. */
+/* Makes it when it is not there; done is called later, never from inside. Prompts of
+ * other processes in the same folder do no harm. ENOENT at once: no voice for that
+ * language, or not a content id; EMSGSIZE: too long a text. */
 NODISCARD int prompts_make(struct prompts *p, const struct ivr_prompt *prompt,
                            prompts_done_fn *done, void *arg);
 /* Languages espeak-ng (or the TTS service) has, NULL-terminated; for ivr_env.voices. */

@@ -1,0 +1,31 @@
+/*
+ * speech - audio that Asterisk can play: text through the espeak-ng program, recorded
+ * assets through libsndfile, both resampled by libsoxr into mono 16-bit WAV files of
+ * 8 kHz (BASE.wav) and 16 kHz (BASE.wav16), which appear whole or not at all.
+ *
+ * Blocks; thread-safe; called on libuv's pool, never on the loop.
+ */
+#ifndef DIALER_SPEECH_H
+#define DIALER_SPEECH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attrs.h"
+
+enum { SPEECH_TEXT_MAX = 8192 };
+
+/* "1.51", and the languages there are voices for (with the plain language beside each
+ * of its regions), NULL-terminated; the caller's to speech_voices_free(). scratch is a
+ * folder to write to. ENOENT: no espeak-ng here. */
+NODISCARD int speech_engine(const char *scratch, char *version, size_t size,
+                            char ***voices);
+void speech_voices_free(char **voices);
+
+/* voice is one espeak-ng understands. EMSGSIZE: text too long; EINVAL: not a voice's
+ * name; ECHILD, ETIMEDOUT: espeak-ng failed. */
+NODISCARD int speech_say(const char *text, const char *voice, const char *base);
+/* ENOENT: no such file; EBADMSG: not audio, or none in it; EMSGSIZE: over an hour. */
+NODISCARD int speech_convert(const char *path, const char *base);
+
+#endif
