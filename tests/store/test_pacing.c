@@ -1,0 +1,379 @@
+/* dialer/pacing against a real Redis of its own, which it floods, flushes and kills. */
+#include "unit/cm.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/redis.h"
+#include "dialer/pacing.h"
+
+enum { BOUND_MS = 20000, TAKES_MAX = 400 };
+
+static char dir[] = "/tmp/furrow-pacing-XXXXXX";
+static char url[128];
+static pid_t server;
+static uv_loop_t loop;
+
+/* ---- the server ---- */
+
+static void start_redis(void)
+{
+    char sock[96];
+    struct redis *r = NULL;
+
+    snprintf(sock, sizeof(sock), "%s/r.sock", dir);
+    snprintf(url, sizeof(url), "unix://%s", sock);
+    server = fork();
+    if (server == 0) {
+        if (!freopen("/dev/null", "w", stdout))
+            _exit(1);
+        execlp("redis-server", "redis-server", "--port", "0", "--unixsocket", sock,
+               "--save", "", "--appendonly", "no", "--dir", dir, (char *)NULL);
+        _exit(127);
+    }
+    int64_t end = mono_ms() + BOUND_MS;
+    while (redis_open(&r, url, &(struct errtext){0})) {
+        int status = 0;
+        if (waitpid(server, &status, WNOHANG) == server) {
+            fputs("SKIP: redis-server cannot be started\n", stderr);
+            exit(getenv("CI") ? 1 : 77);
+        }
+        assert_true(mono_ms() < end);
+    }
+    redis_close(r);
+}
+
+static void kill_redis(void)
+{
+    char sock[96];
+
+    kill(server, SIGKILL);
+    waitpid(server, NULL, 0);
+    snprintf(sock, sizeof(sock), "%s/r.sock", dir);
+    unlink(sock);
+}
+
+static void redis_do(const char *command)
+{
+    struct redis *r = NULL;
+
+    assert_int_equal(redis_open(&r, url, &(struct errtext){0}), 0);
+    assert_int_equal(redis_cmd(r, NULL, command), 0);
+    redis_close(r);
+}
+
+static int64_t redis_count(const char *command)
+{
+    struct redis *r = NULL;
+    CLEANUP(redis_reply_free) redisReply *reply = NULL;
+
+    assert_int_equal(redis_open(&r, url, &(struct errtext){0}), 0);
+    assert_int_equal(redis_cmd(r, &reply, command), 0);
+    redis_close(r);
+    return reply->integer;
+}
+
+/* ---- a dialer that wants calls all the time ---- */
+
+struct taker {
+    struct pacing *pacing;
+    struct pacing_ask ask; /* of the next one */
+    uv_timer_t timer;
+    int goes, waits, fulls, aways, rebuilds;
+    int64_t at_ms[TAKES_MAX];
+    bool answer_rebuilds, stop, pending, closed;
+    struct pacing_ask open[4]; /* what Postgres would say */
+    size_t open_count;
+};
+
+static void take(struct taker *t);
+
+static void on_timer(uv_timer_t *timer)
+{
+    take(timer->data);
+}
+
+static void on_take(enum pacing_result result, int64_t retry_ms, void *arg)
+{
+    struct taker *t = arg;
+
+    t->pending = false;
+    t->goes += result == PACING_GO;
+    t->waits += result == PACING_WAIT;
+    t->fulls += result == PACING_FULL;
+    t->aways += result == PACING_AWAY;
+    if (result == PACING_GO) {
+        t->at_ms[t->goes - 1] = mono_ms();
+        t->ask.attempt = uuid_v7(clock_real_ms());
+    }
+    if (t->stop || t->goes == TAKES_MAX)
+        return;
+    if (result == PACING_GO)
+        take(t);
+    else
+        uv_timer_start(&t->timer, on_timer, (uint64_t)(retry_ms > 0 ? retry_ms : 20), 0);
+}
+
+static void take(struct taker *t)
+{
+    if (t->stop)
+        return;
+    t->pending = true;
+    pacing_take(t->pacing, &t->ask, on_take, t);
+}
+
+static void on_rebuild(void *arg)
+{
+    struct taker *t = arg;
+
+    t->rebuilds++;
+    if (t->answer_rebuilds)
+        pacing_rebuilt(t->pacing, t->open, t->open_count);
+}
+
+static struct taker *new_taker(int64_t trunk, double cps, int max)
+{
+    struct taker *t = calloc(1, sizeof(*t));
+
+    t->answer_rebuilds = true;
+    t->ask = (struct pacing_ask){.attempt = uuid_v7(clock_real_ms()),
+                                 .tenant_id = 1,
+                                 .trunk = {trunk, cps, max},
+                                 .campaign = {trunk, 0, 0}};
+    assert_int_equal(pacing_new(&t->pacing, &loop, url, "abcd0123", on_rebuild, t, NULL),
+                     0);
+    uv_timer_init(&loop, &t->timer);
+    t->timer.data = t;
+    return t;
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    ((struct taker *)h->data)->closed = true;
+}
+
+static void free_taker(struct taker *t)
+{
+    t->stop = true;
+    uv_timer_stop(&t->timer);
+    pacing_close(t->pacing);
+    uv_close((uv_handle_t *)&t->timer, on_closed); /* the last to close */
+    while (!t->closed)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    free(t);
+}
+
+#define RUN_UNTIL(condition)                                                             \
+    do {                                                                                 \
+        int64_t end_ = mono_ms() + BOUND_MS;                                             \
+        while (!(condition) && mono_ms() < end_)                                         \
+            uv_run(&loop, UV_RUN_ONCE);                                                  \
+        assert_true(condition);                                                          \
+    } while (0)
+
+static void run_for(int ms)
+{
+    int64_t end = mono_ms() + ms;
+
+    RUN_UNTIL(mono_ms() >= end);
+}
+
+static void tokens_are_evenly_spaced(void **state)
+{
+    struct taker *t = new_taker(1, 50, 0);
+    double sum = 0, squares = 0;
+    enum { N = 60 };
+
+    (void)state;
+    take(t);
+    RUN_UNTIL(t->goes >= N);
+    for (int i = 6; i < N; i++) {
+        double gap = (double)(t->at_ms[i] - t->at_ms[i - 1]);
+        sum += gap;
+        squares += gap * gap;
+    }
+    double n = N - 6, mean = sum / n;
+    /* 20 ms apart: the rate holds in the long run and there are no bursts. */
+    assert_in_range((int)mean, 18, 23);
+    assert_true(sqrt(squares / n - mean * mean) < 15);
+    free_taker(t);
+}
+
+static void two_dialers_share_one_budget(void **state)
+{
+    struct taker *a = new_taker(2, 40, 0), *b = new_taker(2, 40, 0);
+
+    (void)state;
+    RUN_UNTIL(pacing_is_ready(a->pacing) && pacing_is_ready(b->pacing));
+    take(a);
+    take(b);
+    RUN_UNTIL(a->goes + b->goes > 0); /* a boot's second is over */
+    int before = a->goes + b->goes;
+    run_for(2000);
+    int both = a->goes + b->goes - before;
+    assert_in_range(both, 70, 84); /* 80 of one budget, not 160 */
+    assert_true(a->goes > 0);
+    assert_true(b->goes > 0);
+    a->stop = b->stop = true;
+    RUN_UNTIL(!a->pending && !b->pending);
+    free_taker(a);
+    free_taker(b);
+}
+
+static void slots_are_held_until_given_back_and_giving_twice_frees_one(void **state)
+{
+    struct taker *t = new_taker(3, 0, 2);
+
+    (void)state;
+    struct pacing_ask first = t->ask;
+    take(t);
+    RUN_UNTIL(t->fulls >= 2);
+    assert_int_equal(t->goes, 2);
+    pacing_give(t->pacing, &first);
+    pacing_give(t->pacing, &first);
+    RUN_UNTIL(t->goes == 3);
+    int fulls = t->fulls;
+    RUN_UNTIL(t->fulls >= fulls + 3);
+    assert_int_equal(t->goes, 3);
+    free_taker(t);
+}
+
+static void asking_again_for_the_same_attempt_takes_nothing_twice(void **state)
+{
+    struct taker *t = new_taker(4, 1, 1);
+
+    (void)state;
+    struct pacing_ask same = t->ask;
+    RUN_UNTIL(pacing_is_ready(t->pacing));
+    take(t);
+    RUN_UNTIL(t->goes == 1);
+    t->stop = true;
+    RUN_UNTIL(!t->pending);
+    t->pending = true;
+    pacing_take(t->pacing, &same, on_take, t);
+    RUN_UNTIL(!t->pending);
+    assert_int_equal(t->goes, 2);
+    assert_int_equal(redis_count("ZCARD furrow:abcd0123:pace:t:4:slots"), 1);
+    free_taker(t);
+}
+
+static void after_a_flush_nothing_goes_out_until_the_slots_are_rebuilt(void **state)
+{
+    struct taker *t = new_taker(5, 100, 0);
+
+    (void)state;
+    take(t);
+    RUN_UNTIL(t->goes >= 5);
+    t->answer_rebuilds = false;
+    t->open[0] = t->ask;
+    t->open_count = 1;
+    redis_do("FLUSHALL");
+    int rebuilds = t->rebuilds;
+    RUN_UNTIL(t->rebuilds > rebuilds);
+    int before = t->goes;
+    run_for(1500);
+    assert_int_equal(t->goes, before); /* nobody has answered the rebuild yet */
+    assert_false(pacing_is_ready(t->pacing));
+    t->answer_rebuilds = true;
+    int64_t rebuilt_at = mono_ms();
+    pacing_rebuilt(t->pacing, t->open, t->open_count);
+    RUN_UNTIL(t->goes > before);
+    assert_true(t->at_ms[before] - rebuilt_at >= 990);
+    free_taker(t);
+}
+
+static void a_rebuild_puts_open_attempts_back_into_their_slots(void **state)
+{
+    struct taker *t = new_taker(6, 0, 2);
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        t->open[i] = t->ask;
+        t->open[i].attempt = uuid_v7(clock_real_ms());
+    }
+    t->open_count = 2;
+    redis_do("FLUSHALL");
+    take(t);
+    RUN_UNTIL(t->fulls >= 1);
+    assert_int_equal(t->goes, 0);
+    pacing_give(t->pacing, &t->open[1]);
+    RUN_UNTIL(t->goes == 1);
+    free_taker(t);
+}
+
+static void a_dead_redis_means_no_calls_and_a_new_one_is_rebuilt(void **state)
+{
+    struct taker *t = new_taker(7, 100, 1);
+
+    (void)state;
+    RUN_UNTIL(pacing_is_ready(t->pacing));
+    struct pacing_ask held = t->ask;
+    take(t);
+    RUN_UNTIL(t->goes == 1);
+    kill_redis();
+    int aways = t->aways, rebuilds = t->rebuilds;
+    RUN_UNTIL(t->aways > aways + 1);
+    assert_false(pacing_is_ready(t->pacing));
+    assert_int_equal(t->goes, 1);
+    pacing_give(t->pacing, &held); /* the call ends meanwhile; Postgres may not know */
+    t->open[0] = held;
+    t->open_count = 1;
+    start_redis();
+    RUN_UNTIL(t->rebuilds > rebuilds);
+    RUN_UNTIL(t->goes >= 2); /* the give was said again after the rebuild */
+    free_taker(t);
+}
+
+static void a_redis_that_hangs_is_away(void **state)
+{
+    struct taker *t = new_taker(8, 20, 0);
+
+    (void)state;
+    take(t);
+    RUN_UNTIL(t->goes >= 2);
+    int aways = t->aways;
+    kill(server, SIGSTOP);
+    RUN_UNTIL(t->aways > aways);
+    assert_false(pacing_is_ready(t->pacing));
+    int before = t->goes;
+    kill(server, SIGCONT);
+    RUN_UNTIL(t->goes > before);
+    free_taker(t);
+}
+
+static int stop_all(void **state)
+{
+    (void)state;
+    kill_redis();
+    rmdir(dir);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    return uv_loop_close(&loop);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tokens_are_evenly_spaced),
+        cmocka_unit_test(two_dialers_share_one_budget),
+        cmocka_unit_test(slots_are_held_until_given_back_and_giving_twice_frees_one),
+        cmocka_unit_test(asking_again_for_the_same_attempt_takes_nothing_twice),
+        cmocka_unit_test(after_a_flush_nothing_goes_out_until_the_slots_are_rebuilt),
+        cmocka_unit_test(a_rebuild_puts_open_attempts_back_into_their_slots),
+        cmocka_unit_test(a_dead_redis_means_no_calls_and_a_new_one_is_rebuilt),
+        cmocka_unit_test(a_redis_that_hangs_is_away),
+    };
+
+    signal(SIGPIPE, SIG_IGN);
+    log_set_level(LOG_ERROR);
+    if (!mkdtemp(dir) || clock_init(NULL, NULL) || uv_loop_init(&loop))
+        return 1;
+    start_redis();
+    return cmocka_run_group_tests_name("pacing", tests, NULL, stop_all);
+}
