@@ -1,0 +1,78 @@
+#!/bin/sh
+# What a farmer says becomes a batch and a receipt: real worker, real speech service, real
+# voice. What no model takes waits for a person, who finishes it. A wiped Redis, a killed
+# worker and a stopped one lose nothing.
+. "$(dirname "$0")/../lib.sh"
+for tool in espeak-ng sox; do
+    command -v $tool >/dev/null 2>&1 || skip "$tool is not installed: './run deps'"
+done
+[ -x "$BIN/furrow-asr-local" ] || skip "furrow-asr-local is not built"
+
+speak() { # speak FILE RATE TEXT
+    espeak-ng -v en-us -s 120 -w "$T/raw.wav" "$3" && sox "$T/raw.wav" -r "$2" -c 1 -b 16 "$1"
+}
+uuid() { python3 -c 'import uuid; print(uuid.uuid4())'; }
+# recording ID FILE LANGUAGE: finished at the switch, with its job, as a call leaves it.
+recording() {
+    sql "BEGIN;
+      INSERT INTO recordings (id, tenant_id, call_id, name, source, location, node, phone, language,
+        pipeline, state, created_at, finished_at, updated_at)
+      VALUES ('$1', 1, gen_random_uuid(), 'fw-$1', 'simulated', '$2', 'say', 251911234567, '$3',
+        'command', 'finished', now(), now(), now());
+      INSERT INTO jobs (id, tenant_id, kind, unique_key, payload)
+      VALUES (gen_random_uuid(), 1, 'recording.fetch', '$1', '{\"v\":1,\"recording_id\":\"$1\"}');
+      INSERT INTO outbox (tenant_id, job_id, kind)
+      SELECT 1, id, kind FROM jobs WHERE unique_key = '$1' AND kind = 'recording.fetch';
+      COMMIT" >/dev/null
+}
+
+start asr "$BIN/furrow-asr-local" --port 0 --port-file "$T/asr.port" --request-log "$T/asr.jsonl"
+pg_start
+redis_start
+wait_for 60 "the speech service is ready" test -s "$T/asr.port"
+FURROW_ASR_URL="http://127.0.0.1:$(cat "$T/asr.port")"
+export FURROW_ASR_URL FURROW_LEASE_S=3
+start worker "$BIN/furrow-worker"
+
+SAID='record commission for five bags of yirgacheffe grade A from farmer john'
+speak "$T/said.wav" 16000 "$SAID"
+A=$(uuid)
+recording "$A" "$T/said.wav" en
+wait_for 60 "the recording is done" sql_is "SELECT state FROM recordings WHERE id = '$A'" done
+check transcript "$(echo "$SAID" | tr A-Z a-z)" \
+    "$(sql "SELECT lower(text) FROM transcripts WHERE recording_id = '$A' AND source = 'asr'")"
+check batch 'commission|5|bags|300|Yirgacheffe|A|John|251911234567' \
+    "$(sql "SELECT event, quantity, unit, quantity_kg, variety, grade, farmer, phone FROM batches WHERE recording_id = '$A'")"
+wait_for 20 "the receipt is sent" sql_is "SELECT state FROM messages WHERE recording_id = '$A'" sent
+check receipt 'receipt|GSM-7|1|log' \
+    "$(sql "SELECT kind, encoding, segments, provider FROM messages WHERE recording_id = '$A'")"
+check 'measured duration' t "$(sql "SELECT duration_ms BETWEEN 3000 AND 12000 AND sample_rate = 16000 FROM recordings WHERE id = '$A'")"
+sha=$(sql "SELECT sha256 FROM recordings WHERE id = '$A'")
+check 'content' "$sha" "$(sha256sum "$FURROW_DATA_DIR/media/$(echo "$sha" | cut -c1-2)/$sha" | cut -d' ' -f1)"
+
+# 8 kHz and a language without a model wait for a person.
+speak "$T/narrow.wav" 8000 "$SAID"
+B=$(uuid) C=$(uuid)
+recording "$B" "$T/narrow.wav" en
+recording "$C" "$T/said.wav" om
+wait_for 30 "both wait for a person" sql_is "SELECT count(*) FROM recordings WHERE state = 'needs_person'" 2
+
+# A worker killed in the middle and a wiped Redis cost time only.
+kill9 worker
+for i in 1 2 3 4 5 6; do
+    id=$(uuid)
+    recording "$id" "$T/said.wav" en
+done
+start worker env FURROW_FAULT=fetch_stored:2 FURROW_FAULT_LOG="$T/faults" "$BIN/furrow-worker"
+wait_for 20 "the worker dies between the file and the row" gone worker
+check 'deaths at the fault point' 1 "$(wc -l <"$T/faults")"
+redis_do FLUSHALL >/dev/null
+start worker "$BIN/furrow-worker"
+wait_for 90 "all of them are done" sql_is "SELECT count(*) FROM recordings WHERE state = 'done'" 7
+check batches 7 "$(sql "SELECT count(*) FROM batches")"
+wait_for 20 "all receipts are sent" sql_is "SELECT count(*) FROM messages WHERE state = 'sent' AND kind = 'receipt'" 7
+wait_for 20 "no job is left" sql_is "SELECT count(*) FROM jobs WHERE state <> 'done'" 0
+check 'part files left behind' '' "$(find "$FURROW_DATA_DIR/media" -name 'part-*')"
+stop worker 25
+grep -q 'state=stopped' "$T/log/worker.log" || fail "the worker did not say that it stopped"
+echo ok

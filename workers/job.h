@@ -1,0 +1,80 @@
+/*
+ * job - what one kind of job is: its name and the function that does it.
+ *
+ * A job's function is straight-line code on a pool thread. It may be run again
+ * after any failure or crash, at any point: its results are rows with keys of
+ * their own, the next job is enqueued in the transaction of the result, and
+ * running it a second time finds them and does nothing.
+ *
+ * A connection is taken from ctx->pool for one transaction at a time and never
+ * held while HTTP is awaited. ctx belongs to the thread.
+ */
+#ifndef WORKERS_JOB_H
+#define WORKERS_JOB_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/attrs.h"
+#include "base/uuid.h"
+
+struct http;
+struct pg;
+struct pg_pool;
+
+enum job_result {
+    JOB_DONE,
+    JOB_RETRY,       /* it may go better later; buried once max_attempts are used up */
+    JOB_BURY,        /* trying again cannot help: a person must look */
+    JOB_HANDED_BACK, /* not tried (shutdown, no database): does not count */
+};
+
+struct job {
+    struct uuid id;
+    int tenant_id;
+    json_t *payload; /* an object; borrowed */
+    int attempts;    /* this one included */
+    int max_attempts;
+};
+
+enum { JOB_WHY_MAX = 320 };
+
+struct job_ctx {
+    struct http *http;
+    struct pg_pool *pool;
+    const void *config;     /* the program's; tests have their own */
+    char why[JOB_WHY_MAX];  /* reason of any result but JOB_DONE */
+    int64_t retry_after_ms; /* a peer's wish; 0 leaves it to the back-off */
+    int nlu_mode;           /* how much of a schema the language model's server takes */
+};
+
+typedef enum job_result(job_fn)(struct job_ctx *ctx, const struct job *job);
+/* Called when the job is about to be buried, inside no transaction: mark what it
+ * was about as failed, where a person looks for it. Errors are errnos; the job is
+ * then tried again later. */
+typedef int(job_buried_fn)(struct job_ctx *ctx, const struct job *job, const char *why);
+
+struct job_kind {
+    const char *name; /* as in jobs.kind */
+    bool slow;        /* waits on other services: at most half of the threads */
+    job_fn *run;
+    job_buried_fn *buried; /* may be NULL */
+};
+
+/* Sets ctx->why and yields result, so that `return job_say(ctx, JOB_RETRY, "…")`. */
+enum job_result job_say(struct job_ctx *ctx, enum job_result result, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+/* The result of a failed transaction: handed back when the database is away or
+ * asks for another try, else retried. */
+enum job_result job_db_error(struct job_ctx *ctx, const struct pg *pg, int err);
+/* The result of a call that got no answer: http.h's errors. */
+enum job_result job_http_error(struct job_ctx *ctx, int err, const char *what,
+                               const char *error);
+/* 0, or EINVAL with ctx->why: the payload names no such id. */
+NODISCARD int job_payload_id(struct job_ctx *ctx, const struct job *job, const char *key,
+                             struct uuid *out);
+
+#endif

@@ -1,0 +1,289 @@
+/*
+ * recording.fetch: brings a finished recording into the content store, commits,
+ * then deletes it at the switch. Bytes go to a file of their own first and get
+ * their final name only when they are complete, so a reader never sees half.
+ *
+ * Again after a crash: bytes already stored have the same name; a recording
+ * already `stored` only wants the deletion.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sndfile.h>
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "base/files.h"
+#include "base/http.h"
+#include "base/pg.h"
+#include "base/xalloc.h"
+#include "workers/recording.h"
+#include "workers/worker.h"
+
+enum { MAX_BYTES = 256 << 20, TIMEOUT_MS = 120000, PATH_SIZE = 700, COPY_SIZE = 65536 };
+
+struct fetched {
+    char path[PATH_SIZE]; /* of the part file, then of the content */
+    char sha256[SHA256_TEXT_MAX];
+    int64_t bytes;
+    int sample_rate, duration_ms;
+};
+
+static const struct worker_config *config_of(const struct job_ctx *ctx)
+{
+    return ctx->config;
+}
+
+static char *stored_url(const struct recording *r, const char *tail)
+{
+    CLEANUP(free_cleanup) char *name = http_escape(r->name);
+
+    return xasprintf("%s/recordings/stored/%s%s", r->location, name, tail);
+}
+
+static enum job_result from_ari(struct job_ctx *ctx, const struct recording *r, FILE *to,
+                                bool *absent)
+{
+    CLEANUP(free_cleanup) char *url = stored_url(r, "/file");
+    CLEANUP(http_resp_free) struct http_resp resp = {0};
+    const struct http_req req = {.url = url,
+                                 .user = config_of(ctx)->ari_user,
+                                 .password = config_of(ctx)->ari_secret,
+                                 .timeout_ms = TIMEOUT_MS,
+                                 .max_bytes = MAX_BYTES,
+                                 .sink = to};
+
+    int err = http_do(ctx->http, &req, &resp);
+    if (err == EMSGSIZE)
+        return job_say(ctx, JOB_BURY, "the recording is larger than %d MiB",
+                       MAX_BYTES >> 20);
+    if (err)
+        return job_http_error(ctx, err, "asterisk", resp.error);
+    *absent = resp.status == 404;
+    if (resp.status == 200 || resp.status == 404)
+        return JOB_DONE;
+    if (resp.status == 401 || resp.status == 403)
+        return job_say(ctx, JOB_RETRY,
+                       "asterisk answered %ld: check ari_user and ari_secret",
+                       resp.status);
+    return job_say(ctx, JOB_RETRY, "asterisk answered %ld", resp.status);
+}
+
+static enum job_result from_file(struct job_ctx *ctx, const struct recording *r, FILE *to,
+                                 bool *absent)
+{
+    char buf[COPY_SIZE];
+    FILE *from = fopen(r->location, "rbe");
+
+    if (!from) {
+        *absent = errno == ENOENT;
+        return *absent
+                   ? JOB_DONE
+                   : job_say(ctx, JOB_RETRY, "%.200s: %s", r->location, strerror(errno));
+    }
+    for (size_t n; (n = fread(buf, 1, sizeof(buf), from)) > 0;)
+        if (fwrite(buf, 1, n, to) != n)
+            break;
+    bool bad = ferror(from) || ferror(to);
+    fclose(from);
+    return bad ? job_say(ctx, JOB_RETRY, "%.200s: cannot be copied", r->location)
+               : JOB_DONE;
+}
+
+/* false: no sound file. */
+static bool measure(struct fetched *f)
+{
+    SF_INFO info = {0};
+    SNDFILE *file = sf_open(f->path, SFM_READ, &info);
+
+    if (!file)
+        return false;
+    sf_close(file);
+    f->sample_rate = info.samplerate;
+    f->duration_ms =
+        info.samplerate > 0 ? (int)(info.frames * 1000 / info.samplerate) : 0;
+    return true;
+}
+
+static int sync_dir_of(const char *path)
+{
+    char dir[PATH_SIZE];
+
+    snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(path, '/') - path), path);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno;
+    int err = fsync(fd) ? errno : 0;
+    close(fd);
+    return err;
+}
+
+/* The part file gets the name of its content. */
+static int keep(const struct worker_config *c, struct fetched *f)
+{
+    uint8_t hash[SHA256_BYTES];
+    char path[PATH_SIZE];
+
+    int err = sha256_file(f->path, hash, &f->bytes);
+    if (err)
+        return err;
+    media_path(c->common.data_dir, sha256_text(hash, f->sha256), path, sizeof(path));
+    err = files_mkdirs_for(path);
+    if (!err && rename(f->path, path))
+        err = errno;
+    if (!err)
+        memcpy(f->path, path, sizeof(path));
+    return err ? err : sync_dir_of(path);
+}
+
+static void part_path(const struct worker_config *c, const struct job *job, int attempt,
+                      char out[PATH_SIZE])
+{
+    char id[UUID_TEXT_MAX];
+
+    snprintf(out, PATH_SIZE, "%s/media/part-%s-%d", c->common.data_dir,
+             uuid_text(&job->id, id), attempt);
+}
+
+static enum job_result download(struct job_ctx *ctx, const struct job *job,
+                                const struct recording *r, struct fetched *f,
+                                bool *absent)
+{
+    const struct worker_config *c = config_of(ctx);
+
+    /* What earlier tries left behind when their worker died. */
+    for (int i = 1; i < job->attempts; i++) {
+        part_path(c, job, i, f->path);
+        unlink(f->path);
+    }
+    part_path(c, job, job->attempts, f->path);
+    FILE *to = files_mkdirs_for(f->path) ? NULL : fopen(f->path, "wbe");
+    if (!to)
+        return job_say(ctx, JOB_RETRY, "%.200s: %s", f->path, strerror(errno));
+    enum job_result result = strcmp(r->source, "ari") == 0
+                                 ? from_ari(ctx, r, to, absent)
+                                 : from_file(ctx, r, to, absent);
+    bool written = fflush(to) == 0 && fsync(fileno(to)) == 0;
+    written &= fclose(to) == 0;
+    if (result == JOB_DONE && !*absent && !written)
+        result = job_say(ctx, JOB_RETRY, "%.200s: %s", f->path, strerror(errno));
+    if (result == JOB_DONE && !*absent && !measure(f))
+        result = job_say(ctx, JOB_BURY, "what the switch sent is no sound file");
+    int err = 0;
+    if (result == JOB_DONE && !*absent && (err = keep(c, f)))
+        result = job_say(ctx, JOB_RETRY, "content store: %s", strerror(err));
+    if (result != JOB_DONE || *absent)
+        unlink(f->path);
+    return result;
+}
+
+static int write_rows(struct pg *pg, int tenant_id, const struct recording *r,
+                      const struct fetched *f, int64_t now_ms)
+{
+    struct pg_args content = {0}, rec = {0};
+    bool none = strcmp(r->pipeline, "none") == 0, empty = f->duration_ms == 0;
+
+    pg_arg_i64(&content, tenant_id);
+    pg_arg_text(&content, f->sha256);
+    pg_arg_i64(&content, f->bytes);
+    pg_arg_ms(&content, now_ms);
+    int err = pg_run(pg, NULL,
+                     "INSERT INTO content (tenant_id, sha256, media_type, bytes, "
+                     "created_at) VALUES ($1, $2, 'audio/wav', $3, furrow_ts($4)) "
+                     "ON CONFLICT DO NOTHING",
+                     &content);
+    if (err)
+        return err;
+    pg_arg_uuid(&rec, &r->id);
+    pg_arg_text(&rec, empty ? "empty" : none ? "done" : "stored");
+    pg_arg_text(&rec, f->sha256);
+    pg_arg_i64(&rec, f->bytes);
+    pg_arg_i64(&rec, f->sample_rate);
+    pg_arg_i64(&rec, f->duration_ms);
+    pg_arg_ms(&rec, now_ms);
+    err = pg_run(pg, NULL,
+                 "UPDATE recordings SET state = $2, error = '', sha256 = $3, bytes = $4, "
+                 "sample_rate = $5, duration_ms = $6, updated_at = furrow_ts($7) "
+                 "WHERE id = $1",
+                 &rec);
+    return err || none || empty ? err
+                                : recording_enqueue(pg, tenant_id, "asr", &r->id, now_ms);
+}
+
+static enum job_result commit(struct job_ctx *ctx, const struct job *job,
+                              const struct recording *r, const struct fetched *f)
+{
+    enum job_result result = JOB_DONE;
+    struct pg *pg = pg_pool_take(ctx->pool);
+    int err = pg_begin(pg, job->tenant_id);
+
+    if (!err)
+        err = pg_end(pg, write_rows(pg, job->tenant_id, r, f, clock_now_ms()));
+    if (err)
+        result = job_db_error(ctx, pg, err);
+    pg_pool_give(ctx->pool, pg);
+    return result;
+}
+
+static enum job_result delete_at_switch(struct job_ctx *ctx, const struct recording *r)
+{
+    CLEANUP(free_cleanup) char *url = stored_url(r, "");
+    CLEANUP(http_resp_free) struct http_resp resp = {0};
+    const struct http_req req = {.method = "DELETE",
+                                 .url = url,
+                                 .user = config_of(ctx)->ari_user,
+                                 .password = config_of(ctx)->ari_secret};
+
+    if (strcmp(r->source, "ari") != 0)
+        return JOB_DONE;
+    int err = http_do(ctx->http, &req, &resp);
+    if (err)
+        return job_http_error(ctx, err, "asterisk, deleting", resp.error);
+    if (resp.status / 100 == 2 || resp.status == 404)
+        return JOB_DONE;
+    return job_say(ctx, JOB_RETRY, "asterisk answered %ld to the deletion", resp.status);
+}
+
+static enum job_result run(struct job_ctx *ctx, const struct job *job)
+{
+    CLEANUP(recording_free) struct recording r = {0};
+    struct fetched f = {0};
+    bool absent = false;
+
+    enum job_result result = recording_for_job(ctx, job, &r);
+    if (result != JOB_DONE)
+        return result;
+    if (!r.sha256[0]) {
+        result = download(ctx, job, &r, &f, &absent);
+        if (result != JOB_DONE)
+            return result;
+        if (absent)
+            return recording_finish(ctx, job, &r, "lost_media",
+                                    "the switch has no such recording");
+        fault_point("fetch_stored");
+        result = commit(ctx, job, &r, &f);
+        if (result != JOB_DONE)
+            return result;
+        fault_point("fetch_committed");
+    }
+    return delete_at_switch(ctx, &r);
+}
+
+/* What is stored is not failed: only the copy at the switch is left over. */
+static int buried(struct job_ctx *ctx, const struct job *job, const char *why)
+{
+    struct recording r = {0};
+    char reason[JOB_WHY_MAX];
+
+    snprintf(reason, sizeof(reason), "%s", why);
+    bool stored = recording_for_job(ctx, job, &r) == JOB_DONE && r.sha256[0];
+    recording_free(&r);
+    return stored ? 0 : recording_job_buried(ctx, job, reason);
+}
+
+const struct job_kind job_kind_fetch = {
+    .name = "recording.fetch", .slow = true, .run = run, .buried = buried};

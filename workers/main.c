@@ -1,0 +1,103 @@
+/*
+ * furrow-worker - the job pool. Threads: pool.h. The main thread renews the node
+ * slot, which says that a worker lives, and waits for the stop signal.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/migrate.h"
+#include "base/pg.h"
+#include "base/program.h"
+#include "campaigns/slot_store.h"
+#include "workers/pool.h"
+#include "workers/worker.h"
+
+enum { RENEW_MS = 5000 };
+
+static int open_own(struct pg **out, const struct worker_config *c, struct errtext *e)
+{
+    const struct pg_options options = {
+        .url = c->common.database_url, .role = "furrow_app", .name = "furrow-worker"};
+
+    if (!c->common.database_url[0])
+        return errtext_set(e, EINVAL, 0, 0, "no database: set DATABASE_URL");
+    int err = pg_open(out, &options, e);
+    if (!err)
+        err = migrate_check(*out, e);
+    return err ? err : clock_share(*out, e);
+}
+
+static void log_counts(struct pool *pool)
+{
+    struct pool_counts c = pool_count(pool);
+
+    log_info("worker", "done=%lld retried=%lld buried=%lld handed_back=%lld running=%d",
+             (long long)c.done, (long long)c.retried, (long long)c.buried,
+             (long long)c.handed_back, c.running);
+}
+
+static void serve(struct pg *pg, const struct uuid *holder)
+{
+    struct pollfd stop = {.fd = program_stop_fd(), .events = POLLIN};
+    char host[128] = "";
+    int slot = -1;
+    bool bad = false;
+
+    gethostname(host, sizeof(host) - 1);
+    while (!atomic_load(program_stop_flag())) {
+        int err = slot < 0 ? slot_take(pg, "worker", -1, holder, host, getpid(), &slot)
+                           : slot_renew(pg, "worker", slot, holder);
+        if (err && !bad)
+            log_warn("worker", "slot=%d err=%d the slot's lease is not renewed", slot,
+                     err);
+        bad = err != 0;
+        slot = err == EACCES ? -1 : slot;
+        poll(&stop, 1, RENEW_MS);
+    }
+    if (slot >= 0 && slot_give(pg, "worker", slot, holder))
+        log_warn("worker", "slot=%d could not be given back; it lapses", slot);
+}
+
+int main(int argc, char **argv)
+{
+    static struct worker_config config;
+    struct pool_options options;
+    struct errtext e = {0};
+    struct pool *pool = NULL;
+    struct pg *pg = NULL;
+    char id[UUID_TEXT_MAX];
+    int code = 0;
+    const struct program program = {
+        .table = &worker_config_table,
+        .about = "does the jobs: recordings, speech, meaning, batches, messages",
+        .example = "DATABASE_URL=… REDIS_URL=… FURROW_ASR_URL=http://127.0.0.1:8178 "
+                   "furrow-worker",
+        .common = &config.common};
+
+    if (!program_start(&program, argc, argv, &config, &code))
+        return code;
+    program_watch_signals();
+    struct uuid holder = uuid_v7(clock_real_ms());
+    worker_pool_options(&config, &options);
+    options.queue.holder = uuid_text(&holder, id);
+    int err = open_own(&pg, &config, &e);
+    if (!err)
+        err = pool_start(&pool, &options, &e);
+    if (!err) {
+        log_info("worker", "state=working threads=%d id=%s", options.threads, id);
+        serve(pg, &holder);
+        log_counts(pool);
+        pool_stop(pool, config.grace_s * 1000);
+    } else {
+        log_error("worker", "%s", e.text);
+    }
+    pg_close(pg);
+    log_info("worker", "state=stopped");
+    return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,82 @@
+/*
+ * queue - carries jobs from their rows to the pool and their results back.
+ *
+ * The row in Postgres is the truth; Redis Streams (one per kind, one consumer
+ * group) carry ids to the workers quickly. Taking a job is a compare-and-set on
+ * its row, so an id that arrives twice does its work once, and an id that never
+ * arrives is found by the sweep. Redis may be wiped at any moment. While it is
+ * away jobs are taken straight from Postgres.
+ *
+ * docs/protocol.md has the keys and the fields.
+ *
+ * A struct queue is one connection to Redis and one to Postgres and belongs to
+ * one thread; the pool has three: fetching, acknowledging, relaying.
+ * Errors: ECONNRESET Postgres is away (nothing is lost; call again).
+ */
+#ifndef WORKERS_QUEUE_H
+#define WORKERS_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attrs.h"
+#include "base/errors.h"
+#include "workers/job.h"
+
+enum { QUEUE_KINDS_MAX = 16, QUEUE_BATCH = 256, QUEUE_ENTRY_MAX = 48 };
+
+struct queue_options {
+    const char *database_url, *redis_url;
+    const char *holder; /* this worker's id, the consumer and lease holder */
+    const struct job_kind *const *kinds;
+    int kind_count;
+    int64_t lease_ms;
+    int64_t republish_ms; /* how long an id may be under way before it is sent again */
+};
+
+struct queue;
+
+/* options and what it points to are borrowed until queue_close. Postgres must
+ * answer; Redis need not. */
+NODISCARD int queue_open(struct queue **out, const struct queue_options *options,
+                         struct errtext *e);
+void queue_close(struct queue *q); /* NULL is allowed */
+
+struct queue_item {
+    struct job job;              /* payload owned by the item */
+    int kind;                    /* index into options->kinds */
+    char entry[QUEUE_ENTRY_MAX]; /* of the stream; "" when it did not come from one */
+    char last_error[JOB_WHY_MAX];
+};
+void queue_item_clear(struct queue_item *item);
+
+/* Waits at most wait_ms for jobs of the kinds that have room and takes their
+ * leases. Fills at most max items, at least of size sum of room; *n may be 0. */
+NODISCARD int queue_fetch(struct queue *q, const int *room, int wait_ms,
+                          struct queue_item *items, int max, int *n);
+bool queue_is_degraded(const struct queue *q); /* Redis is away */
+/* Whether a wipe of Redis was seen since the last question. */
+bool queue_take_wiped(struct queue *q);
+
+struct queue_result {
+    const struct queue_item *item;
+    enum job_result result;
+    const char *why;  /* "" for done */
+    int64_t delay_ms; /* until the next try */
+};
+/* Writes the results into the rows this worker still holds, then lets go of the
+ * stream entries. Results of lapsed leases are dropped: somebody else has them. */
+NODISCARD int queue_finish(struct queue *q, const struct queue_result *results, int n);
+/* Prolongs the leases. */
+NODISCARD int queue_renew(struct queue *q, const struct queue_item *const *items, int n);
+
+/* Moves due jobs' ids from the outbox to the streams. EAGAIN: Redis is away. */
+NODISCARD int queue_relay(struct queue *q, int *moved);
+/* Sends again what got lost: ids long under way, retries that are due, leases that
+ * lapsed. all: whatever is due, however fresh (after a wipe). EAGAIN: Redis is away. */
+NODISCARD int queue_sweep(struct queue *q, bool all, int *moved);
+/* Waits for a notice of new jobs, stop_fd or the time. */
+void queue_wait_notice(struct queue *q, int stop_fd, int wait_ms);
+
+#endif

@@ -1,0 +1,53 @@
+/* queue_internal - shared by queue.c (streams) and queue_rows.c (rows). */
+#ifndef WORKERS_QUEUE_INTERNAL_H
+#define WORKERS_QUEUE_INTERNAL_H
+
+#include "base/pg.h"
+#include "base/redis.h"
+#include "base/str.h"
+#include "workers/queue.h"
+
+enum { QUEUE_TENANTS_MAX = 4096 };
+
+struct queue_id { /* an id that arrived and is not yet taken */
+    struct uuid id;
+    int tenant_id, kind;
+    char entry[QUEUE_ENTRY_MAX];
+};
+
+struct queue {
+    const struct queue_options *options;
+    struct redis *redis; /* NULL until it answered once */
+    struct pg *pg;
+    char keys[QUEUE_KINDS_MAX][96];
+    struct queue_id *held;
+    int held_count, held_cap;
+    bool degraded, wiped, groups_made;
+    int64_t claim_at_ms, redis_retry_ms; /* monotonic */
+    int listening_pid;
+    int *tenants;
+    size_t tenant_count;
+    int64_t tenants_at_ms;
+};
+
+/* Rows: queue_rows.c. */
+NODISCARD int queue_tenants(struct queue *q);
+void queue_kinds_array(const struct queue *q, const bool *wanted, struct buf *out);
+/* Takes held ids; those that cannot be taken any more go to *dead (at most
+ * held_count). */
+NODISCARD int queue_take_held(struct queue *q, struct queue_item *items, int max, int *n,
+                              struct queue_id *dead, int *dead_count);
+NODISCARD int queue_take_due(struct queue *q, const int *room, struct queue_item *items,
+                             int max, int *n);
+
+/* Streams: queue.c. */
+int queue_redis(struct queue *q); /* 0, or ECONNRESET */
+NODISCARD int queue_send(struct queue *q, int tenant_id, const struct uuid *ids,
+                         const int *kinds, int n);
+/* Lets go of the entries whose rows are written. */
+void queue_let_go(struct queue *q, const struct queue_result *results, int n);
+/* How many entries of each kind are under way; EAGAIN: Redis is away. */
+NODISCARD int queue_under_way(struct queue *q, int64_t *out);
+int queue_kind_index(const struct queue *q, const char *name); /* -1 */
+
+#endif

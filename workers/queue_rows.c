@@ -1,0 +1,426 @@
+/*
+ * The Postgres side of the queue: rows of jobs and outbox. Leases run on
+ * Postgres' own real clock. On a queued row lease_until says until when its id
+ * is believed to be under way in Redis (or, for a retry, when it is due).
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "workers/queue_internal.h"
+
+enum {
+    TENANTS_EVERY_MS = 1000,
+    RELAY_BATCH = 500,
+    SWEEP_BATCH = 1000,
+    FRESH_MS = 5000, /* an id this young is still on its way from the outbox */
+};
+
+int queue_tenants(struct queue *q)
+{
+    if (q->tenant_count > 0 && mono_ms() < q->tenants_at_ms)
+        return 0;
+    int err = pg_tenants(q->pg, q->tenants, QUEUE_TENANTS_MAX, &q->tenant_count);
+    if (!err)
+        q->tenants_at_ms = mono_ms() + TENANTS_EVERY_MS;
+    return err;
+}
+
+void queue_kinds_array(const struct queue *q, const bool *wanted, struct buf *out)
+{
+    const char *names[QUEUE_KINDS_MAX];
+    size_t n = 0;
+
+    for (int k = 0; k < q->options->kind_count; k++)
+        if (!wanted || wanted[k])
+            names[n++] = q->options->kinds[k]->name;
+    pg_array_text(out, names, n);
+}
+
+/* ---- taking ---- */
+
+#define TAKE                                                                             \
+    "UPDATE jobs SET state = 'running', attempts = attempts + 1, lease_holder = $1, "    \
+    "lease_until = clock_timestamp() + $2::bigint * interval '1 millisecond', "          \
+    "started_at = clock_timestamp() "
+#define TAKEN " RETURNING id, kind, payload, attempts, max_attempts, last_error"
+#define IS_FREE                                                                          \
+    "((state = 'queued' AND run_at <= clock_timestamp()) OR "                            \
+    "(state = 'running' AND lease_until < clock_timestamp()))"
+
+static void read_item(const struct queue *q, int tenant_id, PGresult *res, int row,
+                      struct queue_item *item)
+{
+    *item = (struct queue_item){0};
+    if (pg_uuid(res, row, 0, &item->job.id))
+        abort(); /* a uuid column */
+    item->job.tenant_id = tenant_id;
+    item->kind = queue_kind_index(q, pg_text(res, row, 1));
+    item->job.payload = json_loads(pg_text(res, row, 2), 0, NULL);
+    item->job.attempts = (int)pg_i64(res, row, 3);
+    item->job.max_attempts = (int)pg_i64(res, row, 4);
+    str_cut(item->last_error, sizeof(item->last_error), pg_text(res, row, 5));
+}
+
+static int run_in_tenant(struct queue *q, int tenant_id, PGresult **res, const char *sql,
+                         const struct pg_args *a)
+{
+    int err = pg_begin(q->pg, tenant_id);
+
+    return err ? err : pg_end(q->pg, pg_run(q->pg, res, sql, a));
+}
+
+/* The held ids [0, n) are all of one tenant. */
+static int take_some(struct queue *q, int n, struct queue_item *items, int *taken,
+                     struct queue_id *dead, int *dead_count)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    CLEANUP(buf_free) struct buf array = {0};
+    CLEANUP(free_cleanup) struct uuid *ids = xcalloc((size_t)n, sizeof(*ids));
+    struct pg_args a = {0};
+    int tenant_id = q->held[0].tenant_id, rows = 0;
+
+    for (int i = 0; i < n; i++)
+        ids[i] = q->held[i].id;
+    pg_array_uuid(&array, ids, (size_t)n);
+    pg_arg_text(&a, q->options->holder);
+    pg_arg_i64(&a, q->options->lease_ms);
+    pg_arg_text(&a, array.data);
+    if (tenant_id > 0) {
+        /* Rows another worker is just taking are passed over, not waited for. */
+        int err = run_in_tenant(q, tenant_id, &res,
+                                TAKE "WHERE id IN (SELECT id FROM jobs WHERE id = "
+                                     "ANY ($3::uuid[]) AND " IS_FREE
+                                     " FOR UPDATE SKIP LOCKED)" TAKEN,
+                                &a);
+        if (err)
+            return err;
+        rows = PQntuples(res);
+    }
+    bool *used = xcalloc((size_t)n, sizeof(*used));
+    for (int r = 0; r < rows; r++) {
+        struct queue_item *item = &items[(*taken)++];
+        read_item(q, tenant_id, res, r, item);
+        for (int i = 0; i < n; i++) {
+            if (used[i] ||
+                memcmp(&q->held[i].id, &item->job.id, sizeof(struct uuid)) != 0)
+                continue;
+            memcpy(item->entry, q->held[i].entry, sizeof(item->entry));
+            item->kind = q->held[i].kind;
+            used[i] = true;
+            break;
+        }
+    }
+    for (int i = 0; i < n; i++)
+        if (!used[i])
+            dead[(*dead_count)++] = q->held[i];
+    free(used);
+    return 0;
+}
+
+/* Brings the ids of one tenant to the front, at most max; returns how many. */
+static int gather_tenant(struct queue *q, int max)
+{
+    int n = 0;
+
+    for (int i = 0; i < q->held_count && n < max; i++) {
+        if (q->held[i].tenant_id != q->held[0].tenant_id)
+            continue;
+        struct queue_id id = q->held[n];
+        q->held[n++] = q->held[i];
+        q->held[i] = id;
+    }
+    return n;
+}
+
+int queue_take_held(struct queue *q, struct queue_item *items, int max, int *n,
+                    struct queue_id *dead, int *dead_count)
+{
+    while (q->held_count > 0 && *n < max) {
+        int some = gather_tenant(q, max - *n);
+        int err = take_some(q, some, items, n, dead, dead_count);
+        if (err)
+            return *n > 0 ? 0 : err; /* the rest stays held */
+        q->held_count -= some;
+        memmove(q->held, q->held + some, (size_t)q->held_count * sizeof(*q->held));
+    }
+    return 0;
+}
+
+static int take_due_kind(struct queue *q, int tenant_id, int kind, int limit,
+                         struct queue_item *items, int *n)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, q->options->holder);
+    pg_arg_i64(&a, q->options->lease_ms);
+    pg_arg_text(&a, q->options->kinds[kind]->name);
+    pg_arg_i64(&a, limit);
+    int err = run_in_tenant(q, tenant_id, &res,
+                            TAKE "WHERE id IN (SELECT id FROM jobs WHERE kind = $3 "
+                                 "AND " IS_FREE " ORDER BY run_at LIMIT $4 "
+                                 "FOR UPDATE SKIP LOCKED)" TAKEN,
+                            &a);
+    for (int r = 0; !err && r < PQntuples(res); r++)
+        read_item(q, tenant_id, res, r, &items[(*n)++]);
+    return err;
+}
+
+int queue_take_due(struct queue *q, const int *room, struct queue_item *items, int max,
+                   int *n)
+{
+    int left[QUEUE_KINDS_MAX] = {0};
+    int err = queue_tenants(q);
+
+    memcpy(left, room, (size_t)q->options->kind_count * sizeof(*left));
+    for (size_t t = 0; t < q->tenant_count && !err; t++) {
+        for (int k = 0; k < q->options->kind_count && !err; k++) {
+            int before = *n, limit = left[k] < max - *n ? left[k] : max - *n;
+            if (limit < 1)
+                continue;
+            err = take_due_kind(q, q->tenants[t], k, limit, items, n);
+            left[k] -= *n - before;
+        }
+    }
+    return *n > 0 ? 0 : err;
+}
+
+/* ---- results ---- */
+
+static int finish_done(struct queue *q, int tenant_id, const struct queue_result *results,
+                       int n)
+{
+    CLEANUP(buf_free) struct buf array = {0};
+    CLEANUP(free_cleanup) struct uuid *ids = xcalloc((size_t)n, sizeof(*ids));
+    struct pg_args a = {0};
+    size_t count = 0;
+
+    for (int i = 0; i < n; i++)
+        if (results[i].result == JOB_DONE && results[i].item->job.tenant_id == tenant_id)
+            ids[count++] = results[i].item->job.id;
+    if (count == 0)
+        return 0;
+    pg_array_uuid(&array, ids, count);
+    pg_arg_text(&a, array.data);
+    pg_arg_text(&a, q->options->holder);
+    return pg_run(q->pg, NULL,
+                  "UPDATE jobs SET state = 'done', finished_at = clock_timestamp(), "
+                  "lease_until = NULL, lease_holder = NULL, last_error = '' "
+                  "WHERE id = ANY ($1::uuid[]) AND state = 'running' AND "
+                  "lease_holder = $2",
+                  &a);
+}
+
+static int finish_other(struct queue *q, const struct queue_result *r)
+{
+    struct pg_args a = {0};
+    bool buried = r->result == JOB_BURY, back = r->result == JOB_HANDED_BACK;
+
+    pg_arg_uuid(&a, &r->item->job.id);
+    pg_arg_text(&a, q->options->holder);
+    pg_arg_text(&a, buried ? "buried" : "queued");
+    pg_arg_i64(&a, back ? 1 : 0);
+    pg_arg_i64(&a, r->delay_ms);
+    pg_arg_text(&a, r->why);
+    return pg_run(q->pg, NULL,
+                  "UPDATE jobs SET state = $3, attempts = attempts - $4::int, "
+                  "run_at = d.at, last_error = $6, lease_holder = NULL, "
+                  "lease_until = CASE WHEN $3 = 'queued' THEN d.at END, "
+                  "finished_at = CASE WHEN $3 = 'buried' THEN d.at END "
+                  "FROM (SELECT clock_timestamp() + $5::bigint * interval '1 "
+                  "millisecond' AS at) d "
+                  "WHERE id = $1 AND state = 'running' AND lease_holder = $2",
+                  &a);
+}
+
+static int finish_tenant(struct queue *q, int tenant_id,
+                         const struct queue_result *results, int n)
+{
+    int err = pg_begin(q->pg, tenant_id);
+
+    if (err)
+        return err;
+    err = finish_done(q, tenant_id, results, n);
+    for (int i = 0; i < n && !err; i++)
+        if (results[i].result != JOB_DONE && results[i].item->job.tenant_id == tenant_id)
+            err = finish_other(q, &results[i]);
+    return pg_end(q->pg, err);
+}
+
+int queue_finish(struct queue *q, const struct queue_result *results, int n)
+{
+    for (int i = 0; i < n; i++) {
+        bool seen = false;
+        for (int j = 0; j < i && !seen; j++)
+            seen = results[j].item->job.tenant_id == results[i].item->job.tenant_id;
+        if (seen)
+            continue;
+        int err = finish_tenant(q, results[i].item->job.tenant_id, results, n);
+        if (err)
+            return err; /* repeated as a whole: what is written is not held any more */
+    }
+    queue_let_go(q, results, n);
+    return 0;
+}
+
+int queue_renew(struct queue *q, const struct queue_item *const *items, int n)
+{
+    int err = queue_tenants(q);
+
+    for (size_t t = 0; t < q->tenant_count && !err; t++) {
+        CLEANUP(buf_free) struct buf array = {0};
+        CLEANUP(free_cleanup) struct uuid *ids = xcalloc((size_t)n + 1, sizeof(*ids));
+        struct pg_args a = {0};
+        size_t count = 0;
+
+        for (int i = 0; i < n; i++)
+            if (items[i]->job.tenant_id == q->tenants[t])
+                ids[count++] = items[i]->job.id;
+        if (count == 0)
+            continue;
+        pg_array_uuid(&array, ids, count);
+        pg_arg_text(&a, array.data);
+        pg_arg_text(&a, q->options->holder);
+        pg_arg_i64(&a, q->options->lease_ms);
+        err = run_in_tenant(q, q->tenants[t], NULL,
+                            "UPDATE jobs SET lease_until = clock_timestamp() + "
+                            "$3::bigint * interval '1 millisecond' WHERE id = ANY "
+                            "($1::uuid[]) AND state = 'running' AND lease_holder = $2",
+                            &a);
+    }
+    return err;
+}
+
+/* ---- relay and sweep ---- */
+
+/* An id sent twice does no harm. */
+static int send_rows(struct queue *q, int tenant_id, PGresult *res)
+{
+    size_t n = (size_t)PQntuples(res);
+    CLEANUP(free_cleanup) struct uuid *ids = xcalloc(n + 1, sizeof(*ids));
+    CLEANUP(free_cleanup) int *kinds = xcalloc(n + 1, sizeof(*kinds));
+
+    for (size_t i = 0; i < n; i++) {
+        if (pg_uuid(res, (int)i, 0, &ids[i]))
+            return EPROTO;
+        kinds[i] = queue_kind_index(q, pg_text(res, (int)i, 1));
+    }
+    return n > 0 && queue_send(q, tenant_id, ids, kinds, (int)n) ? EAGAIN : 0;
+}
+
+/* Sends inside the transaction: when Redis fails the outbox stays as it was. */
+static int relay_tenant(struct queue *q, int tenant_id, const struct pg_args *a,
+                        int *moved)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    int err = pg_begin(q->pg, tenant_id);
+
+    if (err)
+        return err;
+    err = pg_run(q->pg, &res,
+                 "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE "
+                 "kind = ANY ($1::text[]) ORDER BY id LIMIT $2 FOR UPDATE SKIP "
+                 "LOCKED) RETURNING job_id, kind",
+                 a);
+    if (!err)
+        err = send_rows(q, tenant_id, res);
+    err = pg_end(q->pg, err);
+    if (!err)
+        *moved += PQntuples(res);
+    return err;
+}
+
+/* Sends after the commit: while the rows are locked nobody could take them. When
+ * Redis fails they are sent again once they are believed lost. */
+static int sweep_tenant(struct queue *q, int tenant_id, const struct pg_args *a,
+                        int *moved)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    int err = run_in_tenant(
+        q, tenant_id, &res,
+        "UPDATE jobs SET state = 'queued', lease_holder = NULL, lease_until = "
+        "clock_timestamp() + $4::bigint * interval '1 millisecond' "
+        "WHERE id IN (SELECT id FROM jobs WHERE kind = ANY ($1::text[]) AND run_at "
+        "<= clock_timestamp() AND ((state = 'queued' AND ($2::boolean OR "
+        "coalesce(lease_until, run_at + $3::bigint * interval '1 millisecond') <= "
+        "clock_timestamp())) OR (state = 'running' AND lease_until < "
+        "clock_timestamp())) ORDER BY run_at LIMIT $5 FOR UPDATE SKIP LOCKED) "
+        "RETURNING id, kind",
+        a);
+
+    if (!err)
+        err = send_rows(q, tenant_id, res);
+    if (!err)
+        *moved += PQntuples(res);
+    return err;
+}
+
+int queue_relay(struct queue *q, int *moved)
+{
+    CLEANUP(buf_free) struct buf kinds = {0};
+    struct pg_args a = {0};
+
+    *moved = 0;
+    if (queue_redis(q))
+        return EAGAIN;
+    int err = queue_tenants(q);
+    queue_kinds_array(q, NULL, &kinds);
+    pg_arg_text(&a, kinds.data);
+    pg_arg_i64(&a, RELAY_BATCH);
+    for (size_t t = 0; t < q->tenant_count && !err; t++)
+        err = relay_tenant(q, q->tenants[t], &a, moved);
+    return err;
+}
+
+/* A kind with much under way is left alone: its stream is its list of work. */
+int queue_sweep(struct queue *q, bool all, int *moved)
+{
+    CLEANUP(buf_free) struct buf kinds = {0};
+    int64_t under_way[QUEUE_KINDS_MAX] = {0};
+    bool wanted[QUEUE_KINDS_MAX] = {0};
+    struct pg_args a = {0};
+
+    *moved = 0;
+    if (queue_under_way(q, under_way))
+        return EAGAIN;
+    for (int k = 0; k < q->options->kind_count; k++)
+        wanted[k] = under_way[k] < SWEEP_BATCH;
+    int err = queue_tenants(q);
+    queue_kinds_array(q, wanted, &kinds);
+    pg_arg_text(&a, kinds.data);
+    pg_arg_bool(&a, all);
+    pg_arg_i64(&a, FRESH_MS);
+    pg_arg_i64(&a, q->options->republish_ms);
+    pg_arg_i64(&a, SWEEP_BATCH);
+    for (size_t t = 0; t < q->tenant_count && !err; t++)
+        err = sweep_tenant(q, q->tenants[t], &a, moved);
+    return err;
+}
+
+void queue_wait_notice(struct queue *q, int stop_fd, int wait_ms)
+{
+    struct pollfd fds[2] = {{.fd = stop_fd, .events = POLLIN}, {.fd = -1}};
+
+    if (pg_is_connected(q->pg) && PQbackendPID(pg_conn(q->pg)) != q->listening_pid)
+        q->listening_pid = pg_run(q->pg, NULL, "LISTEN furrow_jobs", NULL)
+                               ? 0
+                               : PQbackendPID(pg_conn(q->pg));
+    if (pg_is_connected(q->pg)) {
+        fds[1] = (struct pollfd){.fd = PQsocket(pg_conn(q->pg)), .events = POLLIN};
+        PGnotify *early = PQnotifies(pg_conn(q->pg)); /* read with an answer */
+        PQfreemem(early);
+        wait_ms = early ? 0 : wait_ms;
+    }
+    if (poll(fds, 2, wait_ms) < 1 || !fds[1].revents)
+        return;
+    /* A lost connection shows here too: the next statement connects again. */
+    if (!PQconsumeInput(pg_conn(q->pg)))
+        return;
+    for (PGnotify *n; (n = PQnotifies(pg_conn(q->pg)));)
+        PQfreemem(n);
+}

@@ -1,0 +1,76 @@
+/*
+ * recording - the rows of a recording on its way from the switch to a result:
+ * reading it, moving its state, its transcript, the messages it causes.
+ * All but recording_load are called inside the caller's transaction. Used by
+ * several kinds of jobs and by the command line. Errors are pg.h's.
+ */
+#ifndef WORKERS_RECORDING_H
+#define WORKERS_RECORDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attrs.h"
+#include "base/sha256.h"
+#include "base/uuid.h"
+#include "workers/job.h"
+
+struct pg;
+
+struct recording {
+    struct uuid id, call_id;
+    char name[160], source[16], location[512], node[128];
+    char language[16], pipeline[16], state[16], on_done_sms[128];
+    char sha256[SHA256_TEXT_MAX];
+    int64_t phone, created_at_ms; /* phone 0: withheld */
+    int sample_rate, duration_ms;
+    /* Of its transcript. */
+    bool has_text, understood;
+    char *text; /* NULL without one */
+    char text_language[16];
+    char intent[32];
+    json_t *entities; /* NULL until understood */
+};
+
+/* ENOENT: there is none. *out is the caller's to recording_free() on success. */
+NODISCARD int recording_load(struct pg *pg, int tenant_id, const struct uuid *id,
+                             struct recording *out);
+void recording_free(struct recording *r); /* for CLEANUP too */
+
+/* The new state, with why ("" for none). */
+NODISCARD int recording_set_state(struct pg *pg, const struct uuid *id, const char *state,
+                                  const char *error, int64_t now_ms);
+/* A transcript, once; another one of the same source is nothing new. A person's
+ * replaces whatever there was and is understood afresh. */
+NODISCARD int recording_add_text(struct pg *pg, int tenant_id, const struct uuid *id,
+                                 const char *text, const char *language,
+                                 const char *source, int64_t now_ms);
+/* After the text: to understanding for a command, else done. */
+NODISCARD int recording_after_text(struct pg *pg, int tenant_id, const struct uuid *id,
+                                   const char *pipeline, int64_t now_ms);
+/* The next job of a recording, in this transaction. */
+NODISCARD int recording_enqueue(struct pg *pg, int tenant_id, const char *kind,
+                                const struct uuid *id, int64_t now_ms);
+
+struct message {
+    int64_t phone; /* 0: nobody to send to; then nothing is written */
+    const char *language, *kind, *body, *dedupe_key;
+    const struct uuid *call_id, *recording_id;
+};
+/* The row and its sms job; a second one of the same dedupe_key is nothing new. */
+NODISCARD int message_enqueue(struct pg *pg, int tenant_id, const struct message *m,
+                              int64_t now_ms);
+
+/* What all jobs about a recording begin with. JOB_DONE: *r is loaded. */
+NODISCARD enum job_result recording_for_job(struct job_ctx *ctx, const struct job *job,
+                                            struct recording *r);
+/* job_buried_fn of those jobs: the recording is `failed`, with why. */
+int recording_job_buried(struct job_ctx *ctx, const struct job *job, const char *why);
+/* One state change as a whole transaction and its outcome as a job's. */
+NODISCARD enum job_result recording_finish(struct job_ctx *ctx, const struct job *job,
+                                           const struct recording *r, const char *state,
+                                           const char *error);
+/* <data_dir>/media/<2>/<sha256>, as furrow-server serves it. */
+void media_path(const char *data_dir, const char *sha256, char *out, size_t size);
+
+#endif
