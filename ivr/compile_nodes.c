@@ -1,0 +1,850 @@
+/*
+ * The table of node kinds: one row each with its properties and exits. Whatever is not
+ * in its row is an error in the flow.
+ */
+#include <string.h>
+
+#include "ivr/compile.h"
+
+enum field_type {
+    FIELD_PROMPTS,
+    FIELD_INT,
+    FIELD_SECONDS, /* kept as milliseconds */
+    FIELD_BOOL,
+    FIELD_VAR,      /* the name of a variable the node sets */
+    FIELD_TEXT,     /* as written; low and high bound its length */
+    FIELD_KEYS,     /* keys of a telephone, or "" */
+    FIELD_WORD,     /* one of words[] */
+    FIELD_TEMPLATE, /* has: offset of its flag */
+    FIELD_EXPR,
+    FIELD_OWN, /* parsed by the row's function */
+};
+
+struct field {
+    const char *name;
+    enum field_type type;
+    size_t at, has;
+    bool needed;
+    double low, high, usual;
+    const char *const *words;
+    void (*own)(struct compiler *c, const json_t *j, struct node *n);
+};
+
+struct kind {
+    const char *name;
+    const struct field *fields; /* ends with a NULL name */
+    const char *const *exits;   /* NULL-terminated */
+    bool digit_exits;           /* cases of a collect */
+    bool case_exits;            /* cases of a branch */
+    void (*check)(struct compiler *c, const json_t *j, struct node *n);
+};
+
+const char *const words_pipeline[] = {"none", "transcribe", "command", NULL};
+const char *const words_scope[] = {"", "campaign", "tenant", NULL};
+const char *const words_reason[] = {"normal", "busy", NULL};
+const char *const words_method[] = {"GET", "POST", "PUT", "PATCH", "DELETE", NULL};
+static const char *const words_finish[] = {"none", "any", "*", "#", NULL};
+
+#define AT(member) .at = offsetof(struct node, member)
+#define PROMPT(name)                                                                     \
+    {                                                                                    \
+#name, FIELD_PROMPTS, AT(name), .needed = false                                  \
+    }
+#define END_OF_FIELDS                                                                    \
+    {                                                                                    \
+        NULL                                                                             \
+    }
+
+/* ---- properties with a shape of their own ---- */
+
+static void own_set(struct compiler *c, const json_t *j, struct node *n)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+
+    if (!want_object(c, j))
+        return;
+    struct assignment *list = keep(c, json_object_size(j) * sizeof(*list));
+    if (!list)
+        return;
+    n->set = list;
+    json_object_foreach((json_t *)(uintptr_t)j, name, value)
+    {
+        if (!expr_is_name(name)) {
+            complain_key(c, name, "up to 31 letters a-z, digits and _, a letter first",
+                         "'%s' cannot be a variable's name", name);
+            continue;
+        }
+        size_t was = path_in(c, name);
+        struct assignment *a = &list[n->set_count];
+        a->name = keep_text(c, name);
+        if (want_value(c, value, a))
+            n->set_count++;
+        var_is_set(c, name);
+        path_out(c, was);
+    }
+}
+
+static void own_headers(struct compiler *c, const json_t *j, struct node *n)
+{
+    static const char token[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789-_";
+    const char *name = NULL;
+    json_t *value = NULL;
+
+    if (!want_object(c, j))
+        return;
+    struct http_header *list = keep(c, json_object_size(j) * sizeof(*list));
+    if (!list)
+        return;
+    n->headers = list;
+    json_object_foreach((json_t *)(uintptr_t)j, name, value)
+    {
+        size_t was = path_in(c, name);
+        struct http_header *h = &list[n->header_count];
+        h->name = keep_text(c, name);
+        if (!*name || strspn(name, token) != strlen(name))
+            complain(c, "", "'%s' cannot be a header's name", name);
+        else if (want_template(c, value, &h->value))
+            n->header_count++;
+        path_out(c, was);
+    }
+}
+
+/* "/data/0/price" as its tokens. */
+static const char *const *split_pointer(struct compiler *c, const char *text)
+{
+    size_t n = 0;
+
+    for (const char *p = text; *p; p++)
+        n += *p == '/';
+    const char **path = keep(c, (n + 1) * sizeof(*path));
+    for (size_t i = 0; path && i < n && !c->err; i++) {
+        size_t len = strcspn(++text, "/");
+        char *token = arena_copy(c->arena, text, len), *to = token;
+        if (!token) {
+            keep(c, SIZE_MAX);
+            return NULL;
+        }
+        for (const char *from = token; *from; from++) {
+            if (*from == '~' && (from[1] == '0' || from[1] == '1'))
+                *to++ = *++from == '0' ? '~' : '/';
+            else
+                *to++ = *from;
+        }
+        *to = '\0';
+        path[i] = token;
+        text += len;
+    }
+    return path;
+}
+
+static void own_extracts(struct compiler *c, const json_t *j, struct node *n)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+
+    if (!want_object(c, j))
+        return;
+    struct extract *list = keep(c, json_object_size(j) * sizeof(*list));
+    if (!list)
+        return;
+    n->extracts = list;
+    json_object_foreach((json_t *)(uintptr_t)j, name, value)
+    {
+        size_t was = path_in(c, name);
+        const char *text = want_text(c, value);
+        struct extract *e = &list[n->extract_count];
+        e->name = keep_text(c, name);
+        if (!expr_is_name(name))
+            complain(c, "", "'%s' cannot be a variable's name", name);
+        else if (text && *text && *text != '/')
+            complain(c, "e.g. \"/data/price\"", "a JSON Pointer begins with /");
+        else if (text && (e->path = split_pointer(c, text)) != NULL)
+            n->extract_count++;
+        var_is_set(c, name);
+        path_out(c, was);
+    }
+}
+
+static void own_body(struct compiler *c, const json_t *j, struct node *n)
+{
+    n->has_body = true;
+    n->body_is_json = !json_is_string(j);
+    if (n->body_is_json)
+        want_json_template(c, j, &n->body);
+    else
+        want_template(c, j, &n->body);
+}
+
+static void own_mock(struct compiler *c, const json_t *j, struct node *n)
+{
+    const json_t *body = json_object_get(j, "body");
+    const char *key = NULL;
+    json_t *value = NULL;
+    double status = 200;
+
+    if (!want_object(c, j))
+        return;
+    json_object_foreach((json_t *)(uintptr_t)j, key, value)
+    {
+        if (strcmp(key, "status") == 0) {
+            size_t was = path_in(c, key);
+            want_number(c, value, 100, 599, &status);
+            path_out(c, was);
+        } else if (strcmp(key, "body") != 0) {
+            complain_key(c, key, "known: status, body", "a mock has no property '%s'",
+                         key);
+        }
+    }
+    n->mock_status = (int)status;
+    n->mock_body = "";
+    if (json_is_string(body)) {
+        n->mock_body = keep_text(c, json_string_value(body));
+    } else if (body) {
+        const struct ivr_value v = {.type = IVR_JSON, .json = body};
+        const char *text = value_to_text(&v, c->arena);
+        if (!text)
+            keep(c, SIZE_MAX);
+        n->mock_body = text;
+    }
+}
+
+static void own_choices(struct compiler *c, const json_t *j, struct node *n)
+{
+    const char *keys = NULL;
+    json_t *value = NULL;
+
+    if (!want_object(c, j))
+        return;
+    if (json_object_size(j) == 0)
+        complain(c, "e.g. {\"1\": \"en\", \"2\": \"am\"}", "there is no choice");
+    struct choice *list = keep(c, json_object_size(j) * sizeof(*list));
+    if (!list)
+        return;
+    n->choices = list;
+    json_object_foreach((json_t *)(uintptr_t)j, keys, value)
+    {
+        size_t was = path_in(c, keys);
+        const char *lang = want_text(c, value);
+        if (!is_keys(keys))
+            complain(c, "", "'%s' is not keys of a telephone", keys);
+        else if (lang && !flow_has_language(c->src->flow, lang))
+            complain(c, "add it to \"languages\"", "the flow has no language '%s'", lang);
+        else if (lang)
+            list[n->choice_count++] =
+                (struct choice){keep_text(c, keys), keep_text(c, lang)};
+        if (strlen(keys) > (size_t)n->max)
+            n->max = (int64_t)strlen(keys);
+        path_out(c, was);
+    }
+}
+
+static void own_finish(struct compiler *c, const json_t *j, struct node *n)
+{
+    const char *text = want_text(c, j);
+
+    for (int i = 0; text && words_finish[i]; i++) {
+        if (strcmp(text, words_finish[i]) == 0) {
+            n->finish_any = i;
+            return;
+        }
+    }
+    if (text)
+        complain(c, "known: none, any, *, #", "'%s' is not a finishing key", text);
+}
+
+static void own_subflow(struct compiler *c, const json_t *j, struct node *n)
+{
+    const char *name = want_text(c, j);
+
+    (void)n;
+    if (name && !*name)
+        complain(c, "", "the name of a flow is needed here");
+}
+
+static bool read_values(struct compiler *c, const json_t *j, struct node_case *out)
+{
+    bool is_list = json_is_array(j);
+    size_t n = is_list ? json_array_size(j) : 1;
+    struct ivr_value *values = keep(c, n * sizeof(*values));
+
+    if (!values)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = is_list ? json_array_get(j, i) : j;
+        values[i] = value_of_json(item, c->arena);
+        if (values[i].type == IVR_JSON || values[i].type == IVR_FAULT) {
+            complain(c, "", "a text, a number, true or false is needed here");
+            return false;
+        }
+    }
+    out->values = values;
+    out->n = n;
+    return true;
+}
+
+static void read_case(struct compiler *c, const json_t *j, struct node_case *out)
+{
+    const char *key = NULL;
+    json_t *value = NULL;
+    int tests = 0;
+
+    out->exit = "";
+    if (!want_object(c, j))
+        return;
+    json_object_foreach((json_t *)(uintptr_t)j, key, value)
+    {
+        size_t was = path_in(c, key);
+        if (strcmp(key, "exit") == 0) {
+            const char *exit = want_text(c, value);
+            out->exit = exit ? keep_text(c, exit) : "";
+        } else if (strcmp(key, "if") == 0) {
+            out->when = want_expr(c, value, false);
+            tests++;
+        } else if (strcmp(key, "is") == 0) {
+            read_values(c, value, out);
+            tests++;
+        } else {
+            path_out(c, was);
+            complain_key(c, key, "known: exit, is, if", "a case has no property '%s'",
+                         key);
+            continue;
+        }
+        path_out(c, was);
+    }
+    if (!*out->exit)
+        complain(c, "", "a case needs \"exit\"");
+    if (tests != 1)
+        complain(c, "\"is\" compares with \"on\", \"if\" stands alone",
+                 "a case needs one of \"is\" and \"if\"");
+}
+
+static void own_cases(struct compiler *c, const json_t *j, struct node *n)
+{
+    json_t *item = NULL;
+    size_t i = 0;
+
+    if (!json_is_array(j)) {
+        complain(c, "", "a list of cases is needed here");
+        return;
+    }
+    struct node_case *list = keep(c, json_array_size(j) * sizeof(*list));
+    if (!list)
+        return;
+    n->cases = list;
+    json_array_foreach(j, i, item)
+    {
+        size_t was = path_in_index(c, i);
+        read_case(c, item, &list[n->case_count++]);
+        path_out(c, was);
+    }
+}
+
+/* ---- checks of a whole node ---- */
+
+static void need_prompt(struct compiler *c, const json_t *j, struct node *n)
+{
+    (void)n;
+    if (!json_object_get(j, "prompt"))
+        complain(c, "the id of a prompt, or {\"en\": {\"text\": \"…\"}}",
+                 "the node has no \"prompt\"");
+}
+
+static void check_collect(struct compiler *c, const json_t *j, struct node *n)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < n->exit_count; i++) {
+        const char *name = n->exits[i].name;
+        int64_t len = (int64_t)strlen(name);
+        any = any || strcmp(name, "any") == 0;
+        if (is_keys(name) &&
+            (len < n->min || (json_object_get(j, "max") && len > n->max)))
+            complain(c, "", "the case '%s' is not from %d to %d keys long", name,
+                     (int)n->min, (int)n->max);
+        if (is_keys(name) && *n->finish && strpbrk(name, n->finish))
+            complain(c, "give another \"finish\"",
+                     "the case '%s' holds the finishing key '%s'", name, n->finish);
+        if (is_keys(name) && !json_object_get(j, "max") && len > n->max)
+            n->max = len;
+    }
+    if (any && !json_object_get(j, "max"))
+        complain(c, "the number of keys that complete an entry",
+                 "a collect with the exit 'any' needs \"max\"");
+    if (n->min > n->max)
+        complain(c, "", "min is more than max");
+    if (n->sensitive && *n->into)
+        complain(c, "test it with \"valid\" or cases",
+                 "a sensitive entry cannot be kept in a variable");
+}
+
+static void check_branch(struct compiler *c, const json_t *j, struct node *n)
+{
+    bool uses_on = n->case_count == 0;
+
+    for (size_t i = 0; i < n->case_count; i++)
+        uses_on = uses_on || !n->cases[i].when;
+    if (uses_on && !json_object_get(j, "on"))
+        complain(c, "e.g. \"on\": \"{{vars.crop}}\"", "the branch has no \"on\"");
+}
+
+static void check_callback(struct compiler *c, const json_t *j, struct node *n)
+{
+    (void)n;
+    if (!json_object_get(j, "in_s") == !json_object_get(j, "at"))
+        complain(c, "", "a callback needs one of \"in_s\" and \"at\"");
+}
+
+/* The host must stand in the flow: data of a contact may not choose it. */
+static void check_api(struct compiler *c, const json_t *j, struct node *n)
+{
+    const char *url = json_string_value(json_object_get(j, "url"));
+    const char *host = url ? strstr(url, "://") : NULL;
+    bool good =
+        host && (strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0);
+
+    if (good) {
+        size_t len = strcspn(host + 3, "/?#");
+        good = len > 0 && !memchr(host + 3, '{', len) && !memchr(host + 3, '@', len);
+    }
+    if (url && !good)
+        complain(c, "http:// or https:// and a host that is no expression",
+                 "the url is not complete");
+    if (n->has_body && n->method == 0)
+        complain(c, "", "a GET has no body");
+}
+
+static void check_subflow(struct compiler *c, const json_t *j, struct node *n)
+{
+    const char *name = json_string_value(json_object_get(j, "flow"));
+    const char *pin = json_string_value(json_object_get(j, "sha256"));
+
+    n->flow = IVR_NO_NODE;
+    if (name && *name)
+        n->flow = compile_subflow(c, name, pin ? pin : "");
+}
+
+/* ---- the rows ---- */
+
+#define INTO                                                                             \
+    {                                                                                    \
+        "into", FIELD_VAR, AT(into)                                                      \
+    }
+#define KEYPAD                                                                           \
+    PROMPT(prompt), PROMPT(retry_prompt), PROMPT(invalid_prompt),                        \
+        PROMPT(no_input_prompt),                                                         \
+        {"timeout_s", FIELD_SECONDS, AT(first_ms), .low = 1, .high = 60, .usual = 5},    \
+        {"inter_s", FIELD_SECONDS, AT(inter_ms), .low = 1, .high = 30, .usual = 3},      \
+        {"attempts", FIELD_INT, AT(attempts), .low = 1, .high = 10, .usual = 3},         \
+    {                                                                                    \
+        "barge_in", FIELD_BOOL, AT(barge_in), .usual = 1                                 \
+    }
+#define RECORDING(seconds)                                                               \
+    PROMPT(prompt), {"max_s",  FIELD_SECONDS, AT(max_ms),                                \
+                     .low = 1, .high = 3600,  .usual = (seconds)},                       \
+        {"silence_s", FIELD_SECONDS, AT(silence_ms), .low = 0, .high = 60, .usual = 5},  \
+        {"finish", FIELD_OWN, .own = own_finish},                                        \
+        {"beep", FIELD_BOOL, AT(beep), .usual = 1},                                      \
+        {"pipeline", FIELD_WORD, AT(pipeline), .words = words_pipeline},                 \
+        {"on_done_sms", FIELD_TEXT, AT(on_done_sms), .high = 64}, INTO
+
+static const struct field say_fields[] = {
+    PROMPT(prompt),
+    {"barge_in", FIELD_BOOL, AT(barge_in)},
+    END_OF_FIELDS,
+};
+
+static const struct field collect_fields[] = {
+    KEYPAD,
+    {"min", FIELD_INT, AT(min), .low = 0, .high = IVR_DIGITS_MAX, .usual = 1},
+    {"max", FIELD_INT, AT(max), .low = 1, .high = IVR_DIGITS_MAX, .usual = 1},
+    {"finish", FIELD_KEYS, AT(finish), .high = 4},
+    {"sensitive", FIELD_BOOL, AT(sensitive)},
+    {"valid", FIELD_EXPR, AT(valid)},
+    INTO,
+    END_OF_FIELDS,
+};
+
+static const struct field branch_fields[] = {
+    {"on", FIELD_EXPR, AT(on)},
+    {"cases", FIELD_OWN, .own = own_cases},
+    END_OF_FIELDS,
+};
+
+static const struct field api_fields[] = {
+    PROMPT(prompt),
+    {"method", FIELD_WORD, AT(method), .words = words_method},
+    {"url", FIELD_TEMPLATE, AT(url), .needed = true},
+    {"headers", FIELD_OWN, .own = own_headers},
+    {"body", FIELD_OWN, .own = own_body},
+    {"timeout_s", FIELD_SECONDS, AT(timeout_ms), .low = 1, .high = 60, .usual = 10},
+    {"into", FIELD_OWN, .own = own_extracts},
+    {"mock", FIELD_OWN, .own = own_mock},
+    END_OF_FIELDS,
+};
+
+static const struct field set_fields[] = {
+    {"vars", FIELD_OWN, .own = own_set},
+    {"opt_out", FIELD_WORD, AT(scope), .words = words_scope},
+    END_OF_FIELDS,
+};
+
+static const struct field record_fields[] = {RECORDING(120), END_OF_FIELDS};
+
+static const struct field transfer_fields[] = {
+    PROMPT(prompt),
+    {"to", FIELD_TEMPLATE, AT(to), .needed = true},
+    {"from", FIELD_TEMPLATE, AT(from)},
+    {"ring_s", FIELD_SECONDS, AT(ring_ms), .low = 5, .high = 120, .usual = 30},
+    {"max_s", FIELD_SECONDS, AT(max_ms), .low = 10, .high = 14400, .usual = 3600},
+    {"record", FIELD_BOOL, AT(record)},
+    END_OF_FIELDS,
+};
+
+static const struct field queue_fields[] = {
+    PROMPT(prompt),
+    {"queue", FIELD_TEXT, AT(queue), .needed = true, .low = 1, .high = 64},
+    {"priority", FIELD_INT, AT(priority), .low = 0, .high = 100, .usual = 50},
+    {"max_wait_s", FIELD_SECONDS, AT(wait_ms), .low = 5, .high = 3600, .usual = 300},
+    {"exit_key", FIELD_KEYS, AT(exit_key), .high = 1},
+    END_OF_FIELDS,
+};
+
+static const struct field callback_fields[] = {
+    {"in_s", FIELD_EXPR, AT(in_s)},
+    {"at", FIELD_TEMPLATE, AT(at), .has = offsetof(struct node, has_at)},
+    {"to", FIELD_TEMPLATE, AT(to), .has = offsetof(struct node, has_to)},
+    {"flow", FIELD_TEXT, AT(flow_name), .high = 64},
+    END_OF_FIELDS,
+};
+
+static const struct field sms_fields[] = {
+    {"text", FIELD_PROMPTS, AT(text), .needed = true},
+    {"to", FIELD_TEMPLATE, AT(to), .has = offsetof(struct node, has_to)},
+    END_OF_FIELDS,
+};
+
+static const struct field language_fields[] = {
+    KEYPAD,
+    {"choices", FIELD_OWN, .needed = true, .own = own_choices},
+    {"skip_if_known", FIELD_BOOL, AT(skip_if_known)},
+    {"in_each_language", FIELD_BOOL, AT(in_each_language)},
+    END_OF_FIELDS,
+};
+
+static const struct field subflow_fields[] = {
+    {"flow", FIELD_OWN, .needed = true, .own = own_subflow},
+    {"sha256", FIELD_TEXT, AT(flow_name), .low = 64, .high = 64},
+    END_OF_FIELDS,
+};
+
+static const struct field hangup_fields[] = {
+    PROMPT(prompt),
+    {"outcome", FIELD_TEXT, AT(outcome), .low = 1, .high = 31},
+    {"reason", FIELD_WORD, AT(reason), .words = words_reason},
+    {"opt_out", FIELD_WORD, AT(scope), .words = words_scope},
+    END_OF_FIELDS,
+};
+
+#define EXITS(...)                                                                       \
+    (const char *const[])                                                                \
+    {                                                                                    \
+        __VA_ARGS__, NULL                                                                \
+    }
+
+static const struct kind kinds[] = {
+    [NODE_PLAY] = {"play", say_fields, EXITS("done", "failed"), .check = need_prompt},
+    [NODE_SAY] = {"say", say_fields, EXITS("done", "failed"), .check = need_prompt},
+    [NODE_COLLECT] = {"collect", collect_fields, EXITS("invalid", "no_input"),
+                      .digit_exits = true, .check = check_collect},
+    [NODE_BRANCH] = {"branch", branch_fields, EXITS("default"), .case_exits = true,
+                     .check = check_branch},
+    [NODE_API] = {"api", api_fields, EXITS("ok", "http_error", "timeout", "bad_body"),
+                  .check = check_api},
+    [NODE_SET] = {"set", set_fields, EXITS("done")},
+    [NODE_RECORD] = {"record", record_fields, EXITS("recorded", "empty", "failed")},
+    [NODE_VOICEMAIL] = {"voicemail", record_fields, EXITS("recorded", "empty", "failed")},
+    [NODE_TRANSFER] = {"transfer", transfer_fields,
+                       EXITS("completed", "busy", "no_answer", "failed")},
+    [NODE_QUEUE] = {"queue", queue_fields,
+                    EXITS("served", "timeout", "full", "left_by_key", "failed")},
+    [NODE_CALLBACK] = {"callback", callback_fields,
+                       EXITS("scheduled", "duplicate", "refused"),
+                       .check = check_callback},
+    [NODE_SMS] = {"sms", sms_fields, EXITS("queued", "refused")},
+    [NODE_LANGUAGE] = {"language", language_fields,
+                       EXITS("chosen", "invalid", "no_input")},
+    [NODE_SUBFLOW] = {"subflow", subflow_fields, EXITS("done", "failed"),
+                      .check = check_subflow},
+    [NODE_HANGUP] = {"hangup", hangup_fields, (const char *const[]){NULL}},
+};
+_Static_assert(ARRAY_LEN(kinds) == NODE_KINDS, "a row for each kind");
+
+#define KIND_NAMES                                                                       \
+    "play say collect branch api set record voicemail transfer queue callback sms "      \
+    "language subflow hangup"
+
+const char *node_kind_name(enum node_kind kind)
+{
+    return kinds[kind].name;
+}
+
+bool node_exit_is_good(const char *name)
+{
+    static const char *const bad[] = {"invalid",    "no_input", "failed",  "empty",
+                                      "http_error", "timeout",  "bad_body"};
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        if (strcmp(bad[i], name) == 0)
+            return false;
+    return true;
+}
+
+/* ---- reading a row's properties ---- */
+
+static void read_text(struct compiler *c, const struct field *f, const json_t *j,
+                      const char **out)
+{
+    const char *text = want_text(c, j);
+
+    if (!text)
+        return;
+    if (strlen(text) < (size_t)f->low || strlen(text) > (size_t)f->high)
+        complain(c, "", "a text of %d to %d bytes is needed here", (int)f->low,
+                 (int)f->high);
+    else if (f->type == FIELD_KEYS && *text && !is_keys(text))
+        complain(c, "", "'%s' is not keys of a telephone", text);
+    else
+        *out = keep_text(c, text);
+}
+
+static void read_word(struct compiler *c, const struct field *f, const json_t *j,
+                      int64_t *out)
+{
+    struct growing known = {.arena = c->arena};
+    const char *text = want_text(c, j);
+
+    for (int i = 0; text && f->words[i]; i++) {
+        if (*text && strcmp(text, f->words[i]) == 0) {
+            *out = i;
+            return;
+        }
+        growing_printf(&known, "%s%s", known.len ? ", " : "", f->words[i]);
+    }
+    const char *hint = growing_text(&known);
+    if (!hint)
+        keep(c, SIZE_MAX);
+    else if (text)
+        complain(c, hint, "\"%s\" cannot be '%s'", f->name, text);
+}
+
+static void read_var(struct compiler *c, const json_t *j, const char **out)
+{
+    const char *name = want_text(c, j);
+
+    if (name && !expr_is_name(name)) {
+        complain(c, "up to 31 letters a-z, digits and _, a letter first",
+                 "'%s' cannot be a variable's name", name);
+    } else if (name) {
+        *out = keep_text(c, name);
+        var_is_set(c, name);
+    }
+}
+
+static void read_field(struct compiler *c, const struct field *f, const json_t *j,
+                       struct node *n)
+{
+    char *at = (char *)n + f->at;
+    size_t was = path_in(c, f->name);
+    double v = 0;
+
+    switch (f->type) {
+    case FIELD_PROMPTS:
+        compile_prompts(c, j, (struct prompts *)(void *)at);
+        break;
+    case FIELD_INT:
+        if (want_number(c, j, f->low, f->high, &v))
+            *(int64_t *)(void *)at = (int64_t)v;
+        break;
+    case FIELD_SECONDS:
+        if (want_number(c, j, f->low, f->high, &v))
+            *(int64_t *)(void *)at = (int64_t)(v * 1000 + 0.5);
+        break;
+    case FIELD_BOOL:
+        want_bool(c, j, (bool *)at);
+        break;
+    case FIELD_VAR:
+        read_var(c, j, (const char **)(void *)at);
+        break;
+    case FIELD_TEXT:
+    case FIELD_KEYS:
+        read_text(c, f, j, (const char **)(void *)at);
+        break;
+    case FIELD_WORD:
+        read_word(c, f, j, (int64_t *)(void *)at);
+        break;
+    case FIELD_TEMPLATE:
+        want_template(c, j, (struct template_ *)(void *)at);
+        if (f->has)
+            *((bool *)n + f->has) = true;
+        break;
+    case FIELD_EXPR:
+        /* in_s may be a plain number */
+        if (json_is_string(j) || n->kind != NODE_CALLBACK) {
+            *(const struct expr **)(void *)at = want_expr(c, j, n->kind == NODE_COLLECT);
+        } else if (want_number(c, j, 1, 30 * 86400, &v)) {
+            struct expr *x = keep(c, sizeof(*x));
+            if (x) {
+                *x = (struct expr){.kind = EXPR_VALUE, .value = value_int((int64_t)v)};
+                *(const struct expr **)(void *)at = x;
+            }
+        }
+        break;
+    case FIELD_OWN:
+        f->own(c, j, n);
+        break;
+    }
+    path_out(c, was);
+}
+
+static void set_usual(const struct field *f, struct node *n)
+{
+    char *at = (char *)n + f->at;
+
+    if (f->type == FIELD_INT)
+        *(int64_t *)(void *)at = (int64_t)f->usual;
+    else if (f->type == FIELD_SECONDS)
+        *(int64_t *)(void *)at = (int64_t)(f->usual * 1000);
+    else if (f->type == FIELD_BOOL)
+        *(bool *)at = f->usual > 0;
+}
+
+static bool knows_exit(const struct kind *k, const struct node *n, const char *name)
+{
+    for (size_t i = 0; k->exits[i]; i++)
+        if (strcmp(k->exits[i], name) == 0)
+            return true;
+    if (k->digit_exits)
+        return strcmp(name, "any") == 0 || is_keys(name);
+    if (!k->case_exits || n->case_count == 0)
+        return k->case_exits;
+    for (size_t i = 0; i < n->case_count; i++)
+        if (strcmp(n->cases[i].exit, name) == 0)
+            return true;
+    return false;
+}
+
+static void need_exit(struct compiler *c, const json_t *exits, const char *name)
+{
+    if (!json_object_get(exits, name))
+        complain(c, "\"end\" ends the flow", "the exit '%s' goes nowhere", name);
+}
+
+static void read_exits(struct compiler *c, const struct kind *k, const json_t *j,
+                       struct node *n)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+
+    if (j && !want_object(c, j))
+        return;
+    struct node_exit *list = keep(c, json_object_size(j) * sizeof(*list));
+    if (!list)
+        return;
+    n->exits = list;
+    json_object_foreach((json_t *)(uintptr_t)j, name, value)
+    {
+        if (!knows_exit(k, n, name)) {
+            complain_key(c, name, "", "a %s has no exit '%s'", k->name, name);
+            continue;
+        }
+        size_t was = path_in(c, name);
+        list[n->exit_count].name = keep_text(c, name);
+        list[n->exit_count++].target = compile_target(c, value);
+        path_out(c, was);
+    }
+    for (size_t i = 0; k->exits[i]; i++)
+        need_exit(c, j, k->exits[i]);
+    for (size_t i = 0; i < n->case_count; i++)
+        if (*n->cases[i].exit)
+            need_exit(c, j, n->cases[i].exit);
+}
+
+static const struct field *find_field(const struct kind *k, const char *name)
+{
+    for (const struct field *f = k->fields; f->name; f++)
+        if (strcmp(f->name, name) == 0)
+            return f;
+    return NULL;
+}
+
+static const struct kind *find_kind(struct compiler *c, const json_t *j, struct node *n)
+{
+    const char *name = json_string_value(j);
+
+    for (size_t i = 0; name && i < NODE_KINDS; i++) {
+        if (strcmp(kinds[i].name, name) == 0) {
+            n->kind = (enum node_kind)i;
+            return &kinds[i];
+        }
+    }
+    if (!j) {
+        complain(c, "kinds: " KIND_NAMES, "the node has no \"kind\"");
+        return NULL;
+    }
+    size_t was = path_in(c, "kind");
+    complain(c, "kinds: " KIND_NAMES, "there is no kind of node '%s'",
+             name ? name : "(not a text)");
+    path_out(c, was);
+    return NULL;
+}
+
+static void read_fields(struct compiler *c, const struct kind *k, const json_t *j,
+                        struct node *n)
+{
+    const char *key = NULL;
+    json_t *value = NULL;
+
+    for (const struct field *f = k->fields; f->name; f++) {
+        set_usual(f, n);
+        if (f->needed && !json_object_get(j, f->name))
+            complain(c, "", "the node has no \"%s\"", f->name);
+    }
+    /* In the table's order, so that what a node reads stands before what it sets. */
+    for (const struct field *f = k->fields; f->name; f++) {
+        const json_t *given = json_object_get(j, f->name);
+        if (given)
+            read_field(c, f, given, n);
+    }
+    json_object_foreach((json_t *)(uintptr_t)j, key, value)
+    {
+        bool common = strcmp(key, "kind") == 0 || strcmp(key, "exits") == 0 ||
+                      strcmp(key, "note") == 0;
+        if (!common && !find_field(k, key))
+            complain_key(c, key, "docs/flows.md lists them", "a %s has no property '%s'",
+                         k->name, key);
+    }
+}
+
+void compile_node(struct compiler *c, const json_t *j, struct node *n)
+{
+    n->into = n->on_done_sms = n->outcome = n->queue = n->exit_key = n->flow_name = "";
+    n->finish = "#";
+    n->finish_any = 3;
+    if (!want_object(c, j))
+        return;
+    const struct kind *k = find_kind(c, json_object_get(j, "kind"), n);
+    if (!k)
+        return;
+    read_fields(c, k, j, n);
+    size_t was = path_in(c, "exits");
+    const json_t *exits = json_object_get(j, "exits");
+    if (!exits && k->exits[0])
+        path_out(c, was);
+    if (exits || k->exits[0])
+        read_exits(c, k, exits, n);
+    path_out(c, was);
+    if (k->check)
+        k->check(c, j, n);
+}

@@ -1,0 +1,656 @@
+#include "ivr/step.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { PROMPT_ALLOWANCE_MS = 120000, SLACK_MS = 15000 };
+
+struct ivr_frame *sprint_frame(struct sprint *sp)
+{
+    return &sp->s.stack[sp->s.depth - 1];
+}
+
+static const struct flow *flow_at(const struct sprint *sp, int depth)
+{
+    return sp->prog->flows[sp->s.stack[depth - 1].flow];
+}
+
+const struct flow *sprint_flow(struct sprint *sp)
+{
+    return flow_at(sp, sp->s.depth);
+}
+
+static const struct node *node_at(const struct sprint *sp)
+{
+    return &flow_at(sp, sp->s.depth)->nodes[sp->s.stack[sp->s.depth - 1].node];
+}
+
+/* ---- what a sprint gives out ---- */
+
+static void event_at(struct sprint *sp, const char *node, struct ivr_event ev)
+{
+    void *events = sp->events;
+
+    if (!ev.value || !arena_grow(sp->arena, &events, sp->event_count, &sp->event_cap,
+                                 sizeof(*sp->events))) {
+        sp->err = ENOMEM;
+        return;
+    }
+    ev.flow = sprint_flow(sp)->name;
+    ev.node = node;
+    sp->events = events;
+    sp->events[sp->event_count++] = ev;
+}
+
+/* value NULL: an allocation failed. */
+void event(struct sprint *sp, enum ivr_event_kind kind, const char *name,
+           const char *value, const char *category)
+{
+    event_at(sp, node_at(sp)->id,
+             (struct ivr_event){
+                 .kind = kind, .name = name, .value = value, .category = category});
+}
+
+struct ivr_effect *effect(struct sprint *sp, enum ivr_effect_kind kind)
+{
+    void *effects = sp->effects;
+
+    if (!arena_grow(sp->arena, &effects, sp->effect_count, &sp->effect_cap,
+                    sizeof(*sp->effects))) {
+        sp->err = ENOMEM;
+        return NULL;
+    }
+    sp->effects = effects;
+    struct ivr_effect *fx = &sp->effects[sp->effect_count++];
+    memset(fx, 0, sizeof(*fx));
+    fx->kind = kind;
+    return fx;
+}
+
+/* ---- moving ---- */
+
+bool node_has_exit(const struct node *n, const char *name)
+{
+    for (size_t i = 0; i < n->exit_count; i++)
+        if (strcmp(n->exits[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static uint16_t exit_target(const struct node *n, const char *name)
+{
+    for (size_t i = 0; i < n->exit_count; i++)
+        if (strcmp(n->exits[i].name, name) == 0)
+            return n->exits[i].target;
+    return TARGET_END; /* the compiler wires all of them */
+}
+
+static void go(struct sprint *sp, uint16_t node)
+{
+    sprint_frame(sp)->node = node;
+    sprint_frame(sp)->attempts = 0;
+}
+
+void take_exit(struct sprint *sp, const struct node *n, const char *name,
+               const char *operand)
+{
+    for (;;) {
+        event_at(
+            sp, n->id,
+            (struct ivr_event){
+                .kind = IVR_EV_LEFT, .name = name, .value = operand, .category = ""});
+        uint16_t target = exit_target(n, name);
+        if (target != TARGET_END) {
+            go(sp, target);
+            return;
+        }
+        if (sp->s.depth == 1) {
+            sprint_end(sp, "normal", sp->s.on_error_used ? "failed" : "completed");
+            return;
+        }
+        /* A sub-flow's end is its caller's exit `done`. */
+        sp->s.depth--;
+        sp->s.wait.media_node = IVR_NO_NODE;
+        n = node_at(sp);
+        name = "done";
+        operand = "";
+    }
+}
+
+void sprint_end(struct sprint *sp, const char *reason, const char *outcome)
+{
+    if (sp->s.opted_out && strcmp(outcome, "completed") == 0)
+        outcome = "opted_out";
+    sp->mode = SPRINT_ENDED;
+    sp->s.status = IVR_ENDED;
+    sp->s.wait = (struct ivr_wait){IVR_WAIT_NONE, IVR_NO_NODE, 0};
+    snprintf(sp->s.outcome, sizeof(sp->s.outcome), "%s", outcome);
+    const char *kept = arena_text(sp->arena, sp->s.outcome);
+    if (!kept) {
+        sp->err = ENOMEM;
+        return;
+    }
+    event_at(sp, "",
+             (struct ivr_event){
+                 .kind = IVR_EV_ENDED, .name = kept, .value = reason, .category = ""});
+    struct ivr_effect *fx = sp->party_gone ? NULL : effect(sp, IVR_FX_HANGUP);
+    if (fx) {
+        fx->hangup.reason = reason;
+        fx->hangup.outcome = kept;
+    }
+}
+
+void sprint_wait(struct sprint *sp, enum ivr_wait_kind kind, int64_t within_ms)
+{
+    int64_t deadline_at_ms = sp->env->now_ms + within_ms + SLACK_MS +
+                             (int64_t)sp->prompts * PROMPT_ALLOWANCE_MS;
+
+    if (deadline_at_ms > sp->s.hard_stop_at_ms)
+        deadline_at_ms = sp->s.hard_stop_at_ms;
+    sp->mode = SPRINT_WAITING;
+    sp->s.status = IVR_WAITING;
+    sp->s.wait.kind = kind;
+    /* Heard in a flow that is left by now: the node that waits answers for it. */
+    if (sp->prompts > 0 && sp->s.wait.media_node == IVR_NO_NODE)
+        sp->s.wait.media_node = sprint_frame(sp)->node;
+    sp->s.wait.deadline_at_ms = deadline_at_ms;
+}
+
+/* To the nearest flow around that has on_error; false: there is none, or it was used. */
+static bool go_on_error(struct sprint *sp)
+{
+    if (sp->s.on_error_used || sp->party_gone)
+        return false;
+    for (int depth = sp->s.depth; depth > 0; depth--) {
+        uint16_t target = flow_at(sp, depth)->on_error;
+        if (target == IVR_NO_NODE)
+            continue;
+        sp->s.on_error_used = true;
+        sp->s.depth = (uint8_t)depth;
+        sp->s.wait.media_node = IVR_NO_NODE;
+        go(sp, target);
+        /* It must be able to say so: a small allowance of its own. */
+        sp->steps = 0;
+        sp->visit_count = 0;
+        sp->expr.fuel = EXPR_FUEL;
+        return true;
+    }
+    return false;
+}
+
+void sprint_fail(struct sprint *sp, const char *code, const char *detail)
+{
+    event(sp, IVR_EV_ERROR, code, detail, "");
+    if (!go_on_error(sp))
+        sprint_end(sp, "error", "failed");
+}
+
+void node_fail(struct sprint *sp, const struct node *n, const char *code,
+               const char *detail)
+{
+    if (node_has_exit(n, "failed")) {
+        event(sp, IVR_EV_WARNING, code, detail, "");
+        take_exit(sp, n, "failed", code);
+        return;
+    }
+    /* A sub-flow without on_error fails as a whole: its caller says what then. */
+    if (sp->s.depth > 1 && sprint_flow(sp)->on_error == IVR_NO_NODE) {
+        event(sp, IVR_EV_ERROR, code, detail, "");
+        sp->s.depth--;
+        sp->s.wait.media_node = IVR_NO_NODE;
+        take_exit(sp, node_at(sp), "failed", code);
+        return;
+    }
+    sprint_fail(sp, code, detail);
+}
+
+/* ---- variables ---- */
+
+static size_t value_bytes(const struct ivr_value *v)
+{
+    return 12 + (v->type == IVR_TEXT ? strlen(v->text) : 0);
+}
+
+static size_t vars_bytes(const struct sprint *sp)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < sp->s.var_count; i++)
+        total += strlen(sp->vars[i].name) + value_bytes(&sp->vars[i].value);
+    return total;
+}
+
+static struct ivr_var *find_var(struct sprint *sp, const char *name)
+{
+    size_t i = 0;
+    void *vars = sp->vars;
+
+    while (i < sp->s.var_count && strcmp(sp->vars[i].name, name) < 0)
+        i++;
+    if (i < sp->s.var_count && strcmp(sp->vars[i].name, name) == 0)
+        return &sp->vars[i];
+    if (!arena_grow(sp->arena, &vars, sp->s.var_count, &sp->var_cap, sizeof(*sp->vars))) {
+        sp->err = ENOMEM;
+        return NULL;
+    }
+    sp->vars = vars;
+    memmove(&sp->vars[i + 1], &sp->vars[i], (sp->s.var_count - i) * sizeof(*sp->vars));
+    sp->s.var_count++;
+    sp->vars[i] = (struct ivr_var){name, value_null()};
+    return &sp->vars[i];
+}
+
+void set_var(struct sprint *sp, const char *name, const struct ivr_value *value,
+             bool quiet)
+{
+    struct ivr_value kept = *value;
+
+    if (kept.type == IVR_JSON) {
+        event(sp, IVR_EV_WARNING, "not_kept", "a list or map cannot be kept", name);
+        kept = value_null();
+    }
+    if (kept.type == IVR_FAULT)
+        kept = value_null();
+    size_t bytes = vars_bytes(sp) + strlen(name) + value_bytes(&kept);
+    if (bytes > VARS_BYTES_MAX) {
+        event(sp, IVR_EV_WARNING, "vars_too_large", name, "");
+        sp->expr.fuel = -1; /* seen by the loop: the flow is out of its bounds */
+        return;
+    }
+    struct ivr_var *var = find_var(sp, name);
+    if (!var)
+        return;
+    var->value = kept;
+    if (!quiet)
+        event(sp, IVR_EV_VAR_SET, name, value_to_text(&kept, sp->arena),
+              value_type_name(kept.type));
+}
+
+/* ---- opting out and global keys ---- */
+
+void opt_out(struct sprint *sp, bool campaign)
+{
+    struct ivr_effect *fx = effect(sp, IVR_FX_OPT_OUT);
+
+    sp->s.opted_out = true;
+    if (fx)
+        fx->opt_out.scope = campaign ? "campaign" : "tenant";
+    event(sp, IVR_EV_RESULT, "opt_out", campaign ? "campaign" : "tenant", "opted_out");
+}
+
+const char *const *global_keys(struct sprint *sp, int *longest)
+{
+    size_t n = 0;
+
+    for (int depth = sp->s.depth; depth > 0; depth--)
+        n += flow_at(sp, depth)->global_count;
+    const char **list = arena_alloc(sp->arena, (n + 1) * sizeof(*list));
+    if (!list) {
+        sp->err = ENOMEM;
+        return NULL;
+    }
+    n = 0;
+    *longest = 0;
+    for (int depth = sp->s.depth; depth > 0; depth--) {
+        const struct flow *f = flow_at(sp, depth);
+        for (size_t i = 0; i < f->global_count; i++) {
+            list[n++] = f->globals[i].keys;
+            int len = (int)strlen(f->globals[i].keys);
+            *longest = len > *longest ? len : *longest;
+        }
+    }
+    return list;
+}
+
+static const struct global_key *find_global(const struct flow *f, const char *digits)
+{
+    for (size_t i = 0; i < f->global_count; i++)
+        if (strcmp(f->globals[i].keys, digits) == 0)
+            return &f->globals[i];
+    return NULL;
+}
+
+static void run_global(struct sprint *sp, const struct global_key *g, int depth)
+{
+    event(sp, IVR_EV_LEFT, "global_key", g->keys, "");
+    if (g->target == TARGET_REPEAT)
+        return; /* the node is entered again, its attempts as they are */
+    bool was = sp->s.depth == depth;
+    sp->s.depth = (uint8_t)depth;
+    if (!was)
+        sp->s.wait.media_node = IVR_NO_NODE;
+    if (g->target == TARGET_OPT_OUT) {
+        uint16_t after = sprint_flow(sp)->after_opt_out;
+        opt_out(sp, g->of_campaign);
+        if (after == IVR_NO_NODE)
+            sprint_end(sp, "normal", "opted_out");
+        else
+            go(sp, after);
+    } else if (g->target == TARGET_END) {
+        sprint_end(sp, "normal", "completed");
+    } else {
+        go(sp, g->target);
+    }
+}
+
+bool take_global(struct sprint *sp, const char *digits)
+{
+    for (int depth = sp->s.depth; depth > 0; depth--) {
+        const struct global_key *g = find_global(flow_at(sp, depth), digits);
+        if (!g)
+            continue;
+        run_global(sp, g, depth);
+        return true;
+    }
+    return false;
+}
+
+/* ---- the sprint ---- */
+
+/* False when this node was entered too often without anybody doing anything. */
+static bool count_visit(struct sprint *sp)
+{
+    const struct ivr_frame *f = sprint_frame(sp);
+
+    for (size_t i = 0; i < sp->visit_count; i++)
+        if (sp->visits[i].flow == f->flow && sp->visits[i].node == f->node)
+            return ++sp->visits[i].count <= sp->prog->flows[0]->visits;
+    if (sp->visit_count < ARRAY_LEN(sp->visits))
+        sp->visits[sp->visit_count++] = (struct visit){f->flow, f->node, 1};
+    return true;
+}
+
+static const char *broken_bound(struct sprint *sp)
+{
+    const struct flow *root = sp->prog->flows[0];
+    bool allowance = sp->s.on_error_used || sp->party_gone;
+    int64_t more = allowance ? ERROR_STEPS : 0;
+
+    if (sp->steps >= (allowance ? ERROR_STEPS : root->sprint_steps))
+        return "sprint_steps";
+    if (sp->s.total_steps >= root->session_steps + more)
+        return "session_steps";
+    if (sp->expr.fuel < 0)
+        return "work";
+    return count_visit(sp) ? NULL : "visits";
+}
+
+static void run(struct sprint *sp)
+{
+    while (sp->mode == SPRINT_RUNNING && !sp->err) {
+        if (sp->env->now_ms >= sp->s.hard_stop_at_ms && !sp->party_gone) {
+            sprint_end(sp, "time_limit", "interrupted");
+            break;
+        }
+        const char *bound = broken_bound(sp);
+        if (bound) {
+            sp->s.wait.media_node = IVR_NO_NODE;
+            sprint_fail(sp, "limit", bound);
+            continue;
+        }
+        sp->steps++;
+        sp->s.total_steps++;
+        const struct node *n = node_at(sp);
+        event(sp, IVR_EV_ENTERED, node_kind_name(n->kind), "", "");
+        node_enter(sp, n);
+    }
+}
+
+static void start(struct sprint *sp)
+{
+    const struct flow *root = sp->prog->flows[0];
+    const struct ivr_env *env = sp->env;
+    const char *lang = root->language;
+    bool known = env->language && *env->language;
+
+    memcpy(sp->s.prog_hash, sp->prog->hash, sizeof(sp->s.prog_hash));
+    snprintf(sp->s.session, sizeof(sp->s.session), "%s",
+             env->session ? env->session : "");
+    sp->s.tenant = env->tenant;
+    sp->s.depth = 1;
+    sp->s.started_at_ms = env->now_ms;
+    sp->s.hard_stop_at_ms = env->now_ms + root->max_ms;
+    go(sp, root->entry);
+    event_at(sp, "",
+             (struct ivr_event){.kind = IVR_EV_STARTED,
+                                .name = env->inbound ? "inbound" : "outbound",
+                                .value = "",
+                                .category = ""});
+    if (known && flow_has_language(root, env->language))
+        lang = env->language;
+    else if (known)
+        event_at(sp, "",
+                 (struct ivr_event){.kind = IVR_EV_WARNING,
+                                    .name = "language_not_offered",
+                                    .value = env->language,
+                                    .category = ""});
+    snprintf(sp->s.lang, sizeof(sp->s.lang), "%s", lang);
+}
+
+/* The party is gone: what the nearest on_hangup says, silently. */
+static void hang_up(struct sprint *sp)
+{
+    sp->party_gone = true;
+    for (int depth = sp->s.depth; depth > 0; depth--) {
+        uint16_t target = flow_at(sp, depth)->on_hangup;
+        if (target == IVR_NO_NODE)
+            continue;
+        sp->s.depth = (uint8_t)depth;
+        go(sp, target);
+        run(sp);
+        break;
+    }
+    if (sp->mode == SPRINT_RUNNING)
+        sprint_end(sp, "normal", sp->s.opted_out ? "opted_out" : "hung_up");
+}
+
+static void media_failed(struct sprint *sp)
+{
+    const struct node *n = &sprint_flow(sp)->nodes[sp->s.wait.media_node];
+
+    sprint_frame(sp)->node = sp->s.wait.media_node;
+    node_fail(sp, n, "media", "a prompt could not be played");
+}
+
+static void resume(struct sprint *sp, const struct ivr_input *in)
+{
+    if (in->kind == IVR_IN_HANGUP) {
+        hang_up(sp);
+        return;
+    }
+    if (in->kind == IVR_IN_STOP) {
+        sprint_end(sp, "stopped", "interrupted");
+        return;
+    }
+    if (in->kind == IVR_IN_MEDIA_FAILED) {
+        media_failed(sp);
+        sp->s.wait.media_node = IVR_NO_NODE;
+    } else {
+        sp->s.wait.media_node = IVR_NO_NODE;
+        node_resume(sp, node_at(sp), in);
+    }
+    run(sp);
+}
+
+static bool fits_wait(const struct ivr_state *s, enum ivr_input_kind kind)
+{
+    switch (kind) {
+    case IVR_IN_DIGITS:
+    case IVR_IN_NO_INPUT:
+        return s->wait.kind == IVR_WAIT_KEYS;
+    case IVR_IN_RECORDED:
+        return s->wait.kind == IVR_WAIT_RECORDING;
+    case IVR_IN_DIAL_ENDED:
+        return s->wait.kind == IVR_WAIT_DIAL;
+    case IVR_IN_QUEUE_LEFT:
+        return s->wait.kind == IVR_WAIT_QUEUE;
+    case IVR_IN_HTTP_DONE:
+        return s->wait.kind == IVR_WAIT_HTTP;
+    case IVR_IN_MEDIA_FAILED:
+        return s->wait.media_node != IVR_NO_NODE;
+    case IVR_IN_DEADLINE:
+    case IVR_IN_HANGUP:
+    case IVR_IN_STOP:
+        return true;
+    case IVR_IN_START:
+        break;
+    }
+    return false;
+}
+
+static enum ivr_wait_kind wait_of(const struct node *n)
+{
+    switch (n->kind) {
+    case NODE_COLLECT:
+    case NODE_LANGUAGE:
+        return IVR_WAIT_KEYS;
+    case NODE_RECORD:
+    case NODE_VOICEMAIL:
+        return IVR_WAIT_RECORDING;
+    case NODE_TRANSFER:
+        return IVR_WAIT_DIAL;
+    case NODE_QUEUE:
+        return IVR_WAIT_QUEUE;
+    case NODE_API:
+        return IVR_WAIT_HTTP;
+    case NODE_PLAY:
+    case NODE_SAY:
+    case NODE_BRANCH:
+    case NODE_SET:
+    case NODE_CALLBACK:
+    case NODE_SMS:
+    case NODE_SUBFLOW:
+    case NODE_HANGUP:
+    case NODE_KINDS:
+        break;
+    }
+    return IVR_WAIT_NONE;
+}
+
+/* Do the places that the state names exist, and do they wait like that? */
+static bool fits_program(const struct ivr_prog *prog, const struct ivr_state *s)
+{
+    const struct flow *f = NULL;
+    const struct node *n = NULL;
+
+    if (s->depth == 0 || s->depth > IVR_MAX_DEPTH || s->stack[0].flow != 0 ||
+        !flow_has_language(prog->flows[0], s->lang))
+        return false;
+    for (int i = 0; i < s->depth; i++) {
+        if (s->stack[i].flow >= prog->flow_count)
+            return false;
+        f = prog->flows[s->stack[i].flow];
+        if (s->stack[i].node >= f->node_count)
+            return false;
+        n = &f->nodes[s->stack[i].node];
+        if (i + 1 < s->depth &&
+            (n->kind != NODE_SUBFLOW || n->flow != s->stack[i + 1].flow))
+            return false;
+    }
+    if (s->status == IVR_ENDED)
+        return true;
+    return wait_of(n) == s->wait.kind &&
+           (s->wait.media_node == IVR_NO_NODE || s->wait.media_node < f->node_count);
+}
+
+static enum ivr_verdict judge(const struct ivr_prog *prog, const struct ivr_env *env,
+                              const struct ivr_state *s, const struct ivr_input *in)
+{
+    bool any_token = in->kind == IVR_IN_HANGUP || in->kind == IVR_IN_STOP;
+
+    if (memcmp(s->prog_hash, prog->hash, sizeof(prog->hash)) != 0 ||
+        s->tenant != env->tenant)
+        return IVR_PIN_MISMATCH;
+    if (!fits_program(prog, s))
+        return IVR_CORRUPT;
+    if (s->status == IVR_ENDED)
+        return IVR_OVER;
+    if (in->token != s->seq && !any_token)
+        return IVR_STALE;
+    return fits_wait(s, in->kind) ? IVR_OK : IVR_WRONG_WAIT;
+}
+
+static int copy_state(struct sprint *sp, const struct ivr_state *s)
+{
+    sp->s = *s;
+    sp->var_cap = s->var_count + 8;
+    sp->vars = arena_alloc(sp->arena, sp->var_cap * sizeof(*sp->vars));
+    if (!sp->vars)
+        return ENOMEM;
+    if (s->var_count > 0)
+        memcpy(sp->vars, s->vars, s->var_count * sizeof(*sp->vars));
+    return 0;
+}
+
+static int give(struct sprint *sp, struct ivr_out *out)
+{
+    struct ivr_state *s = arena_alloc(sp->arena, sizeof(*s));
+
+    if (sp->err || !s)
+        return ENOMEM;
+    sp->s.seq++;
+    *s = sp->s;
+    s->vars = sp->vars;
+    *out = (struct ivr_out){IVR_OK,           s,          sp->effects,
+                            sp->effect_count, sp->events, sp->event_count};
+    return 0;
+}
+
+EXPORT int ivr_step(const struct ivr_prog *prog, const struct ivr_env *env,
+                    const struct ivr_state *state, const struct ivr_input *input,
+                    struct ivr_arena *arena, struct ivr_out *out)
+{
+    *out = (struct ivr_out){0};
+    if ((state == NULL) != (input->kind == IVR_IN_START))
+        return EINVAL;
+    out->verdict = state ? judge(prog, env, state, input) : IVR_OK;
+    if (out->verdict != IVR_OK)
+        return 0;
+    struct sprint *sp = arena_alloc(arena, sizeof(*sp));
+    if (!sp)
+        return ENOMEM;
+    sp->prog = prog;
+    sp->env = env;
+    sp->arena = arena;
+    sp->s.wait.media_node = IVR_NO_NODE;
+    int err = state ? copy_state(sp, state) : 0;
+    if (err)
+        return err;
+    if (!state)
+        start(sp);
+    sp->expr = (struct expr_env){.env = env,
+                                 .lang = sp->s.lang,
+                                 .started_at_ms = sp->s.started_at_ms,
+                                 .random = env->seed + (uint64_t)sp->s.seq *
+                                                           UINT64_C(0xd1342543de82ef95),
+                                 .fuel = EXPR_FUEL,
+                                 .arena = arena};
+    if (state)
+        resume(sp, input);
+    else
+        run(sp);
+    return give(sp, out);
+}
+
+EXPORT const char *ivr_event_name(enum ivr_event_kind kind)
+{
+    static const char *const names[] = {
+        [IVR_EV_STARTED] = "started", [IVR_EV_ENTERED] = "entered",
+        [IVR_EV_LEFT] = "left",       [IVR_EV_RESULT] = "result",
+        [IVR_EV_VAR_SET] = "var_set", [IVR_EV_WARNING] = "warning",
+        [IVR_EV_ERROR] = "error",     [IVR_EV_ENDED] = "ended"};
+
+    return names[kind];
+}
+
+EXPORT bool ivr_state_expects(const struct ivr_prog *prog, const struct ivr_state *state,
+                              enum ivr_wait_kind kind, const char *node)
+{
+    if (memcmp(state->prog_hash, prog->hash, sizeof(prog->hash)) != 0 ||
+        !fits_program(prog, state) || state->status != IVR_WAITING ||
+        state->wait.kind != kind)
+        return false;
+    const struct ivr_frame *f = &state->stack[state->depth - 1];
+    return strcmp(prog->flows[f->flow]->nodes[f->node].id, node) == 0;
+}
