@@ -6,7 +6,9 @@
 
 extern const struct cli_group cmd_contacts;
 extern const struct cli_group cmd_extension;
+extern const struct cli_group cmd_jobs;
 extern const struct cli_group cmd_migrate;
+extern const struct cli_group cmd_recordings;
 extern const struct cli_group cmd_trunk;
 extern const struct cli_group cmd_up;
 

@@ -16,7 +16,9 @@
 static const struct cli_group *const groups[] = {
     &cmd_contacts,
     &cmd_extension,
+    &cmd_jobs,
     &cmd_migrate,
+    &cmd_recordings,
     &cmd_trunk,
     &cmd_up,
 };

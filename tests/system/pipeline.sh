@@ -57,6 +57,17 @@ recording "$B" "$T/narrow.wav" en
 recording "$C" "$T/said.wav" om
 wait_for 30 "both wait for a person" sql_is "SELECT count(*) FROM recordings WHERE state = 'needs_person'" 2
 
+wait_for 20 "their jobs are done" sql_is "SELECT count(*) FROM jobs WHERE state <> 'done'" 0
+check 'why it waits' 1 "$(furrow recordings list --state needs_person | grep -c "takes no 'om'")"
+furrow recordings transcribe "$B" --text 'record commission for two bags of sidamo from farmer abebe' >/dev/null || fail transcribe
+wait_for 20 "a person's words become a batch" sql_is "SELECT quantity_kg FROM batches WHERE recording_id = '$B'" 120
+check "who wrote it" person "$(sql "SELECT source FROM transcripts WHERE recording_id = '$B'")"
+furrow recordings transcribe "$B" --text 'again' 2>"$T/again" && fail "a done recording was transcribed again"
+grep -q "the recording is 'done'" "$T/again" || fail "it did not say why"
+furrow recordings retry "$C" | grep -q asr || fail "retry did not start at asr"
+wait_for 20 "without a model it waits again" sql_is "SELECT state || ' ' || (SELECT attempts FROM jobs WHERE kind = 'asr' AND unique_key = '$C') FROM recordings WHERE id = '$C'" 'needs_person 1'
+furrow jobs stats | grep -q '^asr ' || fail "jobs stats"
+
 # A worker killed in the middle and a wiped Redis cost time only.
 kill9 worker
 for i in 1 2 3 4 5 6; do
@@ -68,9 +79,9 @@ wait_for 20 "the worker dies between the file and the row" gone worker
 check 'deaths at the fault point' 1 "$(wc -l <"$T/faults")"
 redis_do FLUSHALL >/dev/null
 start worker "$BIN/furrow-worker"
-wait_for 90 "all of them are done" sql_is "SELECT count(*) FROM recordings WHERE state = 'done'" 7
-check batches 7 "$(sql "SELECT count(*) FROM batches")"
-wait_for 20 "all receipts are sent" sql_is "SELECT count(*) FROM messages WHERE state = 'sent' AND kind = 'receipt'" 7
+wait_for 90 "all of them are done" sql_is "SELECT count(*) FROM recordings WHERE state = 'done'" 8
+check batches 8 "$(sql "SELECT count(*) FROM batches")"
+wait_for 20 "all receipts are sent" sql_is "SELECT count(*) FROM messages WHERE state = 'sent' AND kind = 'receipt'" 8
 wait_for 20 "no job is left" sql_is "SELECT count(*) FROM jobs WHERE state <> 'done'" 0
 check 'part files left behind' '' "$(find "$FURROW_DATA_DIR/media" -name 'part-*')"
 stop worker 25
