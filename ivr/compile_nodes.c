@@ -223,6 +223,7 @@ static void own_choices(struct compiler *c, const json_t *j, struct node *n)
     if (!list)
         return;
     n->choices = list;
+    n->min = 1;
     json_object_foreach((json_t *)(uintptr_t)j, keys, value)
     {
         size_t was = path_in(c, keys);
@@ -368,6 +369,9 @@ static void check_collect(struct compiler *c, const json_t *j, struct node *n)
                      "the case '%s' holds the finishing key '%s'", name, n->finish);
         if (is_keys(name) && !json_object_get(j, "max") && len > n->max)
             n->max = len;
+        if (is_keys(name) && n->sensitive)
+            complain(c, "the exit 'any' and \"valid\"",
+                     "a case would tell a sensitive entry");
     }
     if (any && !json_object_get(j, "max"))
         complain(c, "the number of keys that complete an entry",
@@ -375,7 +379,7 @@ static void check_collect(struct compiler *c, const json_t *j, struct node *n)
     if (n->min > n->max)
         complain(c, "", "min is more than max");
     if (n->sensitive && *n->into)
-        complain(c, "test it with \"valid\" or cases",
+        complain(c, "test it with \"valid\"",
                  "a sensitive entry cannot be kept in a variable");
 }
 
@@ -611,8 +615,8 @@ static void read_text(struct compiler *c, const struct field *f, const json_t *j
     if (!text)
         return;
     if (strlen(text) < (size_t)f->low || strlen(text) > (size_t)f->high)
-        complain(c, "", "a text of %d to %d bytes is needed here", (int)f->low,
-                 (int)f->high);
+        complain(c, "", "a text of %d%s%.0d bytes is needed here", (int)f->low,
+                 f->high > f->low ? " to " : "", f->high > f->low ? (int)f->high : 0);
     else if (f->type == FIELD_KEYS && *text && !is_keys(text))
         complain(c, "", "'%s' is not keys of a telephone", text);
     else

@@ -95,6 +95,10 @@ static void go(struct sprint *sp, uint16_t node)
 void take_exit(struct sprint *sp, const struct node *n, const char *name,
                const char *operand)
 {
+    if (sp->expr.fuel < 0) {
+        sprint_fail(sp, "limit", "work");
+        return;
+    }
     for (;;) {
         event_at(
             sp, n->id,
@@ -106,7 +110,10 @@ void take_exit(struct sprint *sp, const struct node *n, const char *name,
             return;
         }
         if (sp->s.depth == 1) {
-            sprint_end(sp, "normal", sp->s.on_error_used ? "failed" : "completed");
+            sprint_end(sp, "normal",
+                       sp->party_gone        ? "hung_up"
+                       : sp->s.on_error_used ? "failed"
+                                             : "completed");
             return;
         }
         /* A sub-flow's end is its caller's exit `done`. */
@@ -120,7 +127,8 @@ void take_exit(struct sprint *sp, const struct node *n, const char *name,
 
 void sprint_end(struct sprint *sp, const char *reason, const char *outcome)
 {
-    if (sp->s.opted_out && strcmp(outcome, "completed") == 0)
+    if (sp->s.opted_out &&
+        (strcmp(outcome, "completed") == 0 || strcmp(outcome, "hung_up") == 0))
         outcome = "opted_out";
     sp->mode = SPRINT_ENDED;
     sp->s.status = IVR_ENDED;
@@ -182,6 +190,7 @@ static bool go_on_error(struct sprint *sp)
 void sprint_fail(struct sprint *sp, const char *code, const char *detail)
 {
     event(sp, IVR_EV_ERROR, code, detail, "");
+    sp->s.wait.media_node = IVR_NO_NODE;
     if (!go_on_error(sp))
         sprint_end(sp, "error", "failed");
 }
@@ -442,7 +451,7 @@ static void hang_up(struct sprint *sp)
         break;
     }
     if (sp->mode == SPRINT_RUNNING)
-        sprint_end(sp, "normal", sp->s.opted_out ? "opted_out" : "hung_up");
+        sprint_end(sp, "normal", "hung_up");
 }
 
 static void media_failed(struct sprint *sp)
@@ -528,6 +537,14 @@ static enum ivr_wait_kind wait_of(const struct node *n)
     return IVR_WAIT_NONE;
 }
 
+static bool is_offered(const struct ivr_prog *prog, const char *lang)
+{
+    for (size_t i = 0; i < prog->flow_count; i++)
+        if (flow_has_language(prog->flows[i], lang))
+            return true;
+    return false;
+}
+
 /* Do the places that the state names exist, and do they wait like that? */
 static bool fits_program(const struct ivr_prog *prog, const struct ivr_state *s)
 {
@@ -535,7 +552,7 @@ static bool fits_program(const struct ivr_prog *prog, const struct ivr_state *s)
     const struct node *n = NULL;
 
     if (s->depth == 0 || s->depth > IVR_MAX_DEPTH || s->stack[0].flow != 0 ||
-        !flow_has_language(prog->flows[0], s->lang))
+        !is_offered(prog, s->lang))
         return false;
     for (int i = 0; i < s->depth; i++) {
         if (s->stack[i].flow >= prog->flow_count)

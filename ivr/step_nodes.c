@@ -52,7 +52,7 @@ static void enter_branch(struct sprint *sp, const struct node *n)
 
 static void enter_set(struct sprint *sp, const struct node *n)
 {
-    for (size_t i = 0; i < n->set_count && !sp->err; i++) {
+    for (size_t i = 0; i < n->set_count && !sp->err && sp->expr.fuel >= 0; i++) {
         const struct assignment *a = &n->set[i];
         struct ivr_value v = a->literal;
 

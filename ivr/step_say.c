@@ -64,12 +64,28 @@ const struct variant *pick_variant(struct sprint *sp, const struct prompt *p,
         if (!*v->fallback)
             break;
         event(sp, IVR_EV_WARNING, "language_fallback",
-              arena_printf(sp->arena, "%s: %s to %s", p->id, v->lang, v->fallback), "");
+              arena_printf(sp->arena, "%s%s%s to %s", p->id, *p->id ? ": " : "", v->lang,
+                           v->fallback),
+              "");
         v = find_variant(p, v->fallback);
     }
     event(sp, IVR_EV_WARNING, "prompt_missing",
-          arena_printf(sp->arena, "%s: %s", p->id, lang), "");
+          arena_printf(sp->arena, "%s%s%s", p->id, *p->id ? ": " : "", lang), "");
     return NULL;
+}
+
+/*
+ * A host does not say which of a sprint's prompts failed: the latest node that has a
+ * way out of it answers, else the latest.
+ */
+static void blame(struct sprint *sp)
+{
+    uint16_t now = sprint_frame(sp)->node, was = sp->s.wait.media_node;
+    const struct node *nodes = sprint_flow(sp)->nodes;
+
+    if (was == IVR_NO_NODE || node_has_exit(&nodes[now], "failed") ||
+        !node_has_exit(&nodes[was], "failed"))
+        sp->s.wait.media_node = now;
 }
 
 bool speak_in(struct sprint *sp, const struct prompts *list, bool bargeable,
@@ -97,7 +113,7 @@ bool speak_in(struct sprint *sp, const struct prompts *list, bool bargeable,
                                          .voice = v->voice,
                                          .bargeable = bargeable};
         sp->prompts++;
-        sp->s.wait.media_node = sprint_frame(sp)->node;
+        blame(sp);
     }
     return true;
 }
