@@ -324,9 +324,11 @@ static void compile_text(struct compiler *c, const char *text, size_t len,
     if (len > IVR_SOURCE_MAX) {
         complain(c, "", "the flow is longer than %d bytes", IVR_SOURCE_MAX);
     } else {
-        doc = json_loadb(text, len, JSON_REJECT_DUPLICATES, &e);
-        if (doc)
+        int err = value_load_json(&doc, text, len, JSON_REJECT_DUPLICATES, &e);
+        if (!err)
             read_document(c, doc, f);
+        else if (err == ENOMEM)
+            c->err = ENOMEM;
         else
             complain_syntax(c, &e);
     }

@@ -282,7 +282,9 @@ static int parse_name(struct parser *s, const struct expr **out)
         return make_value(s, value_bool(false), out);
     if (len == 4 && memcmp(word, "null", 4) == 0)
         return make_value(s, value_null(), out);
-    if (len == 6 && memcmp(word, "digits", 6) == 0 && s->scope->digits) {
+    skip_space(s);
+    bool called = s->p < s->end && *s->p == '(';
+    if (len == 6 && memcmp(word, "digits", 6) == 0 && s->scope->digits && !called) {
         struct expr *x = NULL;
         int err = make(s, EXPR_DIGITS, 0, &x);
         *out = x;
@@ -290,8 +292,7 @@ static int parse_name(struct parser *s, const struct expr **out)
     }
     if (take(s, "."))
         return parse_path(s, word, len, out);
-    skip_space(s);
-    if (s->p < s->end && *s->p == '(')
+    if (called)
         return parse_function(s, word, len, NULL, out);
     return complain(s, arena_printf(s->arena, "nothing is called '%.*s'", (int)len, word),
                     "values begin with contact., vars. or call.; texts stand in quotes");

@@ -84,6 +84,9 @@ struct ivr_value value_text(const char *text);
 struct ivr_value value_fault(const char *text);
 /* Of a JSON value; lists and maps stay JSON. */
 struct ivr_value value_of_json(const json_t *j, struct ivr_arena *arena);
+/* Parsed text; EBADMSG with *e filled, ENOMEM. */
+NODISCARD int value_load_json(json_t **out, const char *text, size_t len, size_t flags,
+                              json_error_t *e);
 /* NULL on ENOMEM; faults and null are "". */
 const char *value_to_text(const struct ivr_value *v, struct ivr_arena *arena);
 bool value_is_true(const struct ivr_value *v);

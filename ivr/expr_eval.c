@@ -53,6 +53,26 @@ struct ivr_value value_of_json(const json_t *j, struct ivr_arena *arena)
     return value_null();
 }
 
+/*
+ * jansson calls some failed allocations a syntax error. So a failure counts only when
+ * there is memory for a probe and the text is refused a second time.
+ */
+int value_load_json(json_t **out, const char *text, size_t len, size_t flags,
+                    json_error_t *e)
+{
+    *out = json_loadb(text, len, flags, e);
+    if (*out)
+        return 0;
+    json_t *probe = json_object();
+    if (!probe)
+        return ENOMEM;
+    json_decref(probe);
+    *out = json_loadb(text, len, flags, e);
+    if (*out)
+        return 0;
+    return json_error_code(e) == json_error_out_of_memory ? ENOMEM : EBADMSG;
+}
+
 static const char *json_text(const json_t *j, struct ivr_arena *arena)
 {
     enum { FLAGS = JSON_COMPACT | JSON_ENCODE_ANY };

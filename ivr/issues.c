@@ -130,8 +130,5 @@ void complain_syntax(struct compiler *c, const json_error_t *e)
                               .text = arena_printf(c->arena, "not JSON: %s", e->text),
                               .hint = ""};
 
-    if (json_error_code(e) == json_error_out_of_memory)
-        c->err = ENOMEM;
-    else
-        add(c, &issue);
+    add(c, &issue);
 }

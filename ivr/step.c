@@ -109,7 +109,8 @@ void take_exit(struct sprint *sp, const struct node *n, const char *name,
             go(sp, target);
             return;
         }
-        if (sp->s.depth == 1) {
+        /* Once the party is gone there is no caller to go back to. */
+        if (sp->s.depth == 1 || sp->party_gone) {
             sprint_end(sp, "normal",
                        sp->party_gone        ? "hung_up"
                        : sp->s.on_error_used ? "failed"

@@ -440,20 +440,20 @@ static bool extract(struct sprint *sp, const struct node *n, const json_t *body)
 static const char *read_answer(struct sprint *sp, const struct node *n,
                                const struct ivr_input *in)
 {
+    json_t *body = NULL;
     json_error_t e;
 
     if (in->http.status < 200 || in->http.status > 299)
         return "http_error";
     if (n->extract_count == 0)
         return "ok";
-    json_t *body = json_loadb(in->http.body ? in->http.body : "",
+    int err = value_load_json(&body, in->http.body ? in->http.body : "",
                               in->http.body ? in->http.body_len : 0,
                               JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &e);
-    if (!body) {
-        if (json_error_code(&e) == json_error_out_of_memory)
-            sp->err = ENOMEM;
+    if (err == ENOMEM)
+        sp->err = ENOMEM;
+    if (err)
         return "bad_body";
-    }
     bool good = extract(sp, n, body);
     json_decref(body);
     return good ? "ok" : "bad_body";
