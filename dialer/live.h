@@ -115,7 +115,10 @@ struct live_start {
     live_ended_fn *ended;             /* may be NULL */
 };
 
+/* d->loop, db, web, prompts (may be NULL) and config are used from the first call on. */
 NODISCARD int lives_new(struct lives **out, struct dialer *d);
+/* Calls that are left end untold (their rows stay open for recovery). The loop must run
+ * until db, web and prompts have answered. */
 void lives_free(struct lives *l);
 
 /* The call is up. EEXIST: it runs already. When its flow cannot be run it is hung up
@@ -125,7 +128,10 @@ NODISCARD int live_start(struct lives *l, const struct live_start *start);
 void live_event(struct lives *l, const struct uuid *call, const struct live_event *ev);
 bool live_is_running(const struct lives *l, const struct uuid *call);
 size_t lives_count(const struct lives *l);
-/* STOP to every flow (shutdown): polite end, then hang-up. */
+/* STOP to every flow (shutdown): polite end, then hang-up. New calls are refused
+ * (ECANCELED). */
 void lives_stop(struct lives *l);
+/* Makes the prompts of a flow that need nothing of a call, before the first call. */
+void lives_warm(struct lives *l, int tenant_id, int64_t flow_revision_id);
 
 #endif

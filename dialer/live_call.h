@@ -1,0 +1,160 @@
+/*
+ * live_call - what the files of live calls share: live.c (calls, events, timers),
+ * live_step.c (inputs to the engine), live_run.c (commands to the phone), live_door.c
+ * (works for Postgres).
+ *
+ * The life of a call: BEGINNING (call row, flow) → COMMITTING (a step was made; its
+ * rows go to Postgres while its prompts are made) → RUNNING (its commands, then its
+ * wait) → COMMITTING … → HANGING (hung up by us) → gone.
+ *
+ * Memory: a step's output borrows from the state and the input before it, so two arenas
+ * are alive: that of the step and the one before.
+ *
+ * Thread: the loop's.
+ */
+#ifndef DIALER_LIVE_CALL_H
+#define DIALER_LIVE_CALL_H
+
+#include <uv.h>
+
+#include "base/str.h"
+#include "campaigns/call_store.h"
+#include "dialer/dialer.h"
+#include "dialer/live.h"
+#include "dialer/live_program.h"
+#include "ivr/backend.h"
+
+enum {
+    LIVE_BUCKETS = 1024,
+    LIVE_BEGIN_WAIT_MS = 10000,   /* for the call's row and flow */
+    LIVE_PROMPT_WAIT_MS = 8000,   /* for prompts that had to be made */
+    LIVE_PLAY_GRACE_MS = 3000,    /* beyond the length of the prompts */
+    LIVE_RECORDED_WAIT_MS = 5000, /* for the end of a recording cut by a hang-up */
+    LIVE_HANGUP_WAIT_MS = 5000,   /* for the end of a channel we hung up */
+    LIVE_DEAF_MS = 300, /* the key that ended a recording may be told after its end */
+    LIVE_NAME_MAX = 160,
+};
+
+enum live_phase {
+    LIVE_BEGINNING,
+    LIVE_COMMITTING,
+    LIVE_RUNNING,
+    LIVE_HANGING,
+};
+
+enum live_timer {
+    LIVE_TIMER_DOOR, /* begin, commit, prompts */
+    LIVE_TIMER_PLAY,
+    LIVE_TIMER_KEYS,
+    LIVE_TIMER_DEADLINE,
+    LIVE_TIMER_END, /* hang-up, cut recording */
+    LIVE_TIMERS,
+};
+
+/* A warning of ours for the step to come. */
+struct live_note {
+    char code[32], detail[96];
+};
+
+struct live_call {
+    struct live_call *next; /* of its bucket */
+    struct lives *lives;
+    struct live_start start; /* extension is owned */
+    char id[UUID_TEXT_MAX], channel[96];
+    char phone[PHONE_TEXT_MAX];
+    enum live_phase phase;
+    bool stopping, hung_up;
+    int cause;
+
+    uv_timer_t timer;         /* rings for the earliest of: */
+    int64_t due[LIVE_TIMERS]; /* monotonic; 0 off */
+
+    struct program *program;
+    json_t *contact, *results;
+    char language[16];
+    const struct ivr_backend *backend;
+
+    struct ivr_arena *arena, *before;
+    const struct ivr_state *state; /* NULL before START */
+    struct ivr_out out;
+    struct ivr_rendered rendered;
+    size_t at;  /* the command to come */
+    char *body; /* of the HTTP answer the step borrows from */
+    bool committed;
+    size_t prompts_left;
+    struct live_note note;
+
+    struct ivr_keys keys;
+    int64_t deaf_until_ms; /* monotonic */
+    uint32_t play_id;      /* of what plays; 0 nothing */
+    bool play_bargeable, barged;
+    bool moh;
+
+    struct { /* the recording whose row has no end yet */
+        char name[LIVE_NAME_MAX];
+        uint32_t token;
+        bool open, started;
+        enum ivr_finish finish;
+    } recording;
+    char recorded_name[LIVE_NAME_MAX], recorded_reason[64]; /* the step borrows them */
+    bool recorded_told; /* after a hang-up the flow has had its RECORDED */
+
+    bool opted_out;
+    int64_t callback_at_ms;
+    char outcome[32];
+};
+
+struct lives {
+    struct dialer *d;
+    struct live_call *buckets[LIVE_BUCKETS];
+    size_t n;
+    struct programs *programs;
+    char *folder; /* prompts, absolute */
+    struct secret *secrets;
+    uint32_t play_ids;
+    bool stopping, closed;
+    size_t pending; /* callbacks and handles that point here; the last one frees */
+};
+
+/* live.c */
+struct live_call *live_find(const struct lives *l, const struct uuid *id);
+void live_hold(struct lives *l);
+void live_let_go(struct lives *l);
+void live_arm(struct live_call *c, enum live_timer which, int64_t real_ms);
+void live_disarm(struct live_call *c, enum live_timer which);
+void live_hang_up(struct live_call *c, const char *reason);
+/* Why it cannot go on: hung up, ends as failed. */
+void live_fail(struct live_call *c, const char *why, int err);
+/* Its end goes to the door, the owner is told; c is gone. */
+void live_finish(struct live_call *c, const char *outcome);
+void live_begun(struct live_call *c);
+
+/* live_step.c. False: the engine would not have it, nothing has changed. After true c
+ * may be gone, unless the party has hung up: then the step is only committed. */
+bool live_feed(struct live_call *c, const struct ivr_input *in);
+void live_committed(struct live_call *c, uint32_t seq, int err);
+/* The party is gone: the flow's last inputs, then the end of the call. */
+void live_feed_hang_up(struct live_call *c);
+
+/* live_run.c */
+void live_prepare(struct live_call *c); /* prompts of the step */
+void live_go(struct live_call *c);      /* once committed and prepared */
+void live_run(struct live_call *c);     /* commands from c->at on */
+void live_take_keys(struct live_call *c);
+void live_warn(struct live_call *c, const char *code, const char *detail);
+
+/* live_door.c */
+NODISCARD int live_door_begin(struct live_call *c);
+/* ECANCELED: the door is closed. */
+NODISCARD int live_door_commit(struct live_call *c);
+void live_door_recording_end(struct live_call *c, const char *name, const char *state,
+                             int64_t duration_ms, const char *error);
+void live_door_finish(struct live_call *c, const char *outcome);
+
+/* live_http.c */
+struct secret *secrets_load(const char *path); /* NULL: none */
+void secrets_free(struct secret *s);
+/* Answered by a feed later; false: not sent, why is in the call's note. */
+bool live_http_send(struct live_call *c, const struct ivr_http *http);
+
+#endif

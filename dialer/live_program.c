@@ -1,0 +1,168 @@
+/* One mutex guards the list and the counts; compiling happens outside of it. */
+#include "dialer/live_program.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/pg.h"
+#include "base/sha256.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "campaigns/flow_store.h"
+
+enum { KEPT_MAX = 64 };
+
+struct program {
+    struct program *next; /* in the list, guarded by its lock */
+    char sha256[SHA256_TEXT_MAX];
+    struct ivr_arena *arena;
+    struct ivr_prog *prog;
+    atomic_int holders; /* the list is one of them */
+};
+
+struct programs {
+    pthread_mutex_t lock;
+    struct program *kept; /* guarded by lock, the newest first */
+    size_t n;             /* guarded by lock */
+};
+
+struct programs *programs_new(void)
+{
+    struct programs *ps = xcalloc(1, sizeof(*ps));
+
+    pthread_mutex_init(&ps->lock, NULL);
+    return ps;
+}
+
+void programs_free(struct programs *ps)
+{
+    if (!ps)
+        return;
+    while (ps->kept) {
+        struct program *p = ps->kept;
+        ps->kept = p->next;
+        program_release(p);
+    }
+    pthread_mutex_destroy(&ps->lock);
+    free(ps);
+}
+
+const struct ivr_prog *program_of(const struct program *p)
+{
+    return p->prog;
+}
+
+void program_release(struct program *p)
+{
+    if (!p || atomic_fetch_sub(&p->holders, 1) > 1)
+        return;
+    ivr_arena_free(p->arena);
+    free(p);
+}
+
+static struct program *find_kept(struct programs *ps, const char *sha256)
+{
+    pthread_mutex_lock(&ps->lock);
+    struct program *p = ps->kept;
+    while (p && strcmp(p->sha256, sha256) != 0)
+        p = p->next;
+    if (p)
+        atomic_fetch_add(&p->holders, 1);
+    pthread_mutex_unlock(&ps->lock);
+    return p;
+}
+
+static void keep(struct programs *ps, struct program *p)
+{
+    struct program *dropped = NULL;
+
+    atomic_fetch_add(&p->holders, 1);
+    pthread_mutex_lock(&ps->lock);
+    p->next = ps->kept;
+    ps->kept = p;
+    if (++ps->n > KEPT_MAX) {
+        struct program **at = &ps->kept;
+        while ((*at)->next)
+            at = &(*at)->next;
+        dropped = *at;
+        *at = NULL;
+        ps->n--;
+    }
+    pthread_mutex_unlock(&ps->lock);
+    program_release(dropped);
+}
+
+/* Texts of sub-flows stay until the compiler has returned. */
+struct resolver {
+    struct pg *pg;
+    int tenant_id;
+    char **texts;
+    size_t n;
+};
+
+static int resolve(const char *name, const char *sha256, const char **text, size_t *len,
+                   void *arg)
+{
+    struct resolver *r = arg;
+    struct flow_row row;
+    char *source = NULL;
+
+    int err = flow_load_by_name(r->pg, r->tenant_id, name, &row, &source);
+    if (!err && sha256[0] != '\0' && !str_is(sha256, row.sha256)) {
+        free(source);
+        err = ENOENT; /* only the newest can be had by name */
+    }
+    if (err)
+        return err;
+    r->texts = xrealloc(r->texts, (r->n + 1) * sizeof(*r->texts));
+    r->texts[r->n++] = source;
+    *text = source;
+    *len = strlen(source);
+    return 0;
+}
+
+static void log_issues(const char *sha256, const struct ivr_issues *issues)
+{
+    for (size_t i = 0; i < issues->n; i++)
+        if (!issues->list[i].warning)
+            log_error("live", "flow=%.12s at=%s line=%d error=%s", sha256,
+                      LOG_ESC(issues->list[i].pointer), issues->list[i].line,
+                      LOG_ESC(issues->list[i].text));
+}
+
+int programs_get(struct programs *ps, struct pg *pg, int tenant_id, const char *source,
+                 const char *sha256, struct program **out)
+{
+    struct resolver r = {.pg = pg, .tenant_id = tenant_id};
+    const struct ivr_compile_options options = {
+        .sha256 = sha256_of, .resolve = resolve, .arg = &r};
+    struct ivr_issues issues = {0};
+    struct program *p = find_kept(ps, sha256);
+
+    if (p) {
+        *out = p;
+        return 0;
+    }
+    p = xcalloc(1, sizeof(*p));
+    atomic_init(&p->holders, 1);
+    str_cut(p->sha256, sizeof(p->sha256), sha256);
+    int err = ivr_arena_new(&p->arena, NULL);
+    if (!err)
+        err = ivr_compile(&p->prog, source, strlen(source), &options, p->arena, &issues);
+    if (err)
+        log_issues(sha256, &issues);
+    if (!err && r.n == 0)
+        keep(ps, p);
+    for (size_t i = 0; i < r.n; i++)
+        free(r.texts[i]);
+    free(r.texts);
+    if (err)
+        program_release(p);
+    else
+        *out = p;
+    return err;
+}

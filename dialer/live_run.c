@@ -1,0 +1,276 @@
+/* A step's commands, carried out in their order on the phone. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "dialer/live_call.h"
+#include "dialer/prompts.h"
+
+enum { WAV_HEADER = 44, WAV_BYTES_PER_MS = 16, SPOKEN_MS_PER_BYTE = 100 };
+
+void live_warn(struct live_call *c, const char *code, const char *detail)
+{
+    log_warn("live", "call=%s warning=%s detail=%s", c->id, code, LOG_ESC(detail));
+    str_cut(c->note.code, sizeof(c->note.code), code);
+    str_cut(c->note.detail, sizeof(c->note.detail), detail);
+}
+
+/* ---- prompts ---- */
+
+static bool needs_media(const struct live_call *c)
+{
+    return strcmp(c->backend->name, "sim") != 0 && c->lives->d->prompts;
+}
+
+struct made {
+    struct lives *lives;
+    struct uuid call;
+    uint32_t seq;
+};
+
+static void prompt_made(int err, void *arg)
+{
+    struct made *m = arg;
+    struct live_call *c = live_find(m->lives, &m->call);
+
+    (void)err; /* logged there; rendering finds it missing */
+    if (c && c->phase == LIVE_COMMITTING && c->state->seq == m->seq &&
+        c->prompts_left > 0 && --c->prompts_left == 0) {
+        if (c->committed)
+            live_go(c);
+        else
+            live_arm(c, LIVE_TIMER_DOOR, LIVE_COMMIT_WAIT_MS);
+    }
+    live_let_go(m->lives);
+    free(m);
+}
+
+void live_prepare(struct live_call *c)
+{
+    char hash[PROMPT_HASH_MAX];
+
+    c->prompts_left = 0;
+    for (size_t i = 0; needs_media(c) && i < c->out.effect_count; i++) {
+        const struct ivr_effect *fx = &c->out.effects[i];
+        struct prompts *prompts = c->lives->d->prompts;
+        if (fx->kind != IVR_FX_PROMPT || !prompts_find(prompts, &fx->prompt, hash))
+            continue;
+        struct made *m = xcalloc(1, sizeof(*m));
+        *m = (struct made){c->lives, c->start.id, c->state->seq};
+        int err = prompts_make(prompts, &fx->prompt, prompt_made, m);
+        if (err) {
+            log_warn("live", "call=%s prompt=unavailable lang=%s err=%d", c->id,
+                     LOG_ESC(fx->prompt.lang), err);
+            free(m);
+            continue;
+        }
+        live_hold(c->lives);
+        c->prompts_left++;
+    }
+}
+
+static int media(const struct ivr_prompt *p, char *uri, size_t size, void *arg)
+{
+    const struct lives *l = arg;
+    const char *base = l->d->config.ari_media;
+    char hash[PROMPT_HASH_MAX];
+    int n;
+
+    int err = prompts_find(l->d->prompts, p, hash);
+    if (err)
+        return err;
+    if (strncmp(base, "http", 4) == 0)
+        n = snprintf(uri, size, "sound:%s/%s.wav", base, hash);
+    else
+        n = snprintf(uri, size, "sound:%s/%s", base[0] ? base : l->folder, hash);
+    return n > 0 && (size_t)n < size ? 0 : ENOENT;
+}
+
+/* ---- going ---- */
+
+void live_go(struct live_call *c)
+{
+    const struct ivr_call_ctx ctx = {.channel = c->channel,
+                                     .format = c->start.ops->format,
+                                     .media = needs_media(c) ? media : NULL,
+                                     .arg = c->lives};
+
+    live_disarm(c, LIVE_TIMER_DOOR);
+    int err = c->backend->render(&c->out, &ctx, c->arena, &c->rendered);
+    if (err) {
+        live_fail(c, "render", err);
+        return;
+    }
+    c->phase = LIVE_RUNNING;
+    if (c->state->status == IVR_WAITING) {
+        int64_t left = c->state->wait.deadline_at_ms - clock_now_ms();
+        /* The network keeps real time, whatever the clock of the rules. */
+        if (c->state->wait.kind != IVR_WAIT_HTTP)
+            left = left > 0 ? clock_real_delay_ms(left) : 0;
+        live_arm(c, LIVE_TIMER_DEADLINE, left);
+    }
+    live_run(c);
+}
+
+static int64_t spoken_ms(const struct live_call *c, const char *uri)
+{
+    struct stat st;
+    const char *hash = strrchr(uri, '/');
+
+    if (!needs_media(c))
+        return (int64_t)strlen(uri) * SPOKEN_MS_PER_BYTE;
+    CLEANUP(free_cleanup)
+    char *path = xasprintf("%s/%.64s.wav", c->lives->folder, hash ? hash + 1 : uri);
+    if (stat(path, &st) || st.st_size < WAV_HEADER)
+        return 0;
+    return (st.st_size - WAV_HEADER) / WAV_BYTES_PER_MS;
+}
+
+static void play(struct live_call *c, const struct ivr_command *cmd)
+{
+    int64_t ms = 0;
+
+    for (size_t i = 0; i < cmd->media_count; i++)
+        ms += spoken_ms(c, cmd->media[i]);
+    if (++c->lives->play_ids == 0)
+        c->lives->play_ids = 1;
+    c->play_id = c->lives->play_ids;
+    c->play_bargeable = cmd->bargeable;
+    live_arm(c, LIVE_TIMER_PLAY, ms + LIVE_PLAY_GRACE_MS);
+    c->start.ops->play(c->start.phone_arg, &c->start.id, c->play_id, cmd->media,
+                       cmd->media_count);
+}
+
+static void collect(struct live_call *c, const struct ivr_collect *collect)
+{
+    ivr_keys_arm(&c->keys, collect, c->barged, clock_now_ms());
+    live_take_keys(c);
+}
+
+void live_take_keys(struct live_call *c)
+{
+    int64_t now_ms = clock_now_ms();
+    struct ivr_input in;
+
+    if (c->phase != LIVE_RUNNING || !c->keys.armed)
+        return;
+    if (ivr_keys_take(&c->keys, now_ms, c->state->seq, &in)) {
+        live_feed(c, &in);
+        return;
+    }
+    int64_t left = c->keys.due_at_ms - now_ms;
+    live_arm(c, LIVE_TIMER_KEYS, left > 0 ? clock_real_delay_ms(left) : 0);
+}
+
+static void record(struct live_call *c, const struct ivr_record *r)
+{
+    c->recording.started = true;
+    memset(c->keys.digits, 0, sizeof(c->keys.digits));
+    c->keys.n = 0;
+    c->start.ops->record(c->start.phone_arg, &c->start.id, c->recording.name, r);
+}
+
+/* True: it is out, the phone will answer. */
+static bool dial(struct live_call *c, const struct ivr_effect *fx)
+{
+    struct ivr_input in = {.kind = IVR_IN_DIAL_ENDED, .token = c->state->seq};
+
+    if (strncmp(fx->dial.to, "ext:", 4) == 0 && fx->dial.to[4] != '\0') {
+        c->start.ops->dial(c->start.phone_arg, &c->start.id, fx->dial.to + 4,
+                           fx->dial.ring_ms, fx->dial.max_ms);
+        return true;
+    }
+    live_warn(c, "transfer_refused", "only extensions (ext:...) can be dialled");
+    in.dialled.result = IVR_DIALLED_FAILED;
+    live_feed(c, &in);
+    return false;
+}
+
+static void enqueue(struct live_call *c)
+{
+    struct ivr_input in = {.kind = IVR_IN_QUEUE_LEFT, .token = c->state->seq};
+
+    live_warn(c, "queue_refused", "this installation has no queues");
+    in.left.result = IVR_LEFT_FAILED;
+    live_feed(c, &in);
+}
+
+static bool http(struct live_call *c, const struct ivr_http *h)
+{
+    struct ivr_input in = {.kind = IVR_IN_HTTP_DONE, .token = c->state->seq};
+
+    if (h->mock_body && strcmp(c->backend->name, "sim") == 0) {
+        in.http.result = IVR_HTTP_ANSWERED;
+        in.http.status = h->mock_status;
+        in.http.body = h->mock_body;
+        in.http.body_len = strlen(h->mock_body);
+    } else if (live_http_send(c, h)) {
+        return true;
+    } else {
+        in.http.result = IVR_HTTP_FAILED;
+    }
+    live_feed(c, &in);
+    return false;
+}
+
+/* True: go on with the next command. After false c may be gone. */
+static bool carry_out(struct live_call *c, const struct ivr_command *cmd)
+{
+    const struct ivr_effect *fx = cmd->effect;
+    bool type_ahead = c->state->wait.kind == IVR_WAIT_KEYS && c->keys.n > 0;
+
+    switch (cmd->kind) {
+    case IVR_CMD_PLAY:
+        if (cmd->bargeable && (c->barged || type_ahead)) {
+            c->barged = true;
+            return true;
+        }
+        play(c, cmd);
+        return false;
+    case IVR_CMD_MEDIA_GONE:
+        log_warn("live", "call=%s seq=%u prompt=missing lang=%s", c->id, c->state->seq,
+                 LOG_ESC(fx->prompt.lang));
+        if (c->state->status == IVR_WAITING)
+            return !live_feed(c, &(struct ivr_input){.kind = IVR_IN_MEDIA_FAILED,
+                                                     .token = c->state->seq});
+        return true;
+    case IVR_CMD_COLLECT:
+        collect(c, &fx->collect);
+        return false;
+    case IVR_CMD_RECORD:
+        record(c, &fx->record);
+        return true;
+    case IVR_CMD_DIAL:
+        return dial(c, fx);
+    case IVR_CMD_ENQUEUE:
+        enqueue(c);
+        return false;
+    case IVR_CMD_HTTP:
+        return http(c, &fx->http);
+    case IVR_CMD_MOH_START:
+        c->moh = true;
+        c->start.ops->moh(c->start.phone_arg, &c->start.id, true);
+        return true;
+    case IVR_CMD_ROW:
+        return true;
+    case IVR_CMD_HANGUP:
+        break;
+    }
+    live_hang_up(c, fx->hangup.reason);
+    return false;
+}
+
+void live_run(struct live_call *c)
+{
+    while (c->at < c->rendered.n)
+        if (!carry_out(c, &c->rendered.commands[c->at++]))
+            return;
+    /* A flow that ended without a hang-up of its own. */
+    if (c->state->status == IVR_ENDED && c->phase == LIVE_RUNNING)
+        live_hang_up(c, "normal");
+}

@@ -1,0 +1,230 @@
+/* One step of a call's flow: input → engine → commit and prompts → commands. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "dialer/live_call.h"
+#include "dialer/prompts.h"
+
+static void broken(struct live_call *c, const char *why, int err)
+{
+    if (c->hung_up) /* its end follows anyway */
+        log_error("live", "call=%s state=failed why=%s err=%d", c->id, why, err);
+    else
+        live_fail(c, why, err);
+}
+
+static uint64_t seed_of(const struct uuid *id)
+{
+    uint64_t seed;
+
+    memcpy(&seed, id->bytes + 8, sizeof(seed));
+    return seed;
+}
+
+static struct ivr_env env_of(const struct live_call *c)
+{
+    const struct prompts *prompts = c->lives->d->prompts;
+    const char *const *voices = prompts ? prompts_voices(prompts) : NULL;
+
+    /* Nobody hears the simulated party's prompts: it does without espeak-ng. */
+    if (voices && !voices[0] && strcmp(c->backend->name, "sim") == 0)
+        voices = NULL;
+    return (struct ivr_env){
+        .now_ms = clock_now_ms(),
+        .seed = seed_of(&c->start.id),
+        .tenant = c->start.tenant_id,
+        .session = c->id,
+        .inbound = c->start.inbound,
+        .phone = c->phone,
+        .dialled = c->start.extension ? c->start.extension : "",
+        .language = c->language,
+        .voices = voices,
+        .contact = c->contact,
+        .caps = c->backend->caps & ~(uint32_t)IVR_CAP_QUEUE,
+    };
+}
+
+/* What the last sprint had going is over. */
+static void quiet(struct live_call *c)
+{
+    const struct live_phone_ops *ops = c->start.ops;
+
+    live_disarm(c, LIVE_TIMER_PLAY);
+    live_disarm(c, LIVE_TIMER_KEYS);
+    live_disarm(c, LIVE_TIMER_DEADLINE);
+    c->keys.armed = false;
+    c->keys.collect = NULL;
+    if (c->play_id && !c->hung_up)
+        ops->play_stop(c->start.phone_arg, &c->start.id, c->play_id);
+    c->play_id = 0;
+    if (c->moh && !c->hung_up)
+        ops->moh(c->start.phone_arg, &c->start.id, false);
+    c->moh = false;
+    if (c->recording.started && !c->hung_up)
+        ops->record_stop(c->start.phone_arg, &c->start.id, c->recording.name);
+    c->barged = false;
+}
+
+static void remember_results(struct live_call *c)
+{
+    for (size_t i = 0; i < c->out.event_count; i++) {
+        const struct ivr_event *ev = &c->out.events[i];
+        if (ev->kind == IVR_EV_RESULT)
+            json_object_set_new(
+                c->results, ev->name,
+                json_pack("{s:s?, s:s?}", "value", ev->value, "category", ev->category));
+    }
+}
+
+static void remember_effects(struct live_call *c)
+{
+    for (size_t i = 0; i < c->out.effect_count; i++) {
+        const struct ivr_effect *fx = &c->out.effects[i];
+        if (fx->kind == IVR_FX_OPT_OUT) {
+            c->opted_out = true;
+        } else if (fx->kind == IVR_FX_CALLBACK) {
+            c->callback_at_ms = fx->callback.at_ms;
+            if (c->start.inbound && !c->start.callback_campaign_id)
+                live_warn(c, "callback_refused", "no campaign is named for call-backs");
+        } else if (fx->kind == IVR_FX_LANG) {
+            str_cut(c->language, sizeof(c->language), fx->lang.tag);
+        } else if (fx->kind == IVR_FX_RECORD) {
+            c->recording.open = true;
+            c->recording.started = false;
+            c->recording.token = c->state->seq;
+            c->recording.finish = fx->record.finish;
+            snprintf(c->recording.name, sizeof(c->recording.name), "%s-%lu", c->channel,
+                     (unsigned long)fx->record.step);
+        }
+    }
+}
+
+/* Makes the step's state the call's, independent of all arenas before. */
+static int adopt(struct live_call *c, struct ivr_arena *arena, const struct ivr_out *out)
+{
+    const struct ivr_state *own;
+    const uint8_t *bytes;
+    size_t len;
+
+    int err = ivr_state_write(out->state, arena, &bytes, &len);
+    if (!err)
+        err = ivr_state_read(bytes, len, arena, &own);
+    if (err)
+        return err;
+    ivr_arena_free(c->before);
+    c->before = c->arena;
+    c->arena = arena;
+    c->out = *out;
+    c->out.state = own;
+    c->state = own;
+    c->rendered = (struct ivr_rendered){0};
+    c->at = 0;
+    return 0;
+}
+
+/* 0, ENODATA when the engine would not have it, or what is wrong. */
+static int step(struct live_call *c, const struct ivr_input *in)
+{
+    const struct ivr_env env = env_of(c);
+    struct ivr_arena *arena;
+    struct ivr_out out;
+
+    int err = ivr_arena_new(&arena, NULL);
+    if (err)
+        return err;
+    err = ivr_step(program_of(c->program), &env, c->state, in, arena, &out);
+    if (!err && out.verdict != IVR_OK) {
+        log_debug("live", "call=%s input=%d verdict=%d", c->id, in->kind, out.verdict);
+        err = out.verdict == IVR_CORRUPT || out.verdict == IVR_PIN_MISMATCH ? EPROTO
+                                                                            : ENODATA;
+    }
+    if (!err)
+        err = adopt(c, arena, &out);
+    if (err)
+        ivr_arena_free(arena);
+    return err;
+}
+
+bool live_feed(struct live_call *c, const struct ivr_input *in)
+{
+    int err = step(c, in);
+
+    if (err == ENODATA)
+        return false;
+    if (err) {
+        broken(c, "step", err);
+        return true;
+    }
+    quiet(c);
+    remember_results(c);
+    remember_effects(c);
+    c->phase = LIVE_COMMITTING;
+    c->committed = false;
+    err = live_door_commit(c);
+    if (c->hung_up)
+        return true;
+    if (err) { /* closing: this process will not say so, the next one finds the call */
+        log_warn("live", "call=%s seq=%u state=uncommitted err=%d", c->id, c->state->seq,
+                 err);
+        c->committed = true;
+    }
+    live_prepare(c);
+    if (c->committed && c->prompts_left == 0)
+        live_go(c);
+    else
+        live_arm(c, LIVE_TIMER_DOOR,
+                 c->prompts_left > 0 ? LIVE_PROMPT_WAIT_MS : LIVE_COMMIT_WAIT_MS);
+    return true;
+}
+
+void live_committed(struct live_call *c, uint32_t seq, int err)
+{
+    /* EEXIST: it was committed by a try whose answer was lost. */
+    if (err == EEXIST) {
+        log_info("live", "call=%s seq=%u state=committed_before", c->id, seq);
+        err = 0;
+    }
+    if (err)
+        log_error("live", "call=%s seq=%u state=commit_refused err=%d", c->id, seq, err);
+    if (c->phase != LIVE_COMMITTING || c->hung_up || c->state->seq != seq || c->committed)
+        return;
+    if (err) {
+        live_disarm(c, LIVE_TIMER_DOOR);
+        live_fail(c, "commit", err);
+        return;
+    }
+    c->committed = true;
+    if (c->prompts_left == 0)
+        live_go(c);
+}
+
+void live_feed_hang_up(struct live_call *c)
+{
+    if (c->state->status == IVR_WAITING && c->state->wait.kind == IVR_WAIT_RECORDING &&
+        c->recording.open && !c->recorded_told) {
+        struct ivr_input in = {.kind = IVR_IN_RECORDED, .token = c->state->seq};
+        in.recorded.result =
+            c->recording.started ? IVR_RECORDED_FAILED : IVR_RECORDED_EMPTY;
+        str_cut(c->recorded_name, sizeof(c->recorded_name), c->recording.name);
+        in.recorded.ref = c->recorded_name;
+        in.recorded.reason = "hangup";
+        c->recorded_told = true;
+        /* One that never began will not be told; one that did may still be. */
+        if (!c->recording.started) {
+            live_door_recording_end(c, c->recording.name, "empty", 0,
+                                    "hung up before it began");
+            c->recording.open = false;
+        }
+        live_feed(c, &in);
+    }
+    if (c->state->status == IVR_WAITING) {
+        struct ivr_input in = {.kind = IVR_IN_HANGUP, .token = c->state->seq};
+        in.hangup.cause = c->cause;
+        live_feed(c, &in);
+    }
+    live_finish(c, c->state->status == IVR_ENDED ? c->state->outcome : "hung_up");
+}
