@@ -17,6 +17,7 @@
 
 enum {
     CONNECT_MS = 3000,
+    CONNECT_ONCE_MS = 1500, /* what must not be late fails early */
     TOTAL_MS = 10000,
     MAX_BYTES = 1 << 20,
     OPEN_MAX = 4096,
@@ -230,7 +231,8 @@ static void set_content(CURL *c, const struct web_req *req)
 static void set_transport(CURL *c, const struct web_req *req)
 {
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS,
+                     (long)(req->once ? CONNECT_ONCE_MS : CONNECT_MS));
     curl_easy_setopt(c, CURLOPT_TIMEOUT_MS,
                      (long)(req->timeout_ms > 0 ? req->timeout_ms : TOTAL_MS));
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");

@@ -1,0 +1,345 @@
+#include "dialer/ari_inside.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+
+#include "base/clock.h"
+#include "base/http.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "dialer/placed.h"
+
+enum {
+    STRANGERS_AFTER_MS = 10000, /* by then the ledger's open attempts are known here */
+    GONE_AFTER_MS = 2000,       /* without ChannelDestroyed */
+    HANG_UP_AGAIN_MS = 5000,
+};
+
+/* ---- events ---- */
+
+static void on_leg(struct ari *a, const struct uuid *id, int leg,
+                   const struct ari_event *ev)
+{
+    struct ari_call *c = ari_call_find(a, id);
+
+    if (c && c->leg != LEG_NONE && c->leg_number == leg)
+        ari_leg_event(a, c, ev);
+    else if (ev->kind == ARI_STASIS_START) /* answered too late */
+        ari_sendf(a->dialer, "DELETE", NULL, NULL, "/channels/%s", ev->channel);
+}
+
+static void on_dial(struct ari *a, const struct uuid *id, const char *status)
+{
+    static const char *const final[] = {"BUSY", "CONGESTION", "NOANSWER", "CHANUNAVAIL",
+                                        "CANCEL"};
+    struct ari_call *c = ari_call_get(a, id, NULL);
+
+    if (str_is(status, "RINGING") || str_is(status, "PROGRESS"))
+        placed_ringing(a->dialer, id);
+    for (size_t i = 0; i < ARRAY_LEN(final); i++)
+        if (str_is(status, final[i]))
+            str_cut(c->dial_status, sizeof(c->dial_status), status);
+}
+
+static void on_state(struct ari *a, const struct uuid *id, const char *state)
+{
+    if (str_is(state, "Ringing"))
+        placed_ringing(a->dialer, id);
+    else if (str_is(state, "Up"))
+        ari_call_get(a, id, NULL)->was_up = true;
+}
+
+/* What is told of a call out and of no other. */
+static void on_outbound(struct ari *a, const struct uuid *id, const struct ari_event *ev)
+{
+    if (ev->kind == ARI_STASIS_START) {
+        ari_call_get(a, id, NULL)->was_up = true;
+        placed_answered(a->dialer, id);
+    } else if (ev->kind == ARI_DIAL) {
+        on_dial(a, id, ev->dial_status);
+    } else if (ev->kind == ARI_CHANNEL_STATE) {
+        on_state(a, id, ev->channel_state);
+    } else if (ev->kind == ARI_DESTROYED) {
+        ari_call_get(a, id, NULL); /* when nobody here knows it the ledger may */
+    }
+}
+
+static void on_channel(struct ari *a, const struct ari_event *ev)
+{
+    struct ari_call *c = NULL;
+    struct uuid id;
+    int leg = 0;
+
+    if (ari_channel_parse(a, ev->channel, &id, &leg)) {
+        if (leg > 0) {
+            on_leg(a, &id, leg, ev);
+            return;
+        }
+        on_outbound(a, &id, ev);
+    }
+    c = ari_call_find_channel(a, ev->channel);
+    if (!c)
+        return;
+    if (ev->kind == ARI_KEY)
+        live_event(a->dialer->lives, &c->id,
+                   &(struct live_event){.kind = LIVE_KEY, .key = ev->key});
+    else if (ev->kind == ARI_HANGUP_REQUEST && ev->cause)
+        c->hangup_cause = ev->cause;
+    else if (ev->kind == ARI_STASIS_END && !c->left_ms)
+        c->left_ms = mono_ms();
+    else if (ev->kind == ARI_DESTROYED)
+        ari_call_end(a, c, ev->cause, ev->tech_cause);
+}
+
+static void on_replaced(struct ari *a, bool in)
+{
+    if (in) {
+        a->in_leased = false; /* the tick closes the socket */
+        log_warn("ari", "app=%s another process answers calls in", a->in_app);
+    } else if (!a->replaced) {
+        a->replaced = true;
+        log_error("ari",
+                  "app=%s state=replaced another process has connected as this dialer; "
+                  "no more calls go out from here. Stop one of the two and restart",
+                  a->own_app);
+    }
+}
+
+void ari_handle(struct ari *a, bool in, const char *text, size_t len)
+{
+    CLEANUP(ari_event_free) struct ari_event ev = {0};
+
+    if (ari_event_parse(text, len, &ev)) {
+        log_warn("ari", "an event is not understood: %s", LOG_ESC(text));
+        return;
+    }
+    if (ev.kind == ARI_REPLACED)
+        on_replaced(a, in);
+    else if (ev.kind == ARI_PLAYED)
+        ari_phone_played(a, &ev);
+    else if (ev.recording[0])
+        ari_phone_recorded(a, &ev);
+    else if (ev.kind == ARI_STASIS_START && in)
+        ari_inbound_start(a, &ev);
+    else if (ev.kind != ARI_OTHER)
+        on_channel(a, &ev);
+}
+
+/* ---- strangers ---- */
+
+static void on_strangers(struct dialer *d, const struct web_resp *resp,
+                         const struct ari_ask *ask)
+{
+    struct ari *a = d->ari;
+    size_t i = 0;
+    json_t *item = NULL;
+
+    if (!a || !ari_is_ok(resp))
+        return;
+    json_auto_t *json = json_loadb(resp->body, resp->len, 0, NULL);
+    json_array_foreach(json_object_get(json, "channel_ids"), i, item)
+    {
+        const char *channel = json_string_value(item);
+        struct uuid id;
+        int leg = 0;
+
+        if (!channel || ari_call_find_channel(a, channel))
+            continue;
+        bool ours = ari_channel_parse(a, channel, &id, &leg);
+        if (str_is(ask->name, a->own_app) && !ours)
+            continue;
+        if (ours && (placed_has(d, &id) || live_is_running(d->lives, &id) ||
+                     ari_call_find(a, &id)))
+            continue;
+        log_warn("ari", "channel=%s state=stranger nobody knows it; hung up",
+                 LOG_ESC(channel));
+        ari_sendf(d, "DELETE", NULL, NULL, "/channels/%s", channel);
+    }
+}
+
+void ari_hang_up_strangers(struct ari *a, const char *app)
+{
+    struct ari_ask ask = {0};
+
+    str_cut(ask.name, sizeof(ask.name), app);
+    ari_sendf(a->dialer, "GET", on_strangers, &ask, "/applications/%s", app);
+}
+
+/* ---- our own application's socket ---- */
+
+static void resync_outbound(struct ari *a, struct ari_call *c)
+{
+    ari_leg_resync(a, c);
+    if (!c->inbound)
+        ari_phone_resync(a, c);
+}
+
+static void on_up(void *arg)
+{
+    struct ari *a = arg;
+
+    a->strangers_at_ms = mono_ms() + STRANGERS_AFTER_MS;
+    ari_each_call(a, resync_outbound);
+    placed_resync(a->dialer, "ari");
+}
+
+static void on_down(void *arg)
+{
+    struct ari *a = arg;
+
+    log_warn("ari", "app=%s no calls go out until Asterisk is back", a->own_app);
+}
+
+static void on_text(void *arg, const char *text, size_t len)
+{
+    ari_handle(arg, false, text, len);
+}
+
+static const struct ari_socket_ops own_ops = {
+    .up = on_up, .down = on_down, .text = on_text};
+
+void ari_open_socket(struct ari *a, struct ari_socket **out, const char *app,
+                     const struct ari_socket_ops *ops)
+{
+    const struct dialer_config *config = &a->dialer->config;
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/events?app=%s&subscribeAll=false", a->prefix, app);
+    ari_socket_open(out, a->library, a->dialer->loop,
+                    &(struct ari_socket_options){
+                        .host = a->host,
+                        .port = a->port,
+                        .tls = a->tls,
+                        .path = path,
+                        .name = app,
+                        .user = config->ari_user,
+                        .secret = config->ari_secret,
+                        .ops = ops,
+                        .arg = a,
+                    });
+}
+
+/* ---- once a second ---- */
+
+static void tick_call(struct ari *a, struct ari_call *c)
+{
+    int64_t now = mono_ms();
+
+    if (c->left_ms && now - c->left_ms >= GONE_AFTER_MS && !c->ended) {
+        ari_call_end(a, c, c->we_hung_up ? 16 : 0, 0);
+        return;
+    }
+    if (c->hang_up_reason && !c->ended && now - c->asked_hang_up_ms >= HANG_UP_AGAIN_MS) {
+        struct uuid id = c->id;
+        ari_call_hang_up(a, &id, c->hang_up_reason);
+    }
+    ari_leg_tick(a, c, now);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct ari *a = timer->data;
+
+    ari_each_call(a, tick_call);
+    ari_inbound_tick(a, mono_ms());
+    if (a->strangers_at_ms && mono_ms() >= a->strangers_at_ms &&
+        ari_socket_is_up(a->own) && !a->replaced) {
+        a->strangers_at_ms = 0;
+        ari_hang_up_strangers(a, a->own_app);
+    }
+}
+
+/* ---- life ---- */
+
+bool ari_is_ready(const struct ari *a)
+{
+    return a && ari_socket_is_up(a->own) && !a->replaced && a->dialer->slot_held &&
+           !a->dialer->stopping;
+}
+
+static bool url_part(CURLU *url, CURLUPart part, char *out, size_t size)
+{
+    char *text = NULL;
+
+    if (curl_url_get(url, part, &text, part == CURLUPART_PORT ? CURLU_DEFAULT_PORT : 0))
+        return false;
+    int err = str_copy(out, size, text);
+    curl_free(text);
+    return err == 0;
+}
+
+static int parse_url(struct ari *a, const char *text, struct errtext *e)
+{
+    CURLU *url = curl_url();
+    char scheme[16] = "";
+    char port[16] = "";
+    int64_t n = 0;
+
+    bool good = curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK &&
+                url_part(url, CURLUPART_SCHEME, scheme, sizeof(scheme)) &&
+                url_part(url, CURLUPART_HOST, a->host, sizeof(a->host)) &&
+                url_part(url, CURLUPART_PORT, port, sizeof(port)) &&
+                url_part(url, CURLUPART_PATH, a->prefix, sizeof(a->prefix)) &&
+                str_to_i64(port, &n);
+    curl_url_cleanup(url);
+    a->tls = str_is(scheme, "https");
+    if (!good || (!a->tls && !str_is(scheme, "http")))
+        return errtext_set(e, EINVAL, 0, 0,
+                           "ari_url is '%s', which is no address of Asterisk's REST "
+                           "interface; it looks like http://127.0.0.1:8088/ari",
+                           text);
+    a->port = (int)n;
+    size_t len = strlen(a->prefix);
+    while (len > 0 && a->prefix[len - 1] == '/')
+        a->prefix[--len] = '\0';
+    return 0;
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    free(h->data);
+}
+
+void ari_close(struct ari *a)
+{
+    if (!a)
+        return;
+    ari_inbound_close(a);
+    ari_socket_close(a->own);
+    ari_socket_close(a->in);
+    a->own = a->in = NULL;
+    a->dialer->ari = NULL; /* answers still to come find nobody */
+    ari_each_call(a, ari_call_forget);
+    uv_timer_stop(&a->tick);
+    ari_library_free(a->library, a->dialer->loop);
+    uv_close((uv_handle_t *)&a->tick, on_closed);
+}
+
+int ari_new(struct ari **out, struct dialer *d, struct errtext *e)
+{
+    struct ari *a = xcalloc(1, sizeof(*a));
+
+    int err = parse_url(a, d->config.ari_url, e);
+    if (!err)
+        err = ari_library_new(&a->library, d->loop, e);
+    if (err) {
+        free(a);
+        return err;
+    }
+    a->dialer = d;
+    a->line.dialer = d;
+    snprintf(a->own_app, sizeof(a->own_app), "furrow-%s-%d", d->installation, d->slot);
+    snprintf(a->in_app, sizeof(a->in_app), "furrow-%s-in", d->installation);
+    uv_timer_init(d->loop, &a->tick);
+    a->tick.data = a;
+    uv_timer_start(&a->tick, on_tick, ARI_TICK_MS, ARI_TICK_MS);
+    ari_open_socket(a, &a->own, a->own_app, &own_ops);
+    d->ari = a;
+    *out = a;
+    return 0;
+}

@@ -1,0 +1,179 @@
+/*
+ * ari_inside - what the files of the ARI client share and nobody else includes.
+ *
+ * A struct ari_call is one channel with its second leg: of a call out from its
+ * origination, of a call in from its StasisStart, until ChannelDestroyed. Answers of
+ * Asterisk find it again by id; a late one finds nothing.
+ *
+ * Thread: the loop's.
+ */
+#ifndef DIALER_ARI_INSIDE_H
+#define DIALER_ARI_INSIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "base/attrs.h"
+#include "base/uuid.h"
+#include "campaigns/call_store.h"
+#include "dialer/ari.h"
+#include "dialer/ari_event.h"
+#include "dialer/ari_socket.h"
+#include "dialer/dialer.h"
+#include "dialer/live.h"
+#include "dialer/trunk.h"
+#include "dialer/web.h"
+
+enum {
+    ARI_CHANNEL_MAX = 152,
+    ARI_NAME_MAX = 176, /* of a recording */
+    ARI_BUCKETS = 256,
+    ARI_TICK_MS = 1000,
+};
+
+enum ari_leg_state { LEG_NONE, LEG_RINGING, LEG_TALKING };
+
+struct ari_call {
+    struct ari_call *next;
+    struct uuid id;
+    char channel[ARI_CHANNEL_MAX];
+    bool inbound, was_up;
+    bool we_hung_up;
+    const char *hang_up_reason; /* literal; asked again until it is gone. NULL: not */
+    int64_t asked_hang_up_ms;   /* monotonic */
+    char dial_status[16];       /* the last final one */
+    int hangup_cause;           /* what the network said before the end; 0 nothing */
+    int64_t left_ms;            /* monotonic; its StasisEnd, 0 not yet */
+
+    bool ended; /* over; only the fate of its recording is still asked */
+    int end_cause, end_tech_cause;
+
+    char dialled[32]; /* inbound */
+    int64_t phone;
+    bool decided; /* what becomes of it is known */
+    struct call_extension extension;
+
+    uint32_t play_id; /* being played, 0 none */
+    char recording[ARI_NAME_MAX];
+    int64_t record_from_ms; /* monotonic; 0: it has not started */
+    int64_t record_max_ms, record_silence_ms;
+
+    enum ari_leg_state leg;
+    int leg_number;                                      /* of its transfers */
+    int64_t leg_max_ms, leg_since_ms, leg_ring_until_ms; /* monotonic */
+};
+
+struct ari {
+    struct dialer *dialer;
+    struct trunk line; /* the phone of calls in */
+    struct lws_context *library;
+    uv_timer_t tick;             /* frees the ari when it has closed */
+    char host[256], prefix[256]; /* prefix: path of the base URL */
+    int port;
+    bool tls;
+    struct ari_socket *own, *in;
+    char own_app[80], in_app[80];
+    bool replaced;           /* own: another process has our slot */
+    int64_t strangers_at_ms; /* monotonic; 0: none are to be looked for */
+    bool in_wanted, in_asking, in_leased;
+    int64_t in_renew_ms; /* monotonic; next word with the database */
+    int in_flight;       /* originations */
+    size_t call_count;
+    struct ari_call *calls[ARI_BUCKETS];
+};
+
+/* ---- ari_call.c ---- */
+
+/* "fw<installation>-<uuid>" or with "-b<n>" after it. False: not ours. */
+bool ari_channel_parse(const struct ari *a, const char *channel, struct uuid *id,
+                       int *leg);
+void ari_channel_name(const struct ari *a, const struct uuid *id,
+                      char out[ARI_CHANNEL_MAX]);
+struct ari_call *ari_call_find(const struct ari *a, const struct uuid *id);
+struct ari_call *ari_call_find_channel(const struct ari *a, const char *channel);
+/* Finds or makes it. channel NULL: the one the id gives. */
+struct ari_call *ari_call_get(struct ari *a, const struct uuid *id, const char *channel);
+void ari_call_forget(struct ari *a, struct ari_call *call);
+typedef void(ari_each_fn)(struct ari *a, struct ari_call *call);
+void ari_each_call(struct ari *a, ari_each_fn *fn); /* fn may forget its call */
+/* The channel is gone: tells live and placed, then forgets it. */
+void ari_call_end(struct ari *a, struct ari_call *call, int cause, int tech_cause);
+/* DELETE until it is gone; reason is a literal of ARI's. */
+void ari_call_hang_up(struct ari *a, const struct uuid *id, const char *reason);
+
+/* ---- ari_rest.c ---- */
+
+/* Who asked: found again by id when the answer is there. */
+struct ari_ask {
+    struct uuid call;
+    uint32_t n;
+    char name[ARI_NAME_MAX];
+    union {
+        trunk_originated_fn *originated;
+        trunk_query_fn *queried;
+        trunk_recording_fn *recording;
+    };
+    void *arg;
+};
+/* d->ari may be NULL by then. */
+typedef void(ari_reply_fn)(struct dialer *d, const struct web_resp *resp,
+                           const struct ari_ask *ask);
+struct ari_request {
+    const char *method;
+    const char *path; /* below the base URL, "/channels" */
+    const char *body; /* JSON, or NULL */
+    bool once;        /* web.h */
+    int timeout_ms;
+};
+/* fn is called once, later, never from inside; NULL: nobody cares. */
+void ari_send(struct dialer *d, const struct ari_request *request, ari_reply_fn *fn,
+              const struct ari_ask *ask);
+/* The same with a path made of parts; each %s argument is escaped. */
+void ari_sendf(struct dialer *d, const char *method, ari_reply_fn *fn,
+               const struct ari_ask *ask, const char *fmt, ...) PRINTF_LIKE(5, 6);
+static inline bool ari_is_ok(const struct web_resp *resp)
+{
+    return !resp->err && resp->status >= 200 && resp->status < 300;
+}
+static inline bool ari_is_absent(const struct web_resp *resp)
+{
+    return !resp->err && resp->status == 404;
+}
+
+/* ---- ari_phone.c ---- */
+
+extern const struct live_phone_ops ari_phone_ops;
+void ari_phone_played(struct ari *a, const struct ari_event *ev);
+void ari_phone_recorded(struct ari *a, const struct ari_event *ev);
+/* Events were missed: what has become of its playback and recording? */
+void ari_phone_resync(struct ari *a, struct ari_call *call);
+void ari_phone_ask_recording(struct ari *a, struct ari_call *call);
+
+/* ---- ari_leg.c ---- */
+
+void ari_leg_dial(void *phone, const struct uuid *id, const char *extension,
+                  int64_t ring_ms, int64_t max_ms);
+void ari_leg_event(struct ari *a, struct ari_call *call, const struct ari_event *ev);
+void ari_leg_drop(struct ari *a, struct ari_call *call); /* the call itself is over */
+void ari_leg_tick(struct ari *a, struct ari_call *call, int64_t mono_now_ms);
+void ari_leg_resync(struct ari *a, struct ari_call *call);
+
+/* ---- ari_inbound.c ---- */
+
+void ari_inbound_start(struct ari *a, const struct ari_event *ev);
+void ari_inbound_tick(struct ari *a, int64_t mono_now_ms); /* the lease */
+void ari_inbound_resync(struct ari *a);
+void ari_inbound_close(struct ari *a);
+
+/* ---- ari.c ---- */
+
+void ari_open_socket(struct ari *a, struct ari_socket **out, const char *app,
+                     const struct ari_socket_ops *ops);
+void ari_handle(struct ari *a, bool in, const char *text, size_t len);
+/* Channels of the application that nobody knows are hung up. */
+void ari_hang_up_strangers(struct ari *a, const char *app);
+
+#endif
