@@ -64,9 +64,9 @@ chmod 755 "$DIR"
 unset DATABASE_URL REDIS_URL FURROW_ASR_URL FURROW_TENANT
 began=$(date +%s)
 
-step "1  The people: 2,000 messy contacts, a do-not-call list, 240 spoken answers (seed $SEED)"
+step "1  The people: 2,000 messy contacts, a do-not-call list, 400 spoken answers (seed $SEED)"
 "$HERE/make-contacts" --seed "$SEED" --contacts "$DIR/contacts.csv" --dnc "$DIR/dnc.csv"
-"$HERE/make-voices" --seed "$SEED" --count 240 "$DIR/voices"
+"$HERE/make-voices" --seed "$SEED" --count 400 "$DIR/voices"
 chmod -R a+rX "$DIR"
 
 step "2  Everything on this machine: Postgres, Redis, speech service, server, workers, dialer"
