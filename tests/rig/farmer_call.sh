@@ -3,6 +3,7 @@
 # real softphone that speaks WAV (16 kHz mono) from the answer on; ends when WAV does (then it
 # hangs up), when the far end hangs up, or after SECONDS (60). FARMER_KEYS=1 presses that key
 # (RFC 4733) FARMER_KEYS_AFTER_S (2) seconds after the answer: WAV needs that much silence first.
+# FARMER_NUMBER is whom the call is from (farmer).
 # Prints baresip's words; exit 0 when the call was established.
 set -eu
 wav=$(realpath "$1")
@@ -40,7 +41,7 @@ auplay_srate 16000
 audio_level no
 rtp_stats no
 CONF
-echo "<sip:farmer@127.0.0.1;transport=udp>;regint=0;audio_codecs=G722/16000/1" >"$dir/accounts"
+echo "<sip:${FARMER_NUMBER:-farmer}@127.0.0.1;transport=udp>;regint=0;audio_codecs=G722/16000/1" >"$dir/accounts"
 : >"$dir/contacts"
 baresip -f "$dir" -e "/dial sip:$number@127.0.0.1:$sip_port" >"$dir/log" 2>&1 </dev/null &
 phone=$!
