@@ -6,6 +6,7 @@
 
 extern const struct cli_group cmd_contacts;
 extern const struct cli_group cmd_extension;
+extern const struct cli_group cmd_flow;
 extern const struct cli_group cmd_jobs;
 extern const struct cli_group cmd_migrate;
 extern const struct cli_group cmd_recordings;

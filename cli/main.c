@@ -16,6 +16,7 @@
 static const struct cli_group *const groups[] = {
     &cmd_contacts,
     &cmd_extension,
+    &cmd_flow,
     &cmd_jobs,
     &cmd_migrate,
     &cmd_recordings,

@@ -1,0 +1,42 @@
+/*
+ * flow_source - flow files as the commands take them: read, compiled, every issue said
+ * with its place. Sub-flows are the files NAME.json beside it, else what is published.
+ * Single-threaded.
+ */
+#ifndef CLI_FLOW_SOURCE_H
+#define CLI_FLOW_SOURCE_H
+
+#include "base/attrs.h"
+#include "cli/cli.h"
+#include "ivr/ivr.h"
+
+struct flow_source {
+    const char *path; /* "-": standard input; borrowed */
+    char *text;
+    size_t len;
+    struct ivr_arena *arena;
+    struct ivr_prog *prog; /* NULL: it has errors */
+    struct ivr_issues issues;
+    struct cli *cli; /* for published sub-flows */
+    char *texts[64]; /* of sub-flows, kept until the end */
+    size_t text_count;
+};
+
+/* CLI_FAILED only when the file cannot be read at all; else prog or issues are set.
+ * flow_source_close in any case. */
+NODISCARD int flow_source_open(struct flow_source *f, struct cli *cli, const char *path);
+void flow_source_close(struct flow_source *f);
+
+/* "file:line:column: error: text (at pointer)" and the hint, for each; on stderr. */
+void flow_source_say(const struct flow_source *f);
+json_t *flow_source_issues_json(const struct flow_source *f);
+
+/* A call in the terminal; see cmd_flow.c's help. */
+struct flow_phone {
+    const char *from, *language;
+    json_t *contact; /* borrowed; NULL none */
+    bool trace;
+};
+int flow_phone_call(const struct flow_source *f, const struct flow_phone *phone);
+
+#endif
