@@ -8,17 +8,20 @@ ROOT=$(cd "$HERE/../.." && pwd)
 BUILD=${FURROW_BUILD:-$ROOT/build/release}
 SEED=1
 KEEP=no
+ROWS=2000
+VOICES=400
 START=2026-11-24T06:00:00Z # a Tuesday, nine in the morning in Addis Ababa
 SCALE=60                   # one real second is a minute of the simulated day
 
 usage() {
     cat <<TEXT
-usage: ./run demo [--seed N] [--keep]
+usage: ./run demo [--seed N] [--keep] [--small]
 
 Runs the main job with a simulated carrier on a declared virtual clock that starts
 at $START and runs $SCALE times as fast, so it works at any hour.
   --seed N   another set of people and outcomes; the same N gives the same table
   --keep     leave the data in var/demo afterwards
+  --small    200 rows and 40 voices, in less than a minute
 
 example: ./run demo --seed 7
 TEXT
@@ -28,6 +31,7 @@ while [ $# -gt 0 ]; do
     case $1 in
     --seed) SEED=${2:?--seed wants a number}; shift 2 ;;
     --keep) KEEP=yes; shift ;;
+    --small) ROWS=200 VOICES=40; shift ;;
     -h | --help) usage; exit 0 ;;
     *) echo "demo: unknown option '$1'" >&2; usage >&2; exit 2 ;;
     esac
@@ -38,7 +42,7 @@ say() { printf '%s\n' "$*"; }
 step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 [ -t 1 ] || step() { printf '\n%s\n' "$*"; }
 
-DIR=$ROOT/var/demo
+DIR=${FURROW_DEMO_DIR:-$ROOT/var/demo}
 FURROW=$BUILD/bin/furrow
 UP_PID=
 finish() {
@@ -64,9 +68,9 @@ chmod 755 "$DIR"
 unset DATABASE_URL REDIS_URL FURROW_ASR_URL FURROW_TENANT
 began=$(date +%s)
 
-step "1  The people: 2,000 messy contacts, a do-not-call list, 400 spoken answers (seed $SEED)"
-"$HERE/make-contacts" --seed "$SEED" --contacts "$DIR/contacts.csv" --dnc "$DIR/dnc.csv"
-"$HERE/make-voices" --seed "$SEED" --count 400 "$DIR/voices"
+step "1  The people: $ROWS messy contacts, a do-not-call list, $VOICES spoken answers (seed $SEED)"
+"$HERE/make-contacts" --seed "$SEED" --rows "$ROWS" --contacts "$DIR/contacts.csv" --dnc "$DIR/dnc.csv"
+"$HERE/make-voices" --seed "$SEED" --count "$VOICES" "$DIR/voices"
 chmod -R a+rX "$DIR"
 
 step "2  Everything on this machine: Postgres, Redis, speech service, server, workers, dialer"
