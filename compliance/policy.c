@@ -91,14 +91,14 @@ json_t *policy_to_json(const struct policy *p)
 
     for (size_t i = 0; i < p->region_count; i++)
         json_array_append_new(regions, json_string(p->regions[i]));
-    return json_pack(
-        "{s:o, s:b, s:i, s:i, s:i, s:I, s:s, s:o, s:i, s:i, s:I, s:I}", "week",
-        week_to_json(p), "holidays", p->observe_holidays, "max_24h", p->max_24h, "max_7d",
-        p->max_7d, "max_total", p->max_total, "min_gap_s", (json_int_t)p->min_gap_s,
-        "consent", consent_level_name(p->consent_required), "regions", regions,
-        "ring_timeout_s", p->ring_timeout_s, "close_guard_s", p->close_guard_s,
-        "not_before_ms", (json_int_t)p->not_before_ms, "not_after_ms",
-        (json_int_t)p->not_after_ms);
+    return json_pack("{s:o, s:b, s:i, s:i, s:i, s:I, s:s, s:o, s:i, s:i, s:I, s:I}",
+                     "week", week_to_json(p), "holidays", p->observe_holidays, "max_24h",
+                     p->max_24h, "max_7d", p->max_7d, "max_total", p->max_total,
+                     "min_gap_s", (json_int_t)p->min_gap_s, "consent",
+                     consent_level_name(p->consent_required), "regions", regions,
+                     "ring_timeout_s", p->ring_timeout_s, "close_guard_s",
+                     p->close_guard_s, "not_before_ms", (json_int_t)p->not_before_ms,
+                     "not_after_ms", (json_int_t)p->not_after_ms);
 }
 
 static int week_from_json(struct policy *p, const json_t *week)

@@ -1,7 +1,7 @@
 /*
  * The table stands in the order of severity; a reason's rank is its row. The order is the
- * one of the rule cases (tests/data/compliance-cases.json, severity_order); a code that is
- * not named there follows the last named one of its group.
+ * one of the rule cases (tests/data/compliance-cases.json, severity_order); a code that
+ * is not named there follows the last named one of its group.
  */
 #include "compliance/reason.h"
 
@@ -21,8 +21,10 @@ struct row {
 
 static const struct row rows[] = {
     /* 1: the machine */
-    ROW(KILL_SWITCH, CAP, "all calling is switched off; somebody must switch it on again"),
-    ROW(POLICY_INVALID, DATA, "the campaign's rules cannot be obeyed; correct its document"),
+    ROW(KILL_SWITCH, CAP,
+        "all calling is switched off; somebody must switch it on again"),
+    ROW(POLICY_INVALID, DATA,
+        "the campaign's rules cannot be obeyed; correct its document"),
     ROW(CLOCK_UNTRUSTED, DATA,
         "this machine's clock differs from the database's; set it right"),
     ROW(TZDATA_STALE, DATA, "the time zone data is too old; upgrade the package tzdata"),
@@ -43,7 +45,8 @@ static const struct row rows[] = {
         "the campaign does not call this country; add it to 'regions' if it should"),
     ROW(NUMBER_PROTECTED, PERM, "a protected line is never called"),
     ROW(REGION_UNCOVERED, DATA, "no rule pack covers the number's region"),
-    ROW(REGISTRATION_MISSING, DATA, "calling there needs a registration that is not on file"),
+    ROW(REGISTRATION_MISSING, DATA,
+        "calling there needs a registration that is not on file"),
     ROW(LEAD_CLOSED, PERM, "the contact is closed in this campaign"),
     /* 3: suppression */
     ROW(DNC_INTERNAL, PERM, "the number is on the do-not-call list"),
@@ -81,7 +84,8 @@ static const struct row rows[] = {
     ROW(HOLIDAY, TIME, "it is a holiday there"),
     ROW(DAY_FORBIDDEN, TIME, "there are no calls on this weekday"),
     ROW(OUTSIDE_WINDOW, TIME, "it is outside the calling hours where the phone rings"),
-    ROW(WINDOW_CLOSING, TIME, "the calling hours end before the call could be over ringing"),
+    ROW(WINDOW_CLOSING, TIME,
+        "the calling hours end before the call could be over ringing"),
     ROW(NOT_BEFORE, TIME, "the campaign has not begun"),
     ROW(TENANT_BLACKOUT, TIME, "calling is suspended on this day"),
     ROW(HOLIDAY_CALENDAR_MISSING, DATA, "no holiday calendar is on file for the region"),

@@ -1,0 +1,118 @@
+#include "compliance/decision_store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/pg.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+
+/* One decision as a JSON object; the statement takes the list apart again, which keeps
+ * it one statement with one parameter whatever the number of rows. */
+static json_t *to_json(const struct decision *d)
+{
+    const struct uuid id = uuid_v7(d->at_ms);
+    char id_text[UUID_TEXT_MAX], attempt[UUID_TEXT_MAX];
+    json_t *reasons = json_array();
+
+    for (size_t i = 0; i < d->verdict->n; i++)
+        json_array_append_new(reasons, json_integer(d->verdict->reasons[i]));
+    return json_pack(
+        "{s:s, s:i, s:I, s:I, s:o, s:I, s:I, s:i, s:o, s:o, s:o}", "id",
+        uuid_text(&id, id_text), "stage", (int)d->stage, "campaign_id",
+        (json_int_t)d->campaign_id, "contact_id", (json_int_t)d->contact_id, "attempt_id",
+        d->attempt ? json_string(uuid_text(d->attempt, attempt)) : json_null(), "phone",
+        (json_int_t)d->phone, "at_ms", (json_int_t)d->at_ms, "reason",
+        (int)d->verdict->reason, "reasons", reasons, "next_ms",
+        d->verdict->next_allowed_ms ? json_integer(d->verdict->next_allowed_ms)
+                                    : json_null(),
+        "inputs",
+        d->facts ? compliance_inputs_to_json(d->policy, d->facts) : json_object());
+}
+
+int decision_write(struct pg *pg, int tenant_id, const struct decision *list, size_t n)
+{
+    CLEANUP(free_cleanup) char *text = NULL;
+    struct pg_args a = {0};
+    json_t *rows = json_array();
+
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(rows, to_json(&list[i]));
+    text = json_dumps(rows, JSON_COMPACT);
+    json_decref(rows);
+    if (!text)
+        return EPROTO; /* text that is not UTF-8: nothing may happen unwritten */
+    pg_arg_i64(&a, tenant_id);
+    pg_arg_text(&a, text);
+    return pg_run(
+        pg, NULL,
+        "INSERT INTO decisions (id, tenant_id, stage, campaign_id, contact_id, "
+        "attempt_id, phone, decided_at, reason, reasons, next_allowed_at, inputs) "
+        "SELECT id, $1, stage, campaign_id, contact_id, attempt_id, phone, "
+        "furrow_ts(at_ms), reason, ARRAY(SELECT "
+        "jsonb_array_elements_text(reasons)::int), "
+        "furrow_ts(next_ms), inputs FROM jsonb_to_recordset($2::jsonb) AS r(id uuid, "
+        "stage smallint, campaign_id bigint, contact_id bigint, attempt_id uuid, phone "
+        "bigint, at_ms bigint, reason int, reasons jsonb, next_ms bigint, inputs jsonb)",
+        &a);
+}
+
+static void read_reasons(struct decision_row *row, const char *text)
+{
+    json_t *list = json_loads(text, 0, NULL);
+    size_t n = json_array_size(list);
+
+    for (size_t i = 0; i < n && row->n < VERDICT_REASONS_MAX; i++)
+        row->reasons[row->n++] = (enum reason)json_integer_value(json_array_get(list, i));
+    json_decref(list);
+}
+
+static int read_row(const PGresult *res, int i, struct decision_row *row)
+{
+    int err = pg_uuid(res, i, 0, &row->id);
+
+    row->has_attempt = !pg_is_null(res, i, 1);
+    if (!err && row->has_attempt)
+        err = pg_uuid(res, i, 1, &row->attempt);
+    row->stage = (int)pg_i64(res, i, 2);
+    row->campaign_id = pg_i64(res, i, 3);
+    row->contact_id = pg_i64(res, i, 4);
+    row->phone = pg_i64(res, i, 5);
+    row->at_ms = pg_i64(res, i, 6);
+    row->reason = (enum reason)pg_i64(res, i, 7);
+    read_reasons(row, pg_text(res, i, 8));
+    row->next_allowed_ms = pg_i64(res, i, 9);
+    row->inputs = json_loads(pg_text(res, i, 10), 0, NULL);
+    return err;
+}
+
+int decision_list(struct pg *pg, int tenant_id, int64_t phone, int64_t campaign_id,
+                  size_t max, decision_fn *each, void *arg)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+    bool own = false;
+
+    int err = pg_begin_own(pg, tenant_id, &own);
+    if (err)
+        return err;
+    pg_arg_i64(&a, phone);
+    pg_arg_i64(&a, campaign_id);
+    pg_arg_i64(&a, (int64_t)max);
+    err =
+        pg_run(pg, &res,
+               "SELECT id, attempt_id, stage, campaign_id, contact_id, phone, "
+               "furrow_ms(decided_at), reason, to_json(reasons), "
+               "furrow_ms(next_allowed_at), inputs FROM decisions WHERE phone = $1 AND "
+               "($2 = 0 OR campaign_id = $2) ORDER BY decided_at DESC, id DESC LIMIT $3",
+               &a);
+    err = pg_end_own(pg, own, err);
+    for (int i = 0; !err && i < PQntuples(res); i++) {
+        struct decision_row row = {0};
+        err = read_row(res, i, &row);
+        if (!err)
+            err = each(&row, arg);
+        json_decref(row.inputs);
+    }
+    return err;
+}

@@ -1,0 +1,149 @@
+#include "compliance/dnc_store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/pg.h"
+#include "base/str.h"
+#include "compliance/facts_store.h"
+
+static int add_locked(struct pg *pg, int tenant_id, const struct dnc_entry *entry,
+                      int64_t now_ms, bool *added)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    int err = facts_lock_numbers(pg, tenant_id, &entry->phone, 1);
+    if (err)
+        return err;
+    pg_arg_i64(&a, tenant_id);
+    pg_arg_i64(&a, entry->phone);
+    pg_arg_i64(&a, entry->campaign_id);
+    pg_arg_text(&a, entry->source);
+    pg_arg_text(&a, entry->note ? entry->note : "");
+    pg_arg_uuid(&a, entry->call);
+    pg_arg_ms(&a, now_ms);
+    err = pg_run(pg, &res,
+                 "INSERT INTO dnc_entries (tenant_id, phone, campaign_id, source, note, "
+                 "call_id, added_at) VALUES ($1, $2, $3, $4, $5, $6, furrow_ts($7)) "
+                 "ON CONFLICT (tenant_id, phone, campaign_id) WHERE removed_at IS NULL "
+                 "DO NOTHING",
+                 &a);
+    if (!err)
+        *added = pg_affected(res) > 0;
+    return err;
+}
+
+int dnc_add(struct pg *pg, int tenant_id, const struct dnc_entry *entry, int64_t now_ms,
+            bool *added)
+{
+    bool own = false;
+
+    *added = false;
+    int err = pg_begin_own(pg, tenant_id, &own);
+    if (!err)
+        err = add_locked(pg, tenant_id, entry, now_ms, added);
+    return pg_end_own(pg, own, err);
+}
+
+int dnc_add_many(struct pg *pg, int tenant_id, const int64_t *phones, size_t n,
+                 int64_t campaign_id, const char *source, const char *note,
+                 int64_t now_ms, size_t *added)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    CLEANUP(buf_free) struct buf array = {0};
+    struct pg_args a = {0};
+    bool own = false;
+
+    *added = 0;
+    int err = pg_begin_own(pg, tenant_id, &own);
+    if (err)
+        return err;
+    pg_array_i64(&array, phones, n);
+    pg_arg_i64(&a, tenant_id);
+    pg_arg_text(&a, array.data);
+    pg_arg_i64(&a, campaign_id);
+    pg_arg_text(&a, source);
+    pg_arg_text(&a, note ? note : "");
+    pg_arg_ms(&a, now_ms);
+    err = facts_lock_numbers(pg, tenant_id, phones, n);
+    if (!err)
+        err = pg_run(pg, &res,
+                     "INSERT INTO dnc_entries (tenant_id, phone, campaign_id, source, "
+                     "note, added_at) SELECT DISTINCT $1::int, p, $3::bigint, $4, $5, "
+                     "furrow_ts($6) FROM unnest($2::bigint[]) p ON CONFLICT (tenant_id, "
+                     "phone, campaign_id) WHERE removed_at IS NULL DO NOTHING",
+                     &a);
+    if (!err)
+        *added = (size_t)pg_affected(res);
+    return pg_end_own(pg, own, err);
+}
+
+int dnc_remove(struct pg *pg, int tenant_id, int64_t phone, int64_t campaign_id,
+               const char *note, int64_t now_ms)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+    bool own = false;
+
+    int err = pg_begin_own(pg, tenant_id, &own);
+    if (err)
+        return err;
+    pg_arg_i64(&a, phone);
+    pg_arg_i64(&a, campaign_id);
+    pg_arg_text(&a, note ? note : "");
+    pg_arg_ms(&a, now_ms);
+    err = facts_lock_numbers(pg, tenant_id, &phone, 1);
+    if (!err)
+        err = pg_run(pg, &res,
+                     "UPDATE dnc_entries SET removed_at = furrow_ts($4), removed_note = "
+                     "$3 WHERE phone = $1 AND campaign_id = $2 AND removed_at IS NULL",
+                     &a);
+    if (!err && pg_affected(res) == 0)
+        err = ENOENT;
+    return pg_end_own(pg, own, err);
+}
+
+int dnc_find(struct pg *pg, int tenant_id, int64_t phone, dnc_row_fn *each, void *arg)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+    bool own = false;
+
+    int err = pg_begin_own(pg, tenant_id, &own);
+    if (err)
+        return err;
+    pg_arg_i64(&a, phone);
+    err = pg_run(pg, &res,
+                 "SELECT phone, campaign_id, furrow_ms(added_at), furrow_ms(removed_at), "
+                 "source, note, removed_note FROM dnc_entries WHERE phone = $1 ORDER BY "
+                 "id DESC",
+                 &a);
+    err = pg_end_own(pg, own, err);
+    for (int i = 0; !err && i < PQntuples(res); i++) {
+        const struct dnc_row row = {.phone = pg_i64(res, i, 0),
+                                    .campaign_id = pg_i64(res, i, 1),
+                                    .added_at_ms = pg_i64(res, i, 2),
+                                    .removed_at_ms = pg_i64(res, i, 3),
+                                    .source = pg_text(res, i, 4),
+                                    .note = pg_text(res, i, 5),
+                                    .removed_note = pg_text(res, i, 6)};
+        err = each(&row, arg);
+    }
+    return err;
+}
+
+int dnc_count(struct pg *pg, int tenant_id, int64_t *in_force)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    bool own = false;
+
+    int err = pg_begin_own(pg, tenant_id, &own);
+    if (err)
+        return err;
+    err = pg_run(pg, &res, "SELECT count(*) FROM dnc_entries WHERE removed_at IS NULL",
+                 NULL);
+    if (!err)
+        *in_force = pg_i64(res, 0, 0);
+    return pg_end_own(pg, own, err);
+}

@@ -1,0 +1,329 @@
+#include "compliance/facts_store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pg.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "contacts/tz.h"
+#include "contacts/zones.h"
+
+enum { PHONE_BITS = 50 };
+#define WEEK_MS ((int64_t)7 * 86400 * 1000)
+
+struct number {
+    struct compliance_facts facts;
+    const char **zones;
+    char *zone_text; /* the names, one after the other */
+    struct compliance_call *calls;
+};
+
+struct facts_set {
+    size_t n;
+    struct number *numbers;
+    struct compliance_holiday *holidays;
+    size_t holiday_count;
+};
+
+/* ---- the lock ---- */
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+int facts_lock_numbers(struct pg *pg, int tenant_id, const int64_t *phones, size_t n)
+{
+    CLEANUP(buf_free) struct buf array = {0};
+    struct pg_args a = {0};
+    int64_t *keys = xcalloc(n + 1, sizeof(*keys));
+
+    for (size_t i = 0; i < n; i++)
+        keys[i] = (int64_t)((uint64_t)tenant_id << PHONE_BITS | (uint64_t)phones[i]);
+    qsort(keys, n, sizeof(*keys), by_value);
+    pg_array_i64(&array, keys, n);
+    free(keys);
+    pg_arg_text(&a, array.data);
+    /* The order of the array is the order of the locks: unnest keeps it, and the
+     * materialised list keeps the planner from reordering the calls. */
+    return pg_run(pg, NULL,
+                  "WITH k AS MATERIALIZED (SELECT DISTINCT key FROM unnest($1::bigint[]) "
+                  "key ORDER BY key) SELECT pg_advisory_xact_lock(key) FROM k",
+                  &a);
+}
+
+/* ---- reading ---- */
+
+static void set_zones(struct number *f, const char *json)
+{
+    json_t *list = json_loads(json, 0, NULL);
+    size_t n = json_array_size(list), len = 0;
+
+    for (size_t i = 0; i < n; i++)
+        len += json_string_length(json_array_get(list, i)) + 1;
+    f->zones = xcalloc(n + 1, sizeof(*f->zones));
+    f->zone_text = xcalloc(len + 1, 1);
+    char *at = f->zone_text;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        size_t size = strlen(name) + 1;
+        memcpy(at, name, size);
+        f->zones[i] = at;
+        at += size;
+    }
+    f->facts.zones = f->zones;
+    f->facts.zone_count = n;
+    json_decref(list);
+}
+
+static struct pg_args args_of_keys(struct buf arrays[4], int tenant_id,
+                                   const struct facts_key *keys, size_t n)
+{
+    struct pg_args a = {0};
+    int64_t *phones = xcalloc(n + 1, sizeof(*phones));
+    int64_t *campaigns = xcalloc(n + 1, sizeof(*campaigns));
+    int64_t *groups = xcalloc(n + 1, sizeof(*groups));
+    struct uuid *own = xcalloc(n + 1, sizeof(*own));
+
+    for (size_t i = 0; i < n; i++) {
+        phones[i] = keys[i].phone;
+        campaigns[i] = keys[i].campaign_id;
+        groups[i] = keys[i].zone_group;
+        if (keys[i].own)
+            own[i] = *keys[i].own;
+    }
+    pg_array_i64(&arrays[0], phones, n);
+    pg_array_i64(&arrays[1], campaigns, n);
+    pg_array_i64(&arrays[2], groups, n);
+    pg_array_uuid(&arrays[3], own, n);
+    free(phones);
+    free(campaigns);
+    free(groups);
+    free(own);
+    pg_arg_i64(&a, tenant_id);
+    for (int i = 0; i < 4; i++)
+        pg_arg_text(&a, arrays[i].data);
+    return a;
+}
+
+#define KEYS                                                                             \
+    "unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[]) WITH ORDINALITY AS "   \
+    "k(phone, campaign_id, zone_group, own, i) "
+
+/* Do-not-call entries, consent, region and zones: one row a key, in the keys' order. */
+static int load_marks(struct pg *pg, const struct pg_args *a, struct facts_set *set)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+
+    int err = pg_run(
+        pg, &res,
+        "SELECT EXISTS (SELECT FROM dnc_entries d WHERE d.tenant_id = $1 AND d.phone = "
+        "k.phone AND d.campaign_id = 0 AND d.removed_at IS NULL), "
+        "k.campaign_id <> 0 AND EXISTS (SELECT FROM dnc_entries d WHERE d.tenant_id = $1 "
+        "AND d.phone = k.phone AND d.campaign_id = k.campaign_id AND d.removed_at IS "
+        "NULL), "
+        "(SELECT max(CASE c.level WHEN 'express_written' THEN 2 ELSE 1 END) FROM "
+        "consents "
+        "c WHERE c.tenant_id = $1 AND c.phone = k.phone AND c.revoked_at IS NULL), "
+        "coalesce((SELECT c.revoked_at IS NOT NULL FROM consents c WHERE c.tenant_id = "
+        "$1 "
+        "AND c.phone = k.phone ORDER BY greatest(c.given_at, c.revoked_at) DESC, c.id "
+        "DESC LIMIT 1), false), "
+        "g.region, to_json(g.zones) FROM " KEYS
+        "LEFT JOIN zone_groups g ON g.id = k.zone_group AND g.tenant_id = $1 ORDER BY "
+        "k.i",
+        a);
+    if (!err && (size_t)PQntuples(res) != set->n)
+        err = EPROTO;
+    for (int i = 0; !err && i < PQntuples(res); i++) {
+        struct number *f = &set->numbers[i];
+        f->facts.dnc_tenant = pg_bool(res, i, 0);
+        f->facts.dnc_campaign = pg_bool(res, i, 1);
+        f->facts.consent = (enum consent_level)pg_i64(res, i, 2);
+        f->facts.consent_revoked = pg_bool(res, i, 3);
+        if (f->zones) /* found by the caller */
+            continue;
+        str_cut(f->facts.region, sizeof(f->facts.region), pg_text(res, i, 4));
+        set_zones(f, pg_is_null(res, i, 5) ? "[]" : pg_text(res, i, 5));
+    }
+    return err;
+}
+
+/* Earlier attempts that count. Of other attempts that are only intended, those count as
+ * open whose id is smaller: of two for one number exactly one is released. */
+static int load_calls(struct pg *pg, struct pg_args *a, int64_t now_ms,
+                      struct facts_set *set)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+
+    pg_arg_ms(a, now_ms - WEEK_MS);
+    int err = pg_run(
+        pg, &res,
+        "SELECT k.i - 1, furrow_ms(coalesce(t.released_at, t.intent_at)), t.campaign_id, "
+        "t.state IN ('intent', 'released', 'ringing', 'answered') FROM " KEYS
+        "JOIN attempts t ON t.tenant_id = $1 AND t.phone = k.phone AND t.id <> k.own AND "
+        "(t.state IN ('released', 'ringing', 'answered', 'ended', 'unknown') OR (t.state "
+        "= "
+        "'intent' AND (k.own = '00000000-0000-0000-0000-000000000000' OR t.id < k.own))) "
+        "WHERE t.intent_at > furrow_ts($6) OR t.campaign_id = k.campaign_id OR t.state "
+        "IN "
+        "('intent', 'released', 'ringing', 'answered') ORDER BY 1, 2",
+        a);
+    if (err)
+        return err;
+    int rows = PQntuples(res);
+    for (int i = 0; i < rows;) {
+        size_t which = (size_t)pg_i64(res, i, 0);
+        int end = i;
+        while (end < rows && (size_t)pg_i64(res, end, 0) == which)
+            end++;
+        if (which >= set->n)
+            return EPROTO;
+        struct number *f = &set->numbers[which];
+        f->calls = xcalloc((size_t)(end - i), sizeof(*f->calls));
+        f->facts.calls = f->calls;
+        for (; i < end; i++)
+            f->calls[f->facts.call_count++] =
+                (struct compliance_call){.at_ms = pg_i64(res, i, 1),
+                                         .campaign_id = pg_i64(res, i, 2),
+                                         .open = pg_bool(res, i, 3)};
+    }
+    return 0;
+}
+
+int facts_holidays(struct pg *pg, int tenant_id, int64_t now_ms,
+                   struct compliance_holiday **out, size_t *n)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, tenant_id);
+    pg_arg_ms(&a, now_ms);
+    /* A local date may be a day before UTC's. */
+    int err = pg_run(pg, &res,
+                     "SELECT region, day - date '1970-01-01' FROM holidays WHERE "
+                     "tenant_id = $1 AND day >= (furrow_ts($2) AT TIME ZONE 'UTC')::date "
+                     "- 1 ORDER BY day, region LIMIT 4000",
+                     &a);
+    if (err)
+        return err;
+    *n = (size_t)PQntuples(res);
+    *out = xcalloc(*n + 1, sizeof(**out));
+    for (size_t i = 0; i < *n; i++) {
+        str_cut((*out)[i].region, sizeof((*out)[i].region), pg_text(res, (int)i, 0));
+        (*out)[i].day = pg_i64(res, (int)i, 1);
+    }
+    return 0;
+}
+
+static struct facts_set *new_set(const struct facts_key *keys, size_t n)
+{
+    struct facts_set *set = xcalloc(1, sizeof(*set));
+
+    set->n = n;
+    set->numbers = xcalloc(n + 1, sizeof(*set->numbers));
+    for (size_t i = 0; i < n; i++)
+        set->numbers[i].facts =
+            (struct compliance_facts){.phone = keys[i].phone,
+                                      .type = keys[i].type,
+                                      .valid = keys[i].phone > 0,
+                                      .campaign_id = keys[i].campaign_id,
+                                      .history_known = true,
+                                      .clock_trusted = true,
+                                      .campaign_running = true,
+                                      .zones_date_ms = zones_date_ms()};
+    return set;
+}
+
+static int fill(struct pg *pg, int tenant_id, const struct facts_key *keys, size_t n,
+                int64_t now_ms, struct facts_set *set)
+{
+    struct buf arrays[4] = {{0}};
+
+    struct pg_args a = args_of_keys(arrays, tenant_id, keys, n);
+    int err = load_marks(pg, &a, set);
+    if (!err)
+        err = load_calls(pg, &a, now_ms, set);
+    if (!err)
+        err = facts_holidays(pg, tenant_id, now_ms, &set->holidays, &set->holiday_count);
+    for (size_t i = 0; !err && i < n; i++) {
+        set->numbers[i].facts.holidays = set->holidays;
+        set->numbers[i].facts.holiday_count = set->holiday_count;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(arrays); i++)
+        buf_free(&arrays[i]);
+    return err;
+}
+
+int facts_load(struct pg *pg, int tenant_id, const struct facts_key *keys, size_t n,
+               int64_t now_ms, struct facts_set **out)
+{
+    struct facts_set *set = new_set(keys, n);
+
+    int err = fill(pg, tenant_id, keys, n, now_ms, set);
+    if (err)
+        facts_free(set);
+    else
+        *out = set;
+    return err;
+}
+
+void facts_free(struct facts_set *set)
+{
+    if (!set)
+        return;
+    for (size_t i = 0; i < set->n; i++) {
+        free(set->numbers[i].zones);
+        free(set->numbers[i].zone_text);
+        free(set->numbers[i].calls);
+    }
+    free(set->numbers);
+    free(set->holidays);
+    free(set);
+}
+
+struct compliance_facts facts_get(const struct facts_set *set, size_t i)
+{
+    return set->numbers[i].facts;
+}
+
+/* Type, region and zones as an import would find them. */
+static void find_number(struct number *f)
+{
+    struct phone phone;
+
+    enum phone_error error = phone_from_e164(f->facts.phone, &phone);
+    const struct zone_set *zones = zones_of(f->facts.phone, phone.type);
+    f->facts.valid = error == PHONE_VALID;
+    f->facts.type = phone.type;
+    str_cut(f->facts.region, sizeof(f->facts.region), phone.region);
+    f->zones = xcalloc(zones->n + 1, sizeof(*f->zones));
+    for (size_t i = 0; i < zones->n; i++)
+        f->zones[i] = zones->names[i];
+    f->facts.zones = f->zones;
+    f->facts.zone_count = zones->n;
+}
+
+int facts_load_number(struct pg *pg, int tenant_id, int64_t phone, int64_t campaign_id,
+                      int64_t now_ms, struct facts_set **out)
+{
+    const struct facts_key key = {.phone = phone, .campaign_id = campaign_id};
+    struct facts_set *set = new_set(&key, 1);
+    bool own = false;
+
+    find_number(&set->numbers[0]);
+    int err = pg_begin_own(pg, tenant_id, &own);
+    if (!err) {
+        err = fill(pg, tenant_id, &key, 1, now_ms, set);
+        err = pg_end_own(pg, own, err);
+    }
+    if (err)
+        facts_free(set);
+    else
+        *out = set;
+    return err;
+}
