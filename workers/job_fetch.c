@@ -21,6 +21,7 @@
 #include "base/http.h"
 #include "base/pg.h"
 #include "base/xalloc.h"
+#include "workers/flow_waits.h"
 #include "workers/recording.h"
 #include "workers/worker.h"
 
@@ -248,6 +249,29 @@ static enum job_result delete_at_switch(struct job_ctx *ctx, const struct record
     return job_say(ctx, JOB_RETRY, "asterisk answered %ld to the deletion", resp.status);
 }
 
+/* The switch has no such recording: lost, unless the call's flow still waits for
+ * it and tries are left. */
+static enum job_result judge_absent(struct job_ctx *ctx, const struct job *job,
+                                    const struct recording *r)
+{
+    enum job_result result = JOB_DONE;
+    bool waits = false;
+    struct pg *pg = pg_pool_take(ctx->pool);
+    int err = pg_begin(pg, job->tenant_id);
+
+    if (!err)
+        err = pg_end(pg, flow_waits_for(pg, job->tenant_id, r, &waits));
+    if (err)
+        result = job_db_error(ctx, pg, err);
+    pg_pool_give(ctx->pool, pg);
+    if (result != JOB_DONE)
+        return result;
+    if (waits && job->attempts < job->max_attempts)
+        return job_say(ctx, JOB_RETRY, "the call's flow still waits for it");
+    return recording_finish(ctx, job, r, "lost_media",
+                            "the switch has no such recording");
+}
+
 static enum job_result run(struct job_ctx *ctx, const struct job *job)
 {
     CLEANUP(recording_free) struct recording r = {0};
@@ -262,8 +286,7 @@ static enum job_result run(struct job_ctx *ctx, const struct job *job)
         if (result != JOB_DONE)
             return result;
         if (absent)
-            return recording_finish(ctx, job, &r, "lost_media",
-                                    "the switch has no such recording");
+            return judge_absent(ctx, job, &r);
         fault_point("fetch_stored");
         result = commit(ctx, job, &r, &f);
         if (result != JOB_DONE)

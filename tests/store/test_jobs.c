@@ -12,9 +12,12 @@
 #include <sndfile.h>
 
 #include "base/clock.h"
+#include "base/sha256.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/flow_store.h"
 #include "campaigns/job_store.h"
+#include "ivr/ivr.h"
 #include "store/pgtest.h"
 #include "workers/pool.h"
 #include "workers/worker.h"
@@ -326,6 +329,84 @@ static void what_the_switch_lost_is_listed(void **state)
     assert_int_equal(is("jobs WHERE state = 'done'"), 1);
 }
 
+static const char flow[] =
+    "{\"furrow\":1,\"name\":\"test\",\"language\":\"en\",\"entry\":\"say\",\"nodes\":{"
+    "\"say\":{\"kind\":\"record\",\"prompt\":{\"en\":\"Speak.\"},\"max_s\":60,"
+    "\"pipeline\":\"command\",\"into\":\"rec\",\"exits\":{\"recorded\":\"end\","
+    "\"empty\":\"end\",\"failed\":\"end\"}}}}";
+
+/* The call's session, as it stands while node `say` records. */
+static void session_that_records(void)
+{
+    const struct ivr_compile_options options = {.sha256 = sha256_of};
+    const struct ivr_env env = {.now_ms = clock_now_ms(),
+                                .tenant = 1,
+                                .session = "call",
+                                .phone = "+251911234567",
+                                .dialled = "",
+                                .language = "en",
+                                .caps = IVR_CAP_ALL};
+    const struct ivr_input in = {.kind = IVR_IN_START};
+    struct ivr_arena *arena = NULL;
+    struct ivr_prog *prog = NULL;
+    struct ivr_issues issues = {0};
+    struct ivr_out out;
+    struct flow_row row;
+    const uint8_t *bytes = NULL;
+    struct pg_args a = {0};
+    size_t len = 0;
+    bool fresh;
+
+    assert_int_equal(ivr_arena_new(&arena, NULL), 0);
+    assert_int_equal(ivr_compile(&prog, flow, strlen(flow), &options, arena, &issues), 0);
+    assert_int_equal(ivr_step(prog, &env, NULL, &in, arena, &out), 0);
+    assert_int_equal(out.verdict, IVR_OK);
+    assert_int_equal(out.state->wait.kind, IVR_WAIT_RECORDING);
+    assert_int_equal(ivr_state_write(out.state, arena, &bytes, &len), 0);
+    assert_int_equal(flow_publish(pg, 1, "test", flow, clock_now_ms(), &row, &fresh), 0);
+    pg_arg_bytes(&a, bytes, len);
+    pg_arg_i64(&a, row.revision_id);
+    assert_int_equal(pg_begin(pg, 1), 0);
+    assert_int_equal(
+        pg_run(
+            pg, NULL,
+            "WITH c AS (INSERT INTO calls (id, tenant_id, direction, "
+            "flow_revision_id, slot, started_at) SELECT call_id, 1, 'out', $2::bigint, "
+            "0, created_at FROM recordings RETURNING id, started_at) INSERT INTO "
+            "ivr_sessions (call_id, tenant_id, seq, status, state, updated_at) SELECT "
+            "id, 1, 1, 'waiting', $1, started_at FROM c",
+            &a),
+        0);
+    assert_int_equal(pg_commit(pg), 0);
+    ivr_arena_free(arena);
+}
+
+static void a_recording_that_its_flow_waits_for_is_not_lost(void **state)
+{
+    (void)state;
+    SCRIPT(ARI_GET, {404, "", 0}, {404, "", 0}, {200, NULL, 0});
+    recording("en", "command");
+    session_that_records();
+    start();
+    wait_state("done");
+    wait_quiet();
+    assert_int_equal(calls(ARI_GET), 3);
+    /* Waited for in vain it is lost in the end. */
+    tear_down(NULL);
+    pgtest_run(pg, 1,
+               "WITH a AS (DELETE FROM messages), b AS (DELETE FROM batches), c AS "
+               "(DELETE FROM transcripts), d AS (DELETE FROM ivr_sessions), e AS (DELETE "
+               "FROM calls), f AS (DELETE FROM jobs) SELECT 1");
+    pgtest_run(pg, 1, "DELETE FROM recordings");
+    SCRIPT(ARI_GET, {404, "", 0});
+    recording("en", "command");
+    session_that_records();
+    start();
+    wait_state("lost_media");
+    wait_quiet();
+    assert_int_equal(calls(ARI_GET), 8);
+}
+
 static void what_is_no_sound_file_is_a_failure_in_sight(void **state)
 {
     (void)state;
@@ -525,6 +606,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_the_switch_lost_is_listed, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_recording_that_its_flow_waits_for_is_not_lost,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_sound_file_is_a_failure_in_sight,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(
