@@ -60,4 +60,8 @@ struct dialer {
 
 extern const struct config_table dialer_config_table;
 
+/* Begins the end: no new calls, those that are up may finish for drain_s. A second
+ * call hurries. The program leaves with exit_code. */
+void dialer_stop(struct dialer *d, int exit_code);
+
 #endif

@@ -14,8 +14,48 @@
 
 #include "base/attrs.h"
 #include "base/uuid.h"
+#include "campaigns/attempt_store.h"
+#include "dialer/live.h"
+#include "dialer/pacing.h"
 
 struct dialer;
+struct permit;
+struct trunk;
+
+struct placed *placed_new(void);
+void placed_free(struct placed *p); /* NULL is allowed */
+/* Every quarter of a second or so: asks the switch what is to be asked. */
+void placed_tick(struct dialer *d);
+
+/* A released attempt that has its pacing slots. Takes the permit over. From here on
+ * placed ends the attempt and gives the slots back, whatever happens. */
+struct placed_order {
+    struct attempt_row row;
+    struct permit *permit;
+    struct trunk *trunk;
+    struct pacing_ask ask;
+    int64_t flow_revision_id;
+    int ring_timeout_s;
+};
+void placed_send(struct dialer *d, const struct placed_order *order);
+
+/* Provably not sent: moves intent or released to withdrawn and gives the slots back.
+ * ask may be NULL when none were asked for. note: a literal. */
+void placed_withdraw(struct dialer *d, const struct attempt_row *row,
+                     const struct pacing_ask *ask, const char *note);
+
+/* An open attempt of a process that is gone: hung up if the switch still has it, and
+ * ended. Not false: it is known already, nothing was done. */
+NODISCARD bool placed_adopt(struct dialer *d, const struct attempt_row *row,
+                            struct trunk *trunk);
+size_t placed_count_adopted(const struct dialer *d, int slot);
+/* Calls that ring or talk over a trunk, or of a campaign, in this process. */
+size_t placed_count_trunk(const struct dialer *d, int64_t trunk_id);
+size_t placed_count_campaign(const struct dialer *d, int64_t campaign_id);
+/* live.h's word that a flow has ended. */
+void placed_live_ended(struct dialer *d, const struct live_result *result);
+/* The end of a drain: every call is hung up. */
+void placed_hang_up_all(struct dialer *d);
 
 /* What the switch says; unknown ids are ignored (logged at debug). */
 void placed_ringing(struct dialer *d, const struct uuid *attempt);

@@ -1,0 +1,11 @@
+/*
+ * recovery - what main hands to pacing: the open attempts in Postgres, to rebuild the
+ * slots in Redis from. The rest of it is the sweep's (dialer/sweep_parts.h).
+ */
+#ifndef DIALER_RECOVERY_H
+#define DIALER_RECOVERY_H
+
+/* A pacing_rebuild_fn; arg is the struct dialer. */
+void recovery_rebuild_pacing(void *arg);
+
+#endif

@@ -1,0 +1,155 @@
+#include "dialer/simulated_script.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/str.h"
+
+enum { QUICK_MS = 800, BAD_NUMBER_MS = 300 };
+
+static int read_share(json_t *o, const char *key, double *out, struct errtext *e)
+{
+    json_t *v = json_object_get(o, key);
+
+    *out = v ? json_number_value(v) : 0;
+    if (v && (!json_is_number(v) || *out < 0 || *out > 1))
+        return errtext_set(e, EINVAL, 0, 0, "%s: want a probability from 0 to 1", key);
+    return 0;
+}
+
+static uint64_t mix(uint64_t x)
+{
+    x += UINT64_C(0x9e3779b97f4a7c15);
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+static int read_seed(json_t *o, uint64_t *out, struct errtext *e)
+{
+    json_t *v = json_object_get(o, "seed");
+
+    *out = 1;
+    if (json_is_integer(v))
+        *out = (uint64_t)json_integer_value(v);
+    else if (json_is_string(v))
+        for (const char *c = json_string_value(v); *c; c++)
+            *out = mix(*out ^ (unsigned char)*c);
+    else if (v)
+        return errtext_set(e, EINVAL, 0, 0, "seed: want a whole number or a text");
+    return 0;
+}
+
+static int read_ring(json_t *o, struct simulated_settings *s, struct errtext *e)
+{
+    json_t *v = json_object_get(o, "ring_s");
+
+    s->ring_min_s = 4;
+    s->ring_max_s = 18;
+    if (!v)
+        return 0;
+    s->ring_min_s = json_number_value(json_array_get(v, 0));
+    s->ring_max_s = json_number_value(json_array_get(v, 1));
+    if (json_array_size(v) != 2 || s->ring_min_s < 0 || s->ring_max_s < s->ring_min_s ||
+        s->ring_max_s > 600)
+        return errtext_set(e, EINVAL, 0, 0,
+                           "ring_s: want [least, most] seconds, e.g. [4, 18]");
+    return 0;
+}
+
+static int read_all(json_t *o, struct simulated_settings *s, struct errtext *e)
+{
+    double no_answer = 0;
+    const struct {
+        const char *key;
+        double *at;
+    } shares[] = {
+        {"answer", &s->answer},         {"busy", &s->busy},
+        {"no_answer", &no_answer},      {"rejected", &s->rejected},
+        {"congestion", &s->congestion}, {"bad_number", &s->bad_number},
+        {"speak", &s->speak},           {"opt_out", &s->opt_out},
+        {"hang_up", &s->hang_up},
+    };
+
+    int err = read_seed(o, &s->seed, e);
+    if (!err)
+        err = read_ring(o, s, e);
+    for (size_t i = 0; !err && i < ARRAY_LEN(shares); i++)
+        err = read_share(o, shares[i].key, shares[i].at, e);
+    if (err)
+        return err;
+    if (s->answer + s->busy + no_answer + s->rejected + s->congestion + s->bad_number >
+        1.0001)
+        return errtext_set(e, EINVAL, 0, 0,
+                           "answer, busy, no_answer, rejected, congestion and bad_number "
+                           "add up to more than 1");
+    if (s->speak + s->opt_out + s->hang_up > 1.0001)
+        return errtext_set(e, EINVAL, 0, 0,
+                           "speak, opt_out and hang_up add up to more than 1");
+    const char *voices = json_string_value(json_object_get(o, "voices"));
+    if (str_copy(s->voices, sizeof(s->voices), voices ? voices : ""))
+        return errtext_set(e, EINVAL, 0, 0, "voices: the path is too long");
+    return 0;
+}
+
+int simulated_settings_parse(struct simulated_settings *out, const char *json,
+                             struct errtext *e)
+{
+    json_error_t at;
+    json_auto_t *o = json_loads(json, JSON_REJECT_DUPLICATES, &at);
+
+    *out = (struct simulated_settings){0};
+    if (!json_is_object(o))
+        return errtext_set(e, EINVAL, o ? 0 : at.line, o ? 0 : at.column,
+                           "settings of a simulated trunk: want a JSON object%s%s",
+                           o ? "" : ": ", o ? "" : at.text);
+    return read_all(o, out, e);
+}
+
+static uint64_t draw(const struct simulated_settings *s, int64_t phone, int number,
+                     uint64_t what)
+{
+    return mix(mix(mix(s->seed) ^ (uint64_t)phone) ^ ((uint64_t)number << 32) ^ what);
+}
+
+static double share(uint64_t bits)
+{
+    return (double)(bits >> 11) * 0x1p-53;
+}
+
+void simulated_script(const struct simulated_settings *s, int64_t phone, int number,
+                      struct simulated_script *out)
+{
+    const struct {
+        double part;
+        enum simulated_outcome outcome;
+    } outcomes[] = {{s->answer, SIMULATED_ANSWER},
+                    {s->busy, SIMULATED_BUSY},
+                    {s->rejected, SIMULATED_REJECTED},
+                    {s->congestion, SIMULATED_CONGESTION},
+                    {s->bad_number, SIMULATED_BAD_NUMBER}};
+    double u = share(draw(s, phone, number, 1)), m = share(draw(s, phone, number, 2));
+    double ring = share(draw(s, phone, number, 3));
+
+    out->outcome = SIMULATED_NO_ANSWER;
+    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+        if (u < outcomes[i].part) {
+            out->outcome = outcomes[i].outcome;
+            break;
+        }
+        u -= outcomes[i].part;
+    }
+    out->manner = m < s->speak                             ? SIMULATED_SPEAKS
+                  : m < s->speak + s->opt_out              ? SIMULATED_OPTS_OUT
+                  : m < s->speak + s->opt_out + s->hang_up ? SIMULATED_HANGS_UP
+                                                           : SIMULATED_SILENT;
+    out->ring_ms =
+        (int64_t)((s->ring_min_s + ring * (s->ring_max_s - s->ring_min_s)) * 1000);
+    if (out->outcome == SIMULATED_BUSY || out->outcome == SIMULATED_CONGESTION)
+        out->ring_ms = QUICK_MS;
+    if (out->outcome == SIMULATED_BAD_NUMBER)
+        out->ring_ms = BAD_NUMBER_MS;
+    out->voice = draw(s, phone, number, 4);
+}
