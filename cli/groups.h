@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 
 extern const struct cli_group cmd_contacts;
+extern const struct cli_group cmd_dnc;
 extern const struct cli_group cmd_extension;
 extern const struct cli_group cmd_flow;
 extern const struct cli_group cmd_jobs;
@@ -12,5 +13,6 @@ extern const struct cli_group cmd_migrate;
 extern const struct cli_group cmd_recordings;
 extern const struct cli_group cmd_trunk;
 extern const struct cli_group cmd_up;
+extern const struct cli_group cmd_why;
 
 #endif

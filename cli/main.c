@@ -15,6 +15,7 @@
 
 static const struct cli_group *const groups[] = {
     &cmd_contacts,
+    &cmd_dnc,
     &cmd_extension,
     &cmd_flow,
     &cmd_jobs,
@@ -22,6 +23,7 @@ static const struct cli_group *const groups[] = {
     &cmd_recordings,
     &cmd_trunk,
     &cmd_up,
+    &cmd_why,
 };
 
 static void show_help(void)

@@ -1,0 +1,91 @@
+#include "campaigns/why_store.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "base/pg.h"
+
+/* $1 the number, $2 the campaign or 0. */
+static const struct {
+    const char *name, *sql;
+} parts[] = {
+    {"contacts",
+     "SELECT row_to_json(q) FROM (SELECT c.id AS campaign_id, c.name AS campaign, "
+     "c.state AS campaign_state, "
+     "cc.contact_id, cc.state, cc.final, furrow_ms(cc.final_at) AS final_ms, "
+     "cc.attempts, "
+     "CASE WHEN cc.state = 'pending' THEN furrow_ms(cc.next_attempt_at) END AS next_ms, "
+     "cc.last_disposition, cc.first_refusal, cc.last_refusal FROM campaign_contacts cc "
+     "JOIN campaigns c ON c.id = cc.campaign_id WHERE cc.phone = $1 AND ($2 = 0 OR "
+     "cc.campaign_id = $2) ORDER BY c.id DESC LIMIT 200) q"},
+    {"attempts",
+     "SELECT row_to_json(q) FROM (SELECT t.id, c.name AS campaign, t.campaign_id, "
+     "t.number, t.state, t.disposition, "
+     "t.cause, t.tech_cause, furrow_ms(t.intent_at) AS intent_ms, "
+     "furrow_ms(t.released_at) "
+     "AS released_ms, furrow_ms(t.answered_at) AS answered_ms, furrow_ms(t.ended_at) AS "
+     "ended_ms, t.note FROM attempts t JOIN campaigns c ON c.id = t.campaign_id WHERE "
+     "t.phone = $1 AND ($2 = 0 OR t.campaign_id = $2) ORDER BY t.id DESC LIMIT 200) q"},
+    {"decisions",
+     "SELECT row_to_json(q) FROM (SELECT d.id, d.stage, d.campaign_id, c.name AS "
+     "campaign, d.attempt_id, "
+     "furrow_ms(d.decided_at) AS at_ms, d.reason, d.reasons, "
+     "furrow_ms(d.next_allowed_at) "
+     "AS next_ms FROM decisions d LEFT JOIN campaigns c ON c.id = d.campaign_id WHERE "
+     "d.phone = $1 AND ($2 = 0 OR d.campaign_id = $2) ORDER BY d.decided_at DESC, d.id "
+     "DESC LIMIT 200) q"},
+    {"calls",
+     "SELECT row_to_json(q) FROM (SELECT id, direction, extension, language, "
+     "furrow_ms(started_at) AS started_ms, "
+     "furrow_ms(ended_at) AS ended_ms, outcome, results FROM calls WHERE phone = $1 AND "
+     "($2 = 0 OR campaign_id = $2) ORDER BY id DESC LIMIT 200) q"},
+    {"recordings",
+     "SELECT row_to_json(q) FROM (SELECT r.id, r.call_id, r.state, r.duration_ms, "
+     "r.error, t.text, t.intent, "
+     "b.batch_id, b.event, b.quantity_kg FROM recordings r LEFT JOIN transcripts t ON "
+     "t.recording_id = r.id LEFT JOIN batches b ON b.recording_id = r.id WHERE r.phone = "
+     "$1 AND ($2 = 0 OR r.call_id IN (SELECT id FROM calls WHERE phone = $1 AND "
+     "campaign_id = $2)) ORDER BY r.id DESC LIMIT 200) q"},
+    {"messages",
+     "SELECT row_to_json(q) FROM (SELECT id, kind, state, body, error, "
+     "furrow_ms(created_at) AS created_ms FROM "
+     "messages WHERE phone = $1 AND ($2 = 0 OR call_id IN (SELECT id FROM calls WHERE "
+     "phone = $1 AND campaign_id = $2)) ORDER BY id DESC LIMIT 200) q"},
+};
+
+static int load_part(struct pg *pg, size_t i, const struct pg_args *a, json_t *out)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+
+    int err = pg_run(pg, &res, parts[i].sql, a);
+    if (err)
+        return err;
+    json_t *list = json_array();
+    for (int row = PQntuples(res) - 1; row >= 0; row--) {
+        json_error_t e;
+        json_t *object = json_loads(pg_text(res, row, 0), 0, &e);
+        json_array_append_new(list, object ? object : json_null());
+    }
+    json_object_set_new(out, parts[i].name, list);
+    return 0;
+}
+
+int why_load(struct pg *pg, int tenant_id, int64_t phone, int64_t campaign_id,
+             json_t **out)
+{
+    struct pg_args a = {0};
+    bool own = false;
+    json_t *all = json_object();
+
+    pg_arg_i64(&a, phone);
+    pg_arg_i64(&a, campaign_id);
+    int err = pg_begin_own(pg, tenant_id, &own);
+    for (size_t i = 0; i < ARRAY_LEN(parts) && !err; i++)
+        err = load_part(pg, i, &a, all);
+    err = pg_end_own(pg, own, err);
+    if (err)
+        json_decref(all);
+    else
+        *out = all;
+    return err;
+}
