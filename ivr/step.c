@@ -5,6 +5,7 @@
 #include <string.h>
 
 enum { PROMPT_ALLOWANCE_MS = 120000, SLACK_MS = 15000 };
+#define LATEST_MS INT64_C(253402300799999) /* the year 9999 */
 
 struct ivr_frame *sprint_frame(struct sprint *sp)
 {
@@ -546,7 +547,7 @@ static bool is_offered(const struct ivr_prog *prog, const char *lang)
     return false;
 }
 
-/* Do the places that the state names exist, and do they wait like that? */
+/* Do the places and times that the state names exist, and do they wait like that? */
 static bool fits_program(const struct ivr_prog *prog, const struct ivr_state *s)
 {
     const struct flow *f = NULL;
@@ -554,6 +555,10 @@ static bool fits_program(const struct ivr_prog *prog, const struct ivr_state *s)
 
     if (s->depth == 0 || s->depth > IVR_MAX_DEPTH || s->stack[0].flow != 0 ||
         !is_offered(prog, s->lang))
+        return false;
+    if (s->started_at_ms < 0 || s->started_at_ms > LATEST_MS ||
+        s->hard_stop_at_ms < s->started_at_ms ||
+        s->hard_stop_at_ms - s->started_at_ms > prog->flows[0]->max_ms)
         return false;
     for (int i = 0; i < s->depth; i++) {
         if (s->stack[i].flow >= prog->flow_count)
