@@ -124,6 +124,24 @@ uint16_t node_number(const struct compiler *c, const char *id);
 void compile_node(struct compiler *c, const json_t *j, struct node *n);
 bool node_exit_is_good(const char *name);
 
+/* ---- compile_own.c: for the table of kinds ---- */
+
+void own_set(struct compiler *c, const json_t *j, struct node *n);
+void own_headers(struct compiler *c, const json_t *j, struct node *n);
+void own_extracts(struct compiler *c, const json_t *j, struct node *n);
+void own_body(struct compiler *c, const json_t *j, struct node *n);
+void own_mock(struct compiler *c, const json_t *j, struct node *n);
+void own_choices(struct compiler *c, const json_t *j, struct node *n);
+void own_finish(struct compiler *c, const json_t *j, struct node *n);
+void own_subflow(struct compiler *c, const json_t *j, struct node *n);
+void own_cases(struct compiler *c, const json_t *j, struct node *n);
+void need_prompt(struct compiler *c, const json_t *j, struct node *n);
+void check_collect(struct compiler *c, const json_t *j, struct node *n);
+void check_branch(struct compiler *c, const json_t *j, struct node *n);
+void check_callback(struct compiler *c, const json_t *j, struct node *n);
+void check_api(struct compiler *c, const json_t *j, struct node *n);
+void check_subflow(struct compiler *c, const json_t *j, struct node *n);
+
 /* ---- compile_graph.c ---- */
 
 void check_graph(struct compiler *c);

@@ -117,7 +117,7 @@ struct ivr_value expr_eval(struct expr_env *e, const struct expr *x);
 const char *template_eval(struct expr_env *e, const struct template_ *t,
                           enum template_kind kind, const char **fault);
 
-/* ---- inside the three expr files ---- */
+/* ---- inside the expr files ---- */
 
 enum expr_kind {
     EXPR_VALUE,
@@ -145,6 +145,12 @@ struct expr {
 };
 
 const struct expr_function *expr_function_find(const char *name, size_t len);
+const struct expr_function *expr_time_function_find(const char *name, size_t len);
+/* The fault "<what> is needed, not <what it is>". */
+struct ivr_value expr_wants(struct expr_env *e, const char *what,
+                            const struct ivr_value *got);
+/* Is it a whole number from low to high? */
+bool expr_whole(const struct ivr_value *v, int64_t low, int64_t high, int64_t *out);
 int expr_fact_find(const char *name); /* of call.NAME; -1 */
 struct ivr_value expr_fact(struct expr_env *e, int fact);
 struct ivr_value expr_text(struct expr_env *e, const char *text); /* NULL: ENOMEM */

@@ -1,5 +1,5 @@
 /*
- * The functions of expressions and the facts of a call, each a row in a table.
+ * The functions of expressions, each a row in a table (those of time in expr_time.c).
  * Operators are functions with names of their own.
  */
 #include <ctype.h>
@@ -11,10 +11,8 @@
 
 #define ARGS struct expr_env *e, const struct ivr_value *a, int n
 
-enum { MS_PER_MIN = 60000, MS_PER_DAY = 86400000 };
-
-static struct ivr_value wants(struct expr_env *e, const char *what,
-                              const struct ivr_value *got)
+struct ivr_value expr_wants(struct expr_env *e, const char *what,
+                            const struct ivr_value *got)
 {
     const char *text =
         arena_printf(e->arena, "%s is needed, not %s", what, value_type_name(got->type));
@@ -34,7 +32,7 @@ static const char *text_of(struct expr_env *e, const struct ivr_value *v)
     return text ? text : "";
 }
 
-static bool whole(const struct ivr_value *v, int64_t low, int64_t high, int64_t *out)
+bool expr_whole(const struct ivr_value *v, int64_t low, int64_t high, int64_t *out)
 {
     *out = v->i;
     return v->type == IVR_INT && v->i >= low && v->i <= high;
@@ -145,7 +143,7 @@ static struct ivr_value fn_is_number(ARGS)
         (void)n;                                                                         \
         for (int i = 0; i < 2; i++)                                                      \
             if (!value_is_number(&a[i]))                                                 \
-                return wants(e, "a number", &a[i]);                                      \
+                return expr_wants(e, "a number", &a[i]);                                 \
         return run(&a[0], &a[1]);                                                        \
     }
 
@@ -161,7 +159,7 @@ static struct ivr_value fn_negate(ARGS)
 
     (void)n;
     return value_is_number(&a[0]) ? number_subtract(&zero, &a[0])
-                                  : wants(e, "a number", &a[0]);
+                                  : expr_wants(e, "a number", &a[0]);
 }
 
 static struct ivr_value fn_number(ARGS)
@@ -175,7 +173,7 @@ static struct ivr_value fn_number(ARGS)
         return a[0];
     if (a[0].type == IVR_TEXT && value_parse_number(a[0].text, &v))
         return v;
-    return wants(e, "a text that reads as a number", &a[0]);
+    return expr_wants(e, "a text that reads as a number", &a[0]);
 }
 
 static struct ivr_value rounding(struct expr_env *e, const struct ivr_value *a, int n,
@@ -184,9 +182,9 @@ static struct ivr_value rounding(struct expr_env *e, const struct ivr_value *a, 
     int64_t places = 0;
 
     if (!value_is_number(&a[0]))
-        return wants(e, "a number", &a[0]);
-    if (n > 1 && !whole(&a[1], 0, NUMBER_SCALE_MAX, &places))
-        return wants(e, "a whole number from 0 to 9", &a[1]);
+        return expr_wants(e, "a number", &a[0]);
+    if (n > 1 && !expr_whole(&a[1], 0, NUMBER_SCALE_MAX, &places))
+        return expr_wants(e, "a whole number from 0 to 9", &a[1]);
     return number_round(&a[0], (int)places, how);
 }
 
@@ -210,7 +208,7 @@ static struct ivr_value fn_abs(ARGS)
     const struct ivr_value zero = value_int(0);
 
     if (!value_is_number(&a[0]))
-        return wants(e, "a number", &a[0]);
+        return expr_wants(e, "a number", &a[0]);
     return number_compare(&a[0], &zero) < 0 ? fn_negate(e, a, n) : a[0];
 }
 
@@ -221,7 +219,7 @@ static struct ivr_value extreme(struct expr_env *e, const struct ivr_value *a, i
 
     for (int i = 0; i < n; i++) {
         if (!value_is_number(&a[i]))
-            return wants(e, "a number", &a[i]);
+            return expr_wants(e, "a number", &a[i]);
         if (number_compare(&a[i], best) * sign > 0)
             best = &a[i];
     }
@@ -243,8 +241,8 @@ static struct ivr_value fn_random(ARGS)
     int64_t limit = 0;
 
     (void)n;
-    if (!whole(&a[0], 1, 1000000000, &limit))
-        return wants(e, "a whole number from 1", &a[0]);
+    if (!expr_whole(&a[0], 1, 1000000000, &limit))
+        return expr_wants(e, "a whole number from 1", &a[0]);
     /* splitmix64 */
     uint64_t z = (e->random += UINT64_C(0x9e3779b97f4a7c15));
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -415,8 +413,8 @@ static struct ivr_value fn_left(ARGS)
     int64_t count = 0;
 
     (void)n;
-    if (!whole(&a[1], 0, EXPR_TEXT_MAX, &count))
-        return wants(e, "a number of characters", &a[1]);
+    if (!expr_whole(&a[1], 0, EXPR_TEXT_MAX, &count))
+        return expr_wants(e, "a number of characters", &a[1]);
     return slice(e, text_of(e, &a[0]), 0, count);
 }
 
@@ -426,8 +424,8 @@ static struct ivr_value fn_right(ARGS)
     int64_t count = 0, all = characters(text);
 
     (void)n;
-    if (!whole(&a[1], 0, EXPR_TEXT_MAX, &count))
-        return wants(e, "a number of characters", &a[1]);
+    if (!expr_whole(&a[1], 0, EXPR_TEXT_MAX, &count))
+        return expr_wants(e, "a number of characters", &a[1]);
     return slice(e, text, all > count ? all - count : 0, count);
 }
 
@@ -435,10 +433,10 @@ static struct ivr_value fn_substring(ARGS)
 {
     int64_t from = 0, count = EXPR_TEXT_MAX;
 
-    if (!whole(&a[1], 1, EXPR_TEXT_MAX, &from))
-        return wants(e, "a position from 1", &a[1]);
-    if (n > 2 && !whole(&a[2], 0, EXPR_TEXT_MAX, &count))
-        return wants(e, "a number of characters", &a[2]);
+    if (!expr_whole(&a[1], 1, EXPR_TEXT_MAX, &from))
+        return expr_wants(e, "a position from 1", &a[1]);
+    if (n > 2 && !expr_whole(&a[2], 0, EXPR_TEXT_MAX, &count))
+        return expr_wants(e, "a number of characters", &a[2]);
     return slice(e, text_of(e, &a[0]), from - 1, count);
 }
 
@@ -473,8 +471,8 @@ static struct ivr_value fn_word(ARGS)
     int64_t index = 0;
 
     (void)n;
-    if (!whole(&a[1], 1, 1000, &index))
-        return wants(e, "a position from 1", &a[1]);
+    if (!expr_whole(&a[1], 1, 1000, &index))
+        return expr_wants(e, "a position from 1", &a[1]);
     for (text += strspn(text, blanks); index > 1 && *text; index--) {
         text += strcspn(text, blanks);
         text += strspn(text, blanks);
@@ -488,8 +486,8 @@ static struct ivr_value fn_pad(ARGS)
     const char *text = text_of(e, &a[0]), *fill = n > 2 ? text_of(e, &a[2]) : "0";
     int64_t width = 0;
 
-    if (!whole(&a[1], 0, 100, &width))
-        return wants(e, "a width up to 100", &a[1]);
+    if (!expr_whole(&a[1], 0, 100, &width))
+        return expr_wants(e, "a width up to 100", &a[1]);
     for (int64_t len = characters(text); len < width && *fill; len++)
         growing_add(&g, fill, (size_t)(skip(fill, 1) - fill));
     growing_puts(&g, text);
@@ -518,7 +516,7 @@ static struct ivr_value fn_get(ARGS)
     if (a[0].type == IVR_NULL)
         return a[0];
     if (a[0].type != IVR_JSON)
-        return wants(e, "a list or map", &a[0]);
+        return expr_wants(e, "a list or map", &a[0]);
     const json_t *j = a[1].type == IVR_INT
                           ? json_array_get(a[0].json, (size_t)(a[1].i - 1))
                           : json_object_get(a[0].json, text_of(e, &a[1]));
@@ -533,7 +531,7 @@ static struct ivr_value fn_join(ARGS)
     size_t i = 0;
 
     if (!json_is_array(a[0].json))
-        return wants(e, "a list", &a[0]);
+        return expr_wants(e, "a list", &a[0]);
     json_array_foreach(a[0].json, i, item)
     {
         struct ivr_value v = value_of_json(item, e->arena);
@@ -545,116 +543,9 @@ static struct ivr_value fn_join(ARGS)
     return expr_text(e, growing_text(&g));
 }
 
-/* ---- dates, on the contact's clock ---- */
-
-struct day {
-    int64_t year;
-    int month, day, weekday; /* weekday 1: Monday */
-    int hour, minute;
-};
-
-/* Days to a date by eras of 400 years that begin on the first of March. */
-static struct day day_of(int64_t at_ms, int tz_min)
-{
-    int64_t local = at_ms + (int64_t)tz_min * MS_PER_MIN;
-    int64_t days = local / MS_PER_DAY - (local % MS_PER_DAY < 0);
-    int64_t rest = local - days * MS_PER_DAY;
-    int64_t z = days + 719468;
-    int64_t era = (z >= 0 ? z : z - 146096) / 146097;
-    int64_t doe = z - era * 146097;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    int64_t mp = (5 * doy + 2) / 153;
-    int month = (int)(mp < 10 ? mp + 3 : mp - 9);
-
-    return (struct day){.year = yoe + era * 400 + (month <= 2),
-                        .month = month,
-                        .day = (int)(doy - (153 * mp + 2) / 5 + 1),
-                        .weekday = (int)(((days + 3) % 7 + 7) % 7 + 1),
-                        .hour = (int)(rest / 3600000),
-                        .minute = (int)(rest / MS_PER_MIN % 60)};
-}
-
-enum day_part { PART_YEAR, PART_MONTH, PART_DAY, PART_WEEKDAY, PART_HOUR, PART_MINUTE };
-
-static struct ivr_value day_part(struct expr_env *e, const struct ivr_value *v,
-                                 enum day_part part)
-{
-    int64_t at_ms = 0;
-
-    if (!whole(v, 0, INT64_C(253402300799999), &at_ms))
-        return wants(e, "a time in milliseconds", v);
-    struct day d = day_of(at_ms, e->env->tz_min);
-    const int64_t parts[] = {d.year, d.month, d.day, d.weekday, d.hour, d.minute};
-    return value_int(parts[part]);
-}
-
-#define DAY_PART(name, part)                                                             \
-    static struct ivr_value name(ARGS)                                                   \
-    {                                                                                    \
-        (void)n;                                                                         \
-        return day_part(e, &a[0], part);                                                 \
-    }
-
-DAY_PART(fn_year, PART_YEAR)
-DAY_PART(fn_month, PART_MONTH)
-DAY_PART(fn_day, PART_DAY)
-DAY_PART(fn_weekday, PART_WEEKDAY)
-DAY_PART(fn_hour, PART_HOUR)
-DAY_PART(fn_minute, PART_MINUTE)
-
-static struct ivr_value fn_date(ARGS)
-{
-    int64_t at_ms = 0;
-
-    (void)n;
-    if (!whole(&a[0], 0, INT64_C(253402300799999), &at_ms))
-        return wants(e, "a time in milliseconds", &a[0]);
-    struct day d = day_of(at_ms, e->env->tz_min);
-    return expr_text(
-        e, arena_printf(e->arena, "%04" PRId64 "-%02d-%02d", d.year, d.month, d.day));
-}
-
-static struct ivr_value fn_time(ARGS)
-{
-    int64_t at_ms = 0;
-
-    (void)n;
-    if (!whole(&a[0], 0, INT64_C(253402300799999), &at_ms))
-        return wants(e, "a time in milliseconds", &a[0]);
-    struct day d = day_of(at_ms, e->env->tz_min);
-    return expr_text(e, arena_printf(e->arena, "%02d:%02d", d.hour, d.minute));
-}
-
-static struct ivr_value shifted(struct expr_env *e, const struct ivr_value *a,
-                                int64_t unit_ms)
-{
-    int64_t at_ms = 0, count = 0;
-
-    if (!whole(&a[0], 0, INT64_C(253402300799999), &at_ms))
-        return wants(e, "a time in milliseconds", &a[0]);
-    if (!whole(&a[1], -1000000, 1000000, &count))
-        return wants(e, "a whole number", &a[1]);
-    return value_int(at_ms + count * unit_ms);
-}
-
-static struct ivr_value fn_add_days(ARGS)
-{
-    (void)n;
-    return shifted(e, a, MS_PER_DAY);
-}
-
-static struct ivr_value fn_add_minutes(ARGS)
-{
-    (void)n;
-    return shifted(e, a, MS_PER_MIN);
-}
-
 static const struct expr_function functions[] = {
     {"abs", 1, 1, false, fn_abs},
     {"add", 2, 2, false, fn_add},
-    {"add_days", 2, 2, false, fn_add_days},
-    {"add_minutes", 2, 2, false, fn_add_minutes},
     {"at_least", 2, 2, false, fn_at_least},
     {"at_most", 2, 2, false, fn_at_most},
     {"both", 2, 2, true, fn_both},
@@ -662,8 +553,6 @@ static const struct expr_function functions[] = {
     {"ceil", 1, 2, false, fn_ceil},
     {"concat", 1, EXPR_ARGS_MAX, false, fn_concat},
     {"contains", 2, 2, false, fn_contains},
-    {"date", 1, 1, false, fn_date},
-    {"day", 1, 1, false, fn_day},
     {"default", 2, 2, true, fn_default},
     {"digits", 1, 1, false, fn_digits},
     {"divide", 2, 2, false, fn_divide},
@@ -672,7 +561,6 @@ static const struct expr_function functions[] = {
     {"equal", 2, 2, false, fn_equal},
     {"floor", 1, 2, false, fn_floor},
     {"get", 2, 2, false, fn_get},
-    {"hour", 1, 1, false, fn_hour},
     {"if", 3, 3, true, fn_if},
     {"in", 2, EXPR_ARGS_MAX, false, fn_in},
     {"invert", 1, 1, false, fn_invert},
@@ -686,9 +574,7 @@ static const struct expr_function functions[] = {
     {"mask", 1, 1, false, fn_mask},
     {"max", 1, EXPR_ARGS_MAX, false, fn_max},
     {"min", 1, EXPR_ARGS_MAX, false, fn_min},
-    {"minute", 1, 1, false, fn_minute},
     {"modulo", 2, 2, false, fn_modulo},
-    {"month", 1, 1, false, fn_month},
     {"more_than", 2, 2, false, fn_more},
     {"multiply", 2, 2, false, fn_multiply},
     {"negate", 1, 1, false, fn_negate},
@@ -704,12 +590,9 @@ static const struct expr_function functions[] = {
     {"substring", 2, 3, false, fn_substring},
     {"subtract", 2, 2, false, fn_subtract},
     {"text", 1, 1, false, fn_text},
-    {"time", 1, 1, false, fn_time},
     {"trim", 1, 1, false, fn_trim},
     {"upper", 1, 1, false, fn_upper},
-    {"weekday", 1, 1, false, fn_weekday},
     {"word", 2, 2, false, fn_word},
-    {"year", 1, 1, false, fn_year},
 };
 
 const struct expr_function *expr_function_find(const char *name, size_t len)
@@ -717,115 +600,5 @@ const struct expr_function *expr_function_find(const char *name, size_t len)
     for (size_t i = 0; i < ARRAY_LEN(functions); i++)
         if (strlen(functions[i].name) == len && memcmp(functions[i].name, name, len) == 0)
             return &functions[i];
-    return NULL;
-}
-
-/* ---- what is known of a call ---- */
-
-enum fact {
-    FACT_DATE,
-    FACT_DAY,
-    FACT_DIALLED,
-    FACT_DIRECTION,
-    FACT_HOUR,
-    FACT_ID,
-    FACT_LANGUAGE,
-    FACT_MINUTE,
-    FACT_MONTH,
-    FACT_NOW,
-    FACT_PHONE,
-    FACT_SECONDS,
-    FACT_TIME,
-    FACT_WEEKDAY,
-    FACT_YEAR,
-    FACT_CAN_SMS,
-    FACT_CAN_CALLBACK,
-    FACT_CAN_TRANSFER,
-    FACT_CAN_QUEUE,
-    FACT_CAN_HTTP,
-    FACT_CAN_RECORD,
-};
-
-static const char *const facts[] = {
-    [FACT_DATE] = "date",
-    [FACT_DAY] = "day",
-    [FACT_DIALLED] = "dialled",
-    [FACT_DIRECTION] = "direction",
-    [FACT_HOUR] = "hour",
-    [FACT_ID] = "id",
-    [FACT_LANGUAGE] = "language",
-    [FACT_MINUTE] = "minute",
-    [FACT_MONTH] = "month",
-    [FACT_NOW] = "now",
-    [FACT_PHONE] = "phone",
-    [FACT_SECONDS] = "seconds",
-    [FACT_TIME] = "time",
-    [FACT_WEEKDAY] = "weekday",
-    [FACT_YEAR] = "year",
-    [FACT_CAN_SMS] = "can_sms",
-    [FACT_CAN_CALLBACK] = "can_callback",
-    [FACT_CAN_TRANSFER] = "can_transfer",
-    [FACT_CAN_QUEUE] = "can_queue",
-    [FACT_CAN_HTTP] = "can_http",
-    [FACT_CAN_RECORD] = "can_record",
-};
-
-int expr_fact_find(const char *name)
-{
-    for (size_t i = 0; i < ARRAY_LEN(facts); i++)
-        if (strcmp(facts[i], name) == 0)
-            return (int)i;
-    return -1;
-}
-
-static struct ivr_value given(const char *text)
-{
-    return value_text(text ? text : "");
-}
-
-struct ivr_value expr_fact(struct expr_env *e, int fact)
-{
-    const struct ivr_env *env = e->env;
-    const struct ivr_value now = value_int(env->now_ms);
-
-    switch ((enum fact)fact) {
-    case FACT_DATE:
-        return fn_date(e, &now, 1);
-    case FACT_TIME:
-        return fn_time(e, &now, 1);
-    case FACT_DAY:
-        return day_part(e, &now, PART_DAY);
-    case FACT_HOUR:
-        return day_part(e, &now, PART_HOUR);
-    case FACT_MINUTE:
-        return day_part(e, &now, PART_MINUTE);
-    case FACT_MONTH:
-        return day_part(e, &now, PART_MONTH);
-    case FACT_WEEKDAY:
-        return day_part(e, &now, PART_WEEKDAY);
-    case FACT_YEAR:
-        return day_part(e, &now, PART_YEAR);
-    case FACT_DIALLED:
-        return given(env->dialled);
-    case FACT_DIRECTION:
-        return value_text(env->inbound ? "inbound" : "outbound");
-    case FACT_ID:
-        return given(env->session);
-    case FACT_LANGUAGE:
-        return given(e->lang);
-    case FACT_NOW:
-        return now;
-    case FACT_PHONE:
-        return given(env->phone);
-    case FACT_SECONDS:
-        return value_int((env->now_ms - e->started_at_ms) / 1000);
-    case FACT_CAN_SMS:
-    case FACT_CAN_CALLBACK:
-    case FACT_CAN_TRANSFER:
-    case FACT_CAN_QUEUE:
-    case FACT_CAN_HTTP:
-    case FACT_CAN_RECORD:
-        return value_bool(env->caps >> (fact - FACT_CAN_SMS) & 1);
-    }
-    return value_null();
+    return expr_time_function_find(name, len);
 }
