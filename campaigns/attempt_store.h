@@ -3,8 +3,10 @@
  * every change of an attempt row goes through here, and here alone.
  *
  * Each function is one transaction of one tenant on the given connection (a
- * database thread's own). Errors are pg.h's; on any error nothing was changed
- * and nothing may be dialled.
+ * database thread's own). Errors are pg.h's; on any error nothing may be dialled, and
+ * nothing was changed unless the commit's answer itself was lost (ECONNRESET): an
+ * attempt_release that failed so may have left attempts `released` without a permit,
+ * which their owner moves to `withdrawn`.
  */
 #ifndef CAMPAIGNS_ATTEMPT_STORE_H
 #define CAMPAIGNS_ATTEMPT_STORE_H
@@ -41,7 +43,9 @@ struct attempt_claim_result {
  * DESIGN step 2 and 3. Picks up to max due contacts of a running campaign whose
  * zone group is open at now_ms (FOR UPDATE SKIP LOCKED), runs verdict 1 on
  * each, stores the decision, and for the allowed ones writes the attempt
- * `intent` and moves the contact to `calling`.
+ * `intent` and moves the contact to `calling`. Refused ones: attempt_store_refuse.h.
+ * Higher priority first, then the zone group whose window closes first. A campaign
+ * that does not run, and a clock that is not to be trusted, give nothing.
  */
 NODISCARD int attempt_claim(struct pg *pg, int tenant_id, int64_t campaign_id, int slot,
                             int64_t now_ms, size_t max, struct attempt_row *out,
@@ -52,13 +56,18 @@ NODISCARD int attempt_claim(struct pg *pg, int tenant_id, int64_t campaign_id, i
  * (tenant, number) for each in a fixed order, re-reads DNC, consent, history,
  * open attempts and campaign state, runs verdict 2, stores the decisions and
  * commits `released` (synchronously) or `withdrawn`. Then mints permits:
- * permits[i] is the caller's, or NULL when attempt i was withdrawn.
+ * permits[i] is the caller's, or NULL when attempt i was withdrawn, or was no intent
+ * any more: what was released once never gets a second permit.
+ *
+ * Of two intents for one number exactly one is released, and neither waits for the
+ * other: an intent counts as an open call for those with a greater id only.
  */
 NODISCARD int attempt_release(struct pg *pg, int tenant_id,
                               const struct attempt_row *rows, size_t n, int64_t now_ms,
                               struct permit **permits);
 
-/* What moved: fields that do not apply stay 0/NULL. */
+/* What moved. `released` is not among the targets: attempt_release alone gets there.
+ * Fields that do not apply stay 0/NULL. */
 struct attempt_move {
     struct uuid id;
     enum attempt_state to;
@@ -75,7 +84,9 @@ struct attempt_move {
  * one is logged, counted and skipped (*illegal, may be NULL). Reaching ended,
  * unknown or withdrawn also settles the contact: the campaign's retry rule for
  * the disposition sets next_attempt_at, or the contact becomes final; a
- * withdrawn one goes back to pending without using up an attempt.
+ * withdrawn one goes back to pending without using up an attempt. A callback asked
+ * for, here or in a step (call_store.h), comes before the retry rule; an opt-out
+ * before both. `unknown` always has the disposition unknown.
  * Repeating a move that already happened changes nothing.
  */
 NODISCARD int attempt_move(struct pg *pg, int tenant_id, const struct attempt_move *moves,

@@ -23,6 +23,9 @@
 
 struct pg;
 
+/* campaign_contacts.priority of a request to be called; others wait with 0. */
+enum { CALLBACK_PRIORITY = 1 };
+
 struct call_start {
     struct uuid id; /* of the attempt when outbound */
     int tenant_id;
@@ -52,7 +55,9 @@ struct call_event {
     json_t *data; /* borrowed; NULL is {} */
 };
 
-struct call_sms { /* text already rendered by the engine */
+/* Text already rendered by the engine; the worker that sends it fills in the row's
+ * encoding and segments. */
+struct call_sms {
     int64_t phone;
     const char *language, *text;
     const char *dedupe_key; /* unique per tenant, e.g. <call>-<seq>-<n> */
@@ -79,7 +84,8 @@ struct call_step {
     const struct call_sms *sms;
     size_t sms_count;
     const struct call_recording *recording; /* starts now; NULL none */
-    const char *opt_out;        /* NULL, "campaign" or "tenant": acts at once */
+    const char *opt_out;        /* NULL, "campaign" or "tenant": acts at once; "campaign"
+                                   without a campaign_id is the tenant */
     const char *opt_out_source; /* "keypress", "speech" */
     const char *language;       /* remember it; NULL none */
     int64_t callback_at_ms;     /* 0 none; outbound: moves this contact's next attempt;
@@ -87,10 +93,12 @@ struct call_step {
     int64_t callback_campaign_id;
 };
 
+/* EINVAL: an opt-out scope that is neither. */
 NODISCARD int call_commit_step(struct pg *pg, const struct call_step *step);
 
 /* A recording ended: `finished` and its fetch job, or `empty` / `lost_media` /
- * `failed` with why. Idempotent. */
+ * `failed` with why. Idempotent; the first end wins, but one that was taken for lost
+ * may still turn out finished. ENOENT: no such recording. */
 NODISCARD int call_recording_end(struct pg *pg, int tenant_id, const char *name,
                                  const char *state, int duration_ms, const char *error,
                                  int64_t now_ms);
@@ -134,8 +142,11 @@ NODISCARD int call_find_extension(struct pg *pg, const char *dialled,
 
 /* Ask for a call back under the rules of that campaign: makes the contact in the
  * campaign's list when it is new (region, zones as contacts/ finds them) and a
- * pending campaign_contacts row due at at_ms. One open request per number: a
- * second is nothing new (*duplicate). */
+ * pending campaign_contacts row due at at_ms with CALLBACK_PRIORITY. A contact that is
+ * final waits anew, with its attempts counted from nothing. One open request per
+ * number: while the contact is being called, or waits with that priority, a second is
+ * nothing new (*duplicate, may be NULL). In the caller's transaction when one is open.
+ * EINVAL: no number. ENOENT: no such campaign. */
 NODISCARD int call_request_callback(struct pg *pg, int tenant_id, int64_t campaign_id,
                                     int64_t phone, int64_t at_ms, int64_t now_ms,
                                     bool *duplicate);

@@ -1,0 +1,412 @@
+/*
+ * attempt_store_claim - the hopper: due contacts of open zone groups become intents.
+ *
+ * The groups come first, by a walk over the index campaign_contacts_due that touches
+ * one entry for each (group, priority), however many contacts wait behind it. Those
+ * whose window is closed are left alone: no row of theirs is read, and none is
+ * refused. A group that does not open within sixty days is looked at all the same,
+ * for otherwise nobody would ever learn why its contacts wait.
+ *
+ * Of the open ones: higher priority first, then the group whose window closes first.
+ */
+#include "campaigns/attempt_store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/pg.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "campaigns/attempt_store_refuse.h"
+#include "campaigns/campaign_store.h"
+#include "campaigns/lifecycle.h"
+#include "compliance/decision_store.h"
+#include "compliance/facts_store.h"
+#include "contacts/zones.h"
+
+enum { ASK_AGAIN_MS = 1000 };
+
+struct due {
+    int64_t contact_id, phone;
+    int zone_group, number;
+    enum phone_type type;
+};
+
+struct claim {
+    struct pg *pg;
+    int tenant_id, slot;
+    int64_t campaign_id, trunk_id, now_ms;
+    size_t max;
+    const struct campaign_doc *doc;
+    struct attempt_row *out;
+    struct attempt_claim_result *result;
+    struct due *due;
+    struct verdict *verdicts;
+};
+
+/* One priority of one zone group. */
+struct bucket {
+    int zone_group, priority;
+    int64_t first_due_ms; /* of its earliest contact */
+    int64_t until_ms;     /* window closes (or opens); 0 not within sixty days */
+    bool open;
+};
+
+static void due_at(struct claim *c, int64_t at_ms)
+{
+    if (at_ms > 0 && (c->result->next_due_ms == 0 || at_ms < c->result->next_due_ms))
+        c->result->next_due_ms = at_ms;
+}
+
+/* ---- what may be picked ---- */
+
+static int read_campaign(struct claim *c, bool *running)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, c->campaign_id);
+    int err =
+        pg_run(c->pg, &res, "SELECT state, trunk_id FROM campaigns WHERE id = $1", &a);
+    if (err)
+        return err;
+    if (PQntuples(res) == 0)
+        return ENOENT;
+    *running = str_is(pg_text(res, 0, 0), campaign_state_name(CAMPAIGN_RUNNING));
+    c->trunk_id = pg_i64(res, 0, 1);
+    return 0;
+}
+
+static bool zones_open(struct claim *c, const char *region, const char *list,
+                       const struct compliance_holiday *holidays, size_t holiday_count,
+                       int64_t *until_ms)
+{
+    CLEANUP(free_cleanup) char *text = xstrdup(list);
+    const char *zones[ZONES_MAX];
+    size_t n = 0;
+
+    for (char *at = text; *at && n < ZONES_MAX; n++) {
+        zones[n] = at;
+        at += strcspn(at, ",");
+        if (*at)
+            *at++ = '\0';
+    }
+    return compliance_is_open(c->doc->policy, region, zones, n, holidays, holiday_count,
+                              c->now_ms, until_ms);
+}
+
+static int read_buckets(struct claim *c, PGresult **res)
+{
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, c->campaign_id);
+    return pg_run(
+        c->pg, res,
+        "WITH RECURSIVE b AS ((SELECT zone_group, priority, next_attempt_at FROM "
+        "campaign_contacts WHERE campaign_id = $1 AND state = 'pending' ORDER BY "
+        "zone_group, priority DESC, next_attempt_at LIMIT 1) UNION ALL SELECT n.* FROM b "
+        "CROSS JOIN LATERAL (SELECT * FROM ((SELECT zone_group, priority, "
+        "next_attempt_at FROM campaign_contacts WHERE campaign_id = $1 AND state = "
+        "'pending' AND zone_group = b.zone_group AND priority < b.priority ORDER BY "
+        "zone_group, priority DESC, next_attempt_at LIMIT 1) UNION ALL (SELECT "
+        "zone_group, priority, next_attempt_at FROM campaign_contacts WHERE campaign_id "
+        "= $1 AND state = 'pending' AND zone_group > b.zone_group ORDER BY zone_group, "
+        "priority DESC, next_attempt_at LIMIT 1)) either ORDER BY zone_group LIMIT 1) n) "
+        "SELECT b.zone_group, b.priority, furrow_ms(b.next_attempt_at), z.region, "
+        "array_to_string(z.zones, ',') FROM b JOIN zone_groups z ON z.id = b.zone_group "
+        "ORDER BY b.zone_group, b.priority DESC",
+        &a);
+}
+
+static int bucket_order(const void *pa, const void *pb)
+{
+    const struct bucket *a = pa, *b = pb;
+
+    if (a->priority != b->priority)
+        return a->priority < b->priority ? 1 : -1;
+    if (a->until_ms != b->until_ms) /* 0 never closes: last */
+        return (uint64_t)(a->until_ms - 1) < (uint64_t)(b->until_ms - 1) ? -1 : 1;
+    return (a->first_due_ms > b->first_due_ms) - (a->first_due_ms < b->first_due_ms);
+}
+
+/* Those with something due now, in the order they are picked from; what waits only
+ * moves next_due_ms. */
+static int find_buckets(struct claim *c, struct bucket **out, size_t *n)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    CLEANUP(free_cleanup) struct compliance_holiday *holidays = NULL;
+    size_t holiday_count = 0;
+
+    int err = facts_holidays(c->pg, c->tenant_id, c->now_ms, &holidays, &holiday_count);
+    if (!err)
+        err = read_buckets(c, &res);
+    if (err)
+        return err;
+    int rows = PQntuples(res);
+    struct bucket *all = xcalloc((size_t)rows + 1, sizeof(*all));
+    struct bucket b = {0};
+    for (int i = 0; i < rows; i++) {
+        int group = (int)pg_i64(res, i, 0);
+
+        if (i == 0 || group != b.zone_group)
+            b.open = zones_open(c, pg_text(res, i, 3), pg_text(res, i, 4), holidays,
+                                holiday_count, &b.until_ms);
+        b.zone_group = group;
+        b.priority = (int)pg_i64(res, i, 1);
+        b.first_due_ms = pg_i64(res, i, 2);
+        bool closed = !b.open && b.until_ms > 0;
+        if (b.first_due_ms <= c->now_ms && !closed)
+            all[(*n)++] = b;
+        else
+            due_at(c,
+                   closed && b.until_ms > b.first_due_ms ? b.until_ms : b.first_due_ms);
+    }
+    qsort(all, *n, sizeof(*all), bucket_order);
+    *out = all;
+    return 0;
+}
+
+static int lock_bucket(struct claim *c, const struct bucket *b)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, c->campaign_id);
+    pg_arg_i64(&a, b->zone_group);
+    pg_arg_i64(&a, b->priority);
+    pg_arg_ms(&a, c->now_ms);
+    pg_arg_i64(&a, (int64_t)(c->max - c->result->looked_at));
+    pg_arg_i64(&a, PHONE_UNKNOWN);
+    int err = pg_run(
+        c->pg, &res,
+        "SELECT c.contact_id, c.phone, c.attempts, coalesce(k.number_type, $6) FROM "
+        "campaign_contacts c LEFT JOIN contacts k ON k.id = c.contact_id WHERE "
+        "c.campaign_id = $1 AND c.state = 'pending' AND c.zone_group = $2 AND c.priority "
+        "= $3 AND c.next_attempt_at <= furrow_ts($4) ORDER BY c.next_attempt_at LIMIT $5 "
+        "FOR UPDATE OF c SKIP LOCKED",
+        &a);
+    if (err)
+        return err;
+    for (int i = 0; i < PQntuples(res); i++)
+        c->due[c->result->looked_at++] =
+            (struct due){.contact_id = pg_i64(res, i, 0),
+                         .phone = pg_i64(res, i, 1),
+                         .zone_group = b->zone_group,
+                         .number = (int)pg_i64(res, i, 2) + 1,
+                         .type = (enum phone_type)pg_i64(res, i, 3)};
+    return 0;
+}
+
+static int lock_due(struct claim *c)
+{
+    CLEANUP(free_cleanup) struct bucket *buckets = NULL;
+    size_t n = 0;
+
+    int err = find_buckets(c, &buckets, &n);
+    for (size_t i = 0; !err && i < n && c->result->looked_at < c->max; i++)
+        err = lock_bucket(c, &buckets[i]);
+    if (err)
+        return err;
+    /* Behind what was taken there may be more; what is due and was not taken is in
+     * another's hands at this moment. */
+    if (c->result->looked_at > 0)
+        due_at(c, c->now_ms);
+    else if (n > 0)
+        due_at(c, c->now_ms + ASK_AGAIN_MS);
+    return 0;
+}
+
+/* ---- verdict 1 ---- */
+
+static int judge(struct claim *c, struct facts_set **set)
+{
+    size_t n = c->result->looked_at;
+    CLEANUP(free_cleanup) struct facts_key *keys = xcalloc(n, sizeof(*keys));
+
+    for (size_t i = 0; i < n; i++)
+        keys[i] = (struct facts_key){.phone = c->due[i].phone,
+                                     .campaign_id = c->campaign_id,
+                                     .zone_group = c->due[i].zone_group,
+                                     .type = c->due[i].type};
+    int err = facts_load(c->pg, c->tenant_id, keys, n, c->now_ms, set);
+    for (size_t i = 0; !err && i < n; i++) {
+        struct compliance_facts facts = facts_get(*set, i);
+
+        compliance_check(c->doc->policy, &facts, c->now_ms, &c->verdicts[i]);
+    }
+    return err;
+}
+
+static void make_intents(struct claim *c)
+{
+    for (size_t i = 0; i < c->result->looked_at; i++) {
+        struct attempt_row *row = &c->out[c->result->intents];
+
+        if (!c->verdicts[i].allow)
+            continue;
+        *row = (struct attempt_row){.id = uuid_v7(c->now_ms),
+                                    .tenant_id = c->tenant_id,
+                                    .campaign_id = c->campaign_id,
+                                    .contact_id = c->due[i].contact_id,
+                                    .phone = c->due[i].phone,
+                                    .trunk_id = c->trunk_id,
+                                    .slot = c->slot,
+                                    .number = c->due[i].number,
+                                    .state = ATTEMPT_INTENT};
+        str_cut(row->caller_id, sizeof(row->caller_id), c->doc->caller_id);
+        c->result->intents++;
+    }
+}
+
+static int write_decisions(struct claim *c, const struct facts_set *set)
+{
+    size_t n = c->result->looked_at;
+    CLEANUP(free_cleanup) struct decision *list = xcalloc(n, sizeof(*list));
+    CLEANUP(free_cleanup) struct compliance_facts *facts = xcalloc(n, sizeof(*facts));
+
+    for (size_t i = 0, made = 0; i < n; i++) {
+        facts[i] = facts_get(set, i);
+        list[i] =
+            (struct decision){.stage = DECISION_CLAIM,
+                              .campaign_id = c->campaign_id,
+                              .contact_id = c->due[i].contact_id,
+                              .phone = c->due[i].phone,
+                              .attempt = c->verdicts[i].allow ? &c->out[made].id : NULL,
+                              .at_ms = c->now_ms,
+                              .verdict = &c->verdicts[i],
+                              .policy = c->doc->policy,
+                              .facts = &facts[i]};
+        made += c->verdicts[i].allow;
+    }
+    return decision_write(c->pg, c->tenant_id, list, n);
+}
+
+/* ---- rows ---- */
+
+static int write_intents(struct claim *c)
+{
+    size_t n = c->result->intents;
+    CLEANUP(free_cleanup) struct uuid *ids = xcalloc(n + 1, sizeof(*ids));
+    CLEANUP(free_cleanup) int64_t *values = xcalloc(3 * n + 1, sizeof(*values));
+    CLEANUP(buf_free) struct buf id = {0};
+    CLEANUP(buf_free) struct buf contact = {0};
+    CLEANUP(buf_free) struct buf phone = {0};
+    CLEANUP(buf_free) struct buf number = {0};
+    struct pg_args a = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        ids[i] = c->out[i].id;
+        values[i] = c->out[i].contact_id;
+        values[n + i] = c->out[i].phone;
+        values[2 * n + i] = c->out[i].number;
+    }
+    pg_array_uuid(&id, ids, n);
+    pg_array_i64(&contact, values, n);
+    pg_array_i64(&phone, values + n, n);
+    pg_array_i64(&number, values + 2 * n, n);
+    pg_arg_text(&a, id.data);
+    pg_arg_text(&a, contact.data);
+    pg_arg_text(&a, phone.data);
+    pg_arg_text(&a, number.data);
+    pg_arg_i64(&a, c->tenant_id);
+    pg_arg_i64(&a, c->campaign_id);
+    pg_arg_i64(&a, c->trunk_id);
+    pg_arg_i64(&a, c->slot);
+    pg_arg_text(&a, c->doc->caller_id);
+    pg_arg_ms(&a, c->now_ms);
+    return pg_run(
+        c->pg, NULL,
+        "WITH made AS (INSERT INTO attempts (id, tenant_id, campaign_id, contact_id, "
+        "phone, trunk_id, slot, number, state, caller_id, intent_at) SELECT v.id, $5, "
+        "$6, v.contact_id, v.phone, $7, $8, v.number, 'intent', $9, furrow_ts($10) FROM "
+        "unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::int[]) v(id, contact_id, "
+        "phone, number) RETURNING contact_id) UPDATE campaign_contacts c SET state = "
+        "'calling' FROM made WHERE c.campaign_id = $6 AND c.contact_id = "
+        "made.contact_id",
+        &a);
+}
+
+static int refuse(struct claim *c)
+{
+    size_t n = c->result->looked_at;
+    CLEANUP(free_cleanup) struct attempt_refusal *list = xcalloc(n, sizeof(*list));
+
+    for (size_t i = 0; i < n; i++)
+        if (!c->verdicts[i].allow)
+            list[c->result->refused++] =
+                (struct attempt_refusal){.campaign_id = c->campaign_id,
+                                         .contact_id = c->due[i].contact_id,
+                                         .verdict = &c->verdicts[i]};
+    return attempt_refuse(c->pg, list, c->result->refused, c->now_ms);
+}
+
+static int claim_due(struct claim *c)
+{
+    struct facts_set *set = NULL;
+
+    int err = judge(c, &set);
+    if (!err) {
+        make_intents(c);
+        err = write_decisions(c, set);
+    }
+    facts_free(set);
+    if (!err && c->result->intents > 0)
+        err = write_intents(c);
+    return err ? err : refuse(c);
+}
+
+static int claim(struct claim *c)
+{
+    bool running = false, trusted = false;
+
+    int err = read_campaign(c, &running);
+    if (err || !running)
+        return err;
+    err = attempt_clock_is_trusted(c->pg, c->now_ms, &trusted);
+    if (err)
+        return err;
+    if (!trusted) {
+        /* It would refuse everybody; nobody is to blame, so nobody is moved. */
+        log_error("claim",
+                  "campaign=%lld the clock differs from Postgres' by more than %d ms: no "
+                  "calls; look at NTP on both machines",
+                  (long long)c->campaign_id, ATTEMPT_CLOCK_SKEW_MS);
+        due_at(c, c->now_ms + ASK_AGAIN_MS);
+        return 0;
+    }
+    err = campaign_doc_get(c->pg, c->tenant_id, c->campaign_id, &c->doc);
+    if (!err)
+        err = lock_due(c);
+    return err || c->result->looked_at == 0 ? err : claim_due(c);
+}
+
+int attempt_claim(struct pg *pg, int tenant_id, int64_t campaign_id, int slot,
+                  int64_t now_ms, size_t max, struct attempt_row *out,
+                  struct attempt_claim_result *result)
+{
+    CLEANUP(free_cleanup) struct due *due = xcalloc(max + 1, sizeof(*due));
+    CLEANUP(free_cleanup)
+    struct verdict *verdicts = xcalloc(max + 1, sizeof(*verdicts));
+    struct claim c = {.pg = pg,
+                      .tenant_id = tenant_id,
+                      .slot = slot,
+                      .campaign_id = campaign_id,
+                      .now_ms = now_ms,
+                      .max = max,
+                      .out = out,
+                      .result = result,
+                      .due = due,
+                      .verdicts = verdicts};
+
+    *result = (struct attempt_claim_result){0};
+    if (max == 0)
+        return 0;
+    int err = pg_begin(pg, tenant_id);
+    if (!err)
+        err = pg_end(pg, claim(&c));
+    if (err)
+        *result = (struct attempt_claim_result){0};
+    return err;
+}
