@@ -198,3 +198,13 @@ const char *growing_text(struct growing *g)
         return NULL;
     return g->data ? g->data : "";
 }
+
+json_t *loose(const json_t *j)
+{
+    const union {
+        const json_t *given;
+        json_t *loose;
+    } both = {j};
+
+    return both.loose;
+}

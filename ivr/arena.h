@@ -38,4 +38,7 @@ PRINTF_LIKE(2, 3) void growing_printf(struct growing *g, const char *format, ...
 /* The text with its NUL; NULL when err is set. */
 const char *growing_text(struct growing *g);
 
+/* jansson walks objects through pointers that are not const; it changes nothing. */
+json_t *loose(const json_t *j);
+
 #endif

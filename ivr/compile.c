@@ -93,8 +93,7 @@ static void read_limits(struct compiler *c, const json_t *j, struct flow *f)
     f->session_steps = SESSION_STEPS_MAX;
     f->visits = VISITS_MAX;
     if (j && want_object(c, j))
-        json_object_foreach((json_t *)(uintptr_t)j, key, value)
-            read_limit(c, key, value, f);
+        json_object_foreach(loose(j), key, value) read_limit(c, key, value, f);
     path_out(c, was);
 }
 
@@ -110,7 +109,7 @@ static void read_prompts(struct compiler *c, const json_t *j)
         path_out(c, was);
         return;
     }
-    json_object_foreach((json_t *)(uintptr_t)j, id, value)
+    json_object_foreach(loose(j), id, value)
     {
         size_t inner = path_in(c, id);
         struct prompt *p = &src->prompts[src->prompt_count++];
@@ -158,7 +157,7 @@ static void read_node_names(struct compiler *c, const json_t *doc, struct flow *
     src->list = keep(c, (n + 1) * sizeof(*src->list));
     src->sets = keep(c, (n + 1) * sizeof(*src->sets));
     if (n > 0 && !c->err) {
-        json_object_foreach((json_t *)(uintptr_t)src->nodes, id, value)
+        json_object_foreach(loose(src->nodes), id, value)
         {
             check_id(c, id);
             src->list[f->node_count++].id = keep_text(c, id);
@@ -228,7 +227,7 @@ static void read_globals(struct compiler *c, const json_t *j, struct flow *f)
         struct global_key *list = keep(c, json_object_size(j) * sizeof(*list));
         if (list) {
             f->globals = list;
-            json_object_foreach((json_t *)(uintptr_t)j, keys, value)
+            json_object_foreach(loose(j), keys, value)
             {
                 size_t inner = path_in(c, keys);
                 read_global(c, keys, value, &list[f->global_count++]);
@@ -247,7 +246,7 @@ static void check_members(struct compiler *c, const json_t *doc)
     const char *key = NULL;
     json_t *value = NULL;
 
-    json_object_foreach((json_t *)(uintptr_t)doc, key, value)
+    json_object_foreach(loose(doc), key, value)
     {
         bool found = false;
         for (size_t i = 0; i < ARRAY_LEN(known); i++)

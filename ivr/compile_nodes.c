@@ -23,8 +23,8 @@ enum field_type {
 struct field {
     const char *name;
     enum field_type type;
-    size_t at, has;
     bool needed;
+    size_t at, has;
     double low, high, usual;
     const char *const *words;
     void (*own)(struct compiler *c, const json_t *j, struct node *n);
@@ -382,7 +382,7 @@ static void read_exits(struct compiler *c, const struct kind *k, const json_t *j
     if (!list)
         return;
     n->exits = list;
-    json_object_foreach((json_t *)(uintptr_t)j, name, value)
+    json_object_foreach(loose(j), name, value)
     {
         if (!knows_exit(k, n, name)) {
             complain_key(c, name, "", "a %s has no exit '%s'", k->name, name);
@@ -446,7 +446,7 @@ static void read_fields(struct compiler *c, const struct kind *k, const json_t *
         if (given)
             read_field(c, f, given, n);
     }
-    json_object_foreach((json_t *)(uintptr_t)j, key, value)
+    json_object_foreach(loose(j), key, value)
     {
         bool common = strcmp(key, "kind") == 0 || strcmp(key, "exits") == 0 ||
                       strcmp(key, "note") == 0;

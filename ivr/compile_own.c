@@ -18,7 +18,7 @@ void own_set(struct compiler *c, const json_t *j, struct node *n)
     if (!list)
         return;
     n->set = list;
-    json_object_foreach((json_t *)(uintptr_t)j, name, value)
+    json_object_foreach(loose(j), name, value)
     {
         if (!expr_is_name(name)) {
             complain_key(c, name, "up to 31 letters a-z, digits and _, a letter first",
@@ -48,7 +48,7 @@ void own_headers(struct compiler *c, const json_t *j, struct node *n)
     if (!list)
         return;
     n->headers = list;
-    json_object_foreach((json_t *)(uintptr_t)j, name, value)
+    json_object_foreach(loose(j), name, value)
     {
         size_t was = path_in(c, name);
         struct http_header *h = &list[n->header_count];
@@ -100,7 +100,7 @@ void own_extracts(struct compiler *c, const json_t *j, struct node *n)
     if (!list)
         return;
     n->extracts = list;
-    json_object_foreach((json_t *)(uintptr_t)j, name, value)
+    json_object_foreach(loose(j), name, value)
     {
         size_t was = path_in(c, name);
         const char *text = want_text(c, value);
@@ -136,7 +136,7 @@ void own_mock(struct compiler *c, const json_t *j, struct node *n)
 
     if (!want_object(c, j))
         return;
-    json_object_foreach((json_t *)(uintptr_t)j, key, value)
+    json_object_foreach(loose(j), key, value)
     {
         if (strcmp(key, "status") == 0) {
             size_t was = path_in(c, key);
@@ -174,7 +174,7 @@ void own_choices(struct compiler *c, const json_t *j, struct node *n)
         return;
     n->choices = list;
     n->min = 1;
-    json_object_foreach((json_t *)(uintptr_t)j, keys, value)
+    json_object_foreach(loose(j), keys, value)
     {
         size_t was = path_in(c, keys);
         const char *lang = want_text(c, value);
@@ -244,7 +244,7 @@ static void read_case(struct compiler *c, const json_t *j, struct node_case *out
     out->exit = "";
     if (!want_object(c, j))
         return;
-    json_object_foreach((json_t *)(uintptr_t)j, key, value)
+    json_object_foreach(loose(j), key, value)
     {
         size_t was = path_in(c, key);
         if (strcmp(key, "exit") == 0) {

@@ -255,7 +255,7 @@ static void compile_variant(struct compiler *c, const char *lang, const json_t *
     if (json_is_string(j)) {
         v->has_text = want_template(c, j, &v->text);
     } else if (want_object(c, j)) {
-        json_object_foreach((json_t *)(uintptr_t)j, key, value)
+        json_object_foreach(loose(j), key, value)
             compile_variant_member(c, key, value, v);
         if (json_object_size(j) == 0 || (*v->voice && json_object_size(j) == 1))
             complain(c, "", "a prompt needs text, audio or fallback");
@@ -302,7 +302,7 @@ bool compile_prompt(struct compiler *c, const json_t *j, struct prompt *out)
     if (!list)
         return false;
     out->variants = list;
-    json_object_foreach((json_t *)(uintptr_t)j, lang, value)
+    json_object_foreach(loose(j), lang, value)
     {
         size_t was = path_in(c, lang);
         compile_variant(c, lang, value, &list[out->n]);

@@ -72,7 +72,7 @@ static const char *take_any_word(struct parser *s, size_t *len)
 
 static int make(struct parser *s, enum expr_kind kind, int n, struct expr **out)
 {
-    *out = arena_alloc(s->arena, sizeof(**out) + (size_t)n * sizeof((*out)->args[0]));
+    *out = arena_alloc(s->arena, sizeof(**out) + (size_t)n * sizeof(void *));
     if (!*out)
         return ENOMEM;
     (*out)->kind = kind;
@@ -174,7 +174,7 @@ static int parse_args(struct parser *s, const struct expr_function *f,
     if (err)
         return err;
     x->function = f;
-    memcpy(x->args, args, (size_t)n * sizeof(args[0]));
+    memcpy(x->args, args, (size_t)n * sizeof(void *));
     *out = x;
     return 0;
 }

@@ -156,7 +156,7 @@ static int add_json_members(struct maker *m, const json_t *value, int depth)
             err = err ? err : add_json(m, item, depth + 1);
         }
     } else {
-        json_object_foreach((json_t *)(uintptr_t)value, key, item)
+        json_object_foreach(loose(value), key, item)
         {
             growing_puts(&m->literal, first ? "\"" : ",\"");
             put_json_escaped(&m->literal, key, strlen(key));
