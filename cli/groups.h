@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 
+extern const struct cli_group cmd_campaign;
 extern const struct cli_group cmd_contacts;
 extern const struct cli_group cmd_dnc;
 extern const struct cli_group cmd_extension;
@@ -11,6 +12,7 @@ extern const struct cli_group cmd_flow;
 extern const struct cli_group cmd_jobs;
 extern const struct cli_group cmd_migrate;
 extern const struct cli_group cmd_recordings;
+extern const struct cli_group cmd_run;
 extern const struct cli_group cmd_trunk;
 extern const struct cli_group cmd_up;
 extern const struct cli_group cmd_why;

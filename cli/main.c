@@ -13,7 +13,9 @@
 #include "base/program.h"
 #include "cli/groups.h"
 
+/* clang-format off */
 static const struct cli_group *const groups[] = {
+    &cmd_campaign,
     &cmd_contacts,
     &cmd_dnc,
     &cmd_extension,
@@ -21,10 +23,12 @@ static const struct cli_group *const groups[] = {
     &cmd_jobs,
     &cmd_migrate,
     &cmd_recordings,
+    &cmd_run,
     &cmd_trunk,
     &cmd_up,
     &cmd_why,
 };
+/* clang-format on */
 
 static void show_help(void)
 {

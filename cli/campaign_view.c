@@ -1,0 +1,335 @@
+#include "cli/campaign_view.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/pg.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "cli/cli.h"
+#include "compliance/check.h"
+#include "compliance/facts_store.h"
+
+/* ---- the report: one table for text, JSON and CSV ---- */
+
+struct report_field {
+    const char *key, *label; /* label NULL: not in the text */
+    size_t offset;
+    bool group;
+    size_t detail; /* text: offset of the group shown beside the figure; 0 none */
+};
+
+#define FIGURE(member)  #member, .offset = offsetof(struct report, member)
+#define GROUPED(member) FIGURE(member), .group = true
+#define WITH(member)    .detail = offsetof(struct report, member)
+
+static const struct report_field fields[] = {
+    {FIGURE(contacts), .label = "contacts"},
+    {FIGURE(pending), .label = "  wait for a call", WITH(waiting)},
+    {FIGURE(calling), .label = "  are being called"},
+    {FIGURE(final), .label = "  are final", WITH(finals)},
+    {FIGURE(refused), .label = "refused by a rule", WITH(refusals)},
+    {FIGURE(attempted), .label = "calls attempted"},
+    {FIGURE(attempted_contacts), .label = "  contacts called"},
+    {FIGURE(answered), .label = "  answered", WITH(outcomes)},
+    {FIGURE(busy), .label = "  busy"},
+    {FIGURE(no_answer), .label = "  no answer"},
+    {FIGURE(failed), .label = "  failed", WITH(dispositions)},
+    {FIGURE(open), .label = "  still open"},
+    {FIGURE(retried), .label = "  of them retries"},
+    {FIGURE(withdrawn), .label = "withdrawn unsent"},
+    {FIGURE(opt_outs), .label = "opt-outs"},
+    {FIGURE(recordings), .label = "recordings", WITH(recording_states)},
+    {FIGURE(transcribed), .label = "  transcribed"},
+    {FIGURE(understood), .label = "  understood", WITH(intents)},
+    {FIGURE(batches), .label = "batches"},
+    {FIGURE(sms), .label = "SMS"},
+    {FIGURE(sms_sent), .label = "  sent"},
+    {FIGURE(sms_failed), .label = "  failed or refused"},
+    {FIGURE(live_calls)},
+    {FIGURE(started_last_min)},
+    {GROUPED(finals)},
+    {GROUPED(refusals)},
+    {GROUPED(waiting)},
+    {GROUPED(dispositions)},
+    {GROUPED(outcomes)},
+    {GROUPED(recording_states)},
+    {GROUPED(intents)},
+    {GROUPED(jobs)},
+};
+
+static int64_t figure(const struct report *r, size_t offset)
+{
+    int64_t v = 0;
+
+    memcpy(&v, (const char *)r + offset, sizeof(v));
+    return v;
+}
+
+static const struct report_group *group(const struct report *r, size_t offset)
+{
+    return (const struct report_group *)(const void *)((const char *)r + offset);
+}
+
+static void print_group(const struct report_group *g, FILE *to)
+{
+    for (size_t i = 0; i < g->n; i++)
+        fprintf(to, "%s%s %" PRId64, i ? ", " : "   ", g->rows[i].name, g->rows[i].count);
+}
+
+void report_print(const struct campaign_row *row, const struct report *r, FILE *to)
+{
+    char text[CLOCK_TEXT_MAX];
+
+    fprintf(to, "campaign '%s' is %s%s%s\n", row->name, campaign_state_name(row->state),
+            row->stop_reason[0] ? ": " : "", row->stop_reason);
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        if (!fields[i].label)
+            continue;
+        fprintf(to, "%-18s %9" PRId64, fields[i].label, figure(r, fields[i].offset));
+        if (fields[i].detail)
+            print_group(group(r, fields[i].detail), to);
+        fputc('\n', to);
+    }
+    for (size_t i = 0; i < r->jobs.n; i++)
+        fprintf(to, "jobs: %-24s %" PRId64 "\n", r->jobs.rows[i].name,
+                r->jobs.rows[i].count);
+    if (r->first_attempt_ms)
+        fprintf(to, "first call %s", clock_text(r->first_attempt_ms, text));
+    if (r->last_attempt_ms)
+        fprintf(to, ", last call %s\n", clock_text(r->last_attempt_ms, text));
+}
+
+void report_print_csv(const struct report *r, FILE *to)
+{
+    /* Names are ours: letters, digits, blanks and underscores. */
+    fputs("group,name,count\n", to);
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        const struct report_group *g = group(r, fields[i].offset);
+
+        if (!fields[i].group)
+            fprintf(to, "total,%s,%" PRId64 "\n", fields[i].key,
+                    figure(r, fields[i].offset));
+        for (size_t k = 0; fields[i].group && k < g->n; k++)
+            fprintf(to, "%s,%s,%" PRId64 "\n", fields[i].key, g->rows[k].name,
+                    g->rows[k].count);
+    }
+}
+
+static json_t *group_to_json(const struct report_group *g)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < g->n; i++)
+        json_array_append_new(list, json_pack("{s:s, s:I}", "name", g->rows[i].name,
+                                              "count", (json_int_t)g->rows[i].count));
+    return list;
+}
+
+static json_t *instant(int64_t at_ms)
+{
+    char text[CLOCK_TEXT_MAX];
+
+    return at_ms ? json_string(clock_text(at_ms, text)) : json_null();
+}
+
+json_t *report_to_json(const struct campaign_row *row, const struct report *r)
+{
+    json_t *out = json_pack("{s:s, s:s, s:s}", "campaign", row->name, "state",
+                            campaign_state_name(row->state), "reason", row->stop_reason);
+
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        json_object_set_new(out, fields[i].key,
+                            fields[i].group ? group_to_json(group(r, fields[i].offset))
+                                            : json_integer(figure(r, fields[i].offset)));
+    json_object_set_new(out, "first_attempt", instant(r->first_attempt_ms));
+    json_object_set_new(out, "last_attempt", instant(r->last_attempt_ms));
+    return out;
+}
+
+/* ---- at work ---- */
+
+static void earlier(int64_t *at_ms, int64_t other_ms)
+{
+    if (other_ms && (!*at_ms || other_ms < *at_ms))
+        *at_ms = other_ms;
+}
+
+/* Splits the comma-separated names; the pointers are into text. */
+static size_t split_zones(char *text, const char **names, size_t max)
+{
+    size_t n = 0;
+    char *rest = NULL;
+
+    for (char *name = strtok_r(text, ",", &rest); name && n < max;
+         name = strtok_r(NULL, ",", &rest))
+        names[n++] = name;
+    return n;
+}
+
+static void look_at_zone(struct campaign_snapshot *s, const struct campaign_zone *z,
+                         const struct compliance_holiday *holidays, size_t holiday_count)
+{
+    enum { ZONES_MAX = 64 };
+    const char *names[ZONES_MAX];
+    CLEANUP(free_cleanup) char *text = xstrdup(z->zones);
+    int64_t until_ms = 0;
+
+    size_t n = split_zones(text, names, ZONES_MAX);
+    bool open = compliance_is_open(s->doc->policy, z->region, names, n, holidays,
+                                   holiday_count, s->now_ms, &until_ms);
+    s->waiting += z->waiting;
+    if (open) {
+        s->due_open += z->due;
+        if (z->next_attempt_ms && (!until_ms || z->next_attempt_ms < until_ms))
+            earlier(&s->next_due_ms, z->next_attempt_ms);
+        return;
+    }
+    s->due_closed += z->due;
+    earlier(&s->next_open_ms, until_ms);
+}
+
+static int find_row(struct cli *cli, int64_t campaign_id, struct campaign_row *out)
+{
+    CLEANUP(free_cleanup) struct campaign_row *all = NULL;
+    size_t n = 0;
+
+    int err = campaign_list(cli->pg, cli->tenant_id, CAMPAIGN_STATES, &all, &n);
+    for (size_t i = 0; i < n; i++)
+        if (all[i].id == campaign_id) {
+            *out = all[i];
+            return 0;
+        }
+    return err ? err : ENOENT;
+}
+
+int snapshot_load(struct cli *cli, int64_t campaign_id, int64_t now_ms,
+                  struct campaign_snapshot *out)
+{
+    CLEANUP(free_cleanup) struct compliance_holiday *holidays = NULL;
+    size_t holiday_count = 0;
+
+    *out = (struct campaign_snapshot){.now_ms = now_ms};
+    int err = find_row(cli, campaign_id, &out->row);
+    if (!err)
+        err = campaign_doc_get(cli->pg, cli->tenant_id, campaign_id, &out->doc);
+    if (!err)
+        err = report_load(cli->pg, cli->tenant_id, campaign_id, now_ms, &out->report);
+    if (!err)
+        err = campaign_zones(cli->pg, cli->tenant_id, campaign_id, now_ms, &out->zones,
+                             &out->zone_count);
+    if (!err)
+        err = pg_begin(cli->pg, cli->tenant_id);
+    if (!err)
+        err = pg_end(cli->pg, facts_holidays(cli->pg, cli->tenant_id, now_ms, &holidays,
+                                             &holiday_count));
+    for (size_t i = 0; !err && i < out->zone_count; i++)
+        look_at_zone(out, &out->zones[i], holidays, holiday_count);
+    return err;
+}
+
+void snapshot_free(struct campaign_snapshot *s)
+{
+    free(s->zones);
+    s->zones = NULL;
+}
+
+bool snapshot_is_windows_closed(const struct campaign_snapshot *s)
+{
+    return s->report.calling == 0 && s->report.open == 0 && s->report.pending > 0 &&
+           s->due_open == 0 && s->next_due_ms == 0;
+}
+
+const char *snapshot_why_dry(const struct campaign_snapshot *s,
+                             char out[SNAPSHOT_WHY_MAX])
+{
+    char text[CLOCK_TEXT_MAX];
+
+    out[0] = '\0';
+    if (s->row.state != CAMPAIGN_RUNNING)
+        snprintf(out, SNAPSHOT_WHY_MAX, "the campaign is %s",
+                 campaign_state_name(s->row.state));
+    else if (s->due_open > 0)
+        return out;
+    else if (s->report.pending == 0)
+        snprintf(out, SNAPSHOT_WHY_MAX,
+                 s->report.calling ? "the last contacts are being called"
+                                   : "no contact waits");
+    else if (s->next_due_ms)
+        snprintf(out, SNAPSHOT_WHY_MAX, "retries wait, the next until %s",
+                 clock_text(s->next_due_ms, text));
+    else if (s->next_open_ms)
+        snprintf(out, SNAPSHOT_WHY_MAX,
+                 "the calling windows are closed, the next opens %s",
+                 clock_text(s->next_open_ms, text));
+    else
+        snprintf(out, SNAPSHOT_WHY_MAX, "what is left comes due after the windows close");
+    return out;
+}
+
+/* At the pace so far; 0 when there is no pace yet. */
+static int64_t seconds_left(const struct campaign_snapshot *s)
+{
+    const struct report *r = &s->report;
+    int64_t took_ms = s->now_ms - r->first_attempt_ms;
+
+    if (!r->first_attempt_ms || r->final == 0 || took_ms <= 0)
+        return 0;
+    return (int64_t)((double)(r->pending + r->calling) * (double)took_ms /
+                     (double)r->final / 1000.0);
+}
+
+static void print_left(const struct campaign_snapshot *s, FILE *to)
+{
+    int64_t left_s = seconds_left(s);
+
+    if (s->row.state != CAMPAIGN_RUNNING || left_s == 0)
+        return;
+    if (left_s >= 2 * 3600)
+        fprintf(to, ", about %" PRId64 " h left", left_s / 3600);
+    else
+        fprintf(to, ", about %" PRId64 " min left", left_s / 60 + 1);
+}
+
+void snapshot_print(const struct campaign_snapshot *s, int dialers, FILE *to)
+{
+    const struct report *r = &s->report;
+    char now[CLOCK_TEXT_MAX], why[SNAPSHOT_WHY_MAX];
+
+    fprintf(to, "%s  %s  %s%s%s\n", clock_text(s->now_ms, now), s->row.name,
+            campaign_state_name(s->row.state), s->row.stop_reason[0] ? ": " : "",
+            s->row.stop_reason);
+    fprintf(to,
+            "contacts %" PRId64 "/%" PRId64 " final (%d %%), %" PRId64 " wait, %" PRId64
+            " being called",
+            r->final, r->contacts,
+            r->contacts ? (int)(r->final * 100 / r->contacts) : 100, r->pending,
+            r->calling);
+    print_left(s, to);
+    fprintf(to,
+            "\ncalls    %" PRId64 " live, %" PRId64 " begun in the last minute, %" PRId64
+            " in all: %" PRId64 " answered, %" PRId64 " busy, %" PRId64
+            " no answer, %" PRId64 " failed\n",
+            r->live_calls, r->started_last_min, r->attempted, r->answered, r->busy,
+            r->no_answer, r->failed);
+    fputs("finals  ", to);
+    print_group(&r->finals, to);
+    fprintf(to, "\nrefused  %" PRId64, r->refused);
+    print_group(&r->refusals, to);
+    fprintf(to,
+            "\nspoken   %" PRId64 " recordings, %" PRId64 " transcribed, %" PRId64
+            " understood, %" PRId64 " batches, %" PRId64 " SMS, %" PRId64 " opt-outs\n",
+            r->recordings, r->transcribed, r->understood, r->batches, r->sms,
+            r->opt_outs);
+    snapshot_why_dry(s, why);
+    fprintf(to,
+            "hopper   %" PRId64 " may be called now, %" PRId64
+            " wait for their window, %" PRId64 " for their time%s%s\n",
+            s->due_open, s->due_closed, s->waiting, why[0] ? "; " : "", why);
+    fprintf(to, "dialers  %d%s\n", dialers,
+            dialers ? ""
+                    : ": nothing is dialled until one runs ('furrow run', 'furrow up')");
+}

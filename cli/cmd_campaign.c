@@ -1,0 +1,478 @@
+/*
+ * furrow campaign: validate, create, list, show, start, pause, resume, stop, watch,
+ * report.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/pg.h"
+#include "base/program.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "campaigns/slot_store.h"
+#include "cli/campaign_view.h"
+#include "cli/groups.h"
+
+/* ---- arguments: one name, and flags ---- */
+
+struct arguments {
+    const char *name; /* of the campaign, or the file */
+    const char *reason;
+    bool json, csv, once;
+};
+
+/* accepts: letters of the flags this verb has: j, c, o, r. */
+static int parse(struct arguments *a, const char *accepts, const char *missing, int argc,
+                 char **argv)
+{
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+                                            {"csv", no_argument, NULL, 'c'},
+                                            {"once", no_argument, NULL, 'o'},
+                                            {"reason", required_argument, NULL, 'r'},
+                                            {0}};
+    int index = 0;
+
+    for (int o; (o = getopt_long(argc, argv, "", options, &index)) != -1;) {
+        if (o == '?')
+            return CLI_USAGE;
+        if (!strchr(accepts, o))
+            return cli_usage("there is no --%s here", options[index].name);
+        a->json |= o == 'j';
+        a->csv |= o == 'c';
+        a->once |= o == 'o';
+        if (o == 'r')
+            a->reason = optarg;
+    }
+    if (!missing)
+        return optind == argc ? CLI_OK
+                              : cli_usage("unexpected argument '%s'", argv[optind]);
+    if (argc - optind != 1)
+        return cli_usage("%s", argc == optind ? missing : "one at a time");
+    a->name = argv[optind];
+    return CLI_OK;
+}
+
+static int open_campaign(struct cli *cli, const char *name, struct campaign_row *row)
+{
+    struct errtext e = {0};
+
+    int code = cli_open_pg(cli);
+    if (!code && campaign_find(cli->pg, cli->tenant_id, name, row, &e))
+        code = cli_fail("%s", e.text);
+    return code;
+}
+
+/* ---- validate, create ---- */
+
+static int read_document(const char *file, char **text, size_t *len)
+{
+    const char *path = strcmp(file, "-") == 0 ? "/dev/stdin" : file;
+
+    int err = files_read(path, CAMPAIGN_TEXT_LIMIT, text, len);
+    if (err == EMSGSIZE)
+        return cli_fail("%s: a campaign's document has at most %d bytes", file,
+                        CAMPAIGN_TEXT_LIMIT);
+    return err ? cli_fail("%s: %s", file, strerror(err)) : CLI_OK;
+}
+
+static json_t *issues_to_json(const struct campaign_issues *issues)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < issues->n; i++) {
+        const struct campaign_issue *at = &issues->at[i];
+
+        json_array_append_new(list,
+                              json_pack("{s:s, s:i, s:i, s:s, s:s}", "pointer",
+                                        at->pointer, "line", at->line, "column",
+                                        at->column, "text", at->text, "hint", at->hint));
+    }
+    return list;
+}
+
+static int show_issues(const struct arguments *a, const struct campaign_issues *issues)
+{
+    for (size_t i = 0; i < issues->n && !a->json; i++) {
+        const struct campaign_issue *at = &issues->at[i];
+
+        fprintf(stderr, "%s:%d:%d: %s%s%s\n", a->name, at->line, at->column, at->text,
+                at->hint[0] ? "\n    " : "", at->hint);
+    }
+    if (a->json)
+        cli_print_json(
+            json_pack("{s:b, s:o}", "valid", 0, "issues", issues_to_json(issues)));
+    return cli_fail("%s: %zu %s wrong; nothing was created", a->name, issues->found,
+                    issues->found == 1 ? "thing is" : "things are");
+}
+
+static int cmd_validate(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(free_cleanup) char *text = NULL;
+    CLEANUP(free_cleanup) struct campaign_issues *issues = xcalloc(1, sizeof(*issues));
+    struct campaign_doc *doc = NULL;
+    struct arguments a = {0};
+    char next[CLOCK_TEXT_MAX];
+    int64_t next_ms = 0;
+    size_t len = 0;
+
+    (void)cli;
+    int code = parse(&a, "j", "which file?", argc, argv);
+    if (!code)
+        code = read_document(a.name, &text, &len);
+    if (code)
+        return code;
+    if (campaign_doc_parse(&doc, text, len, issues))
+        return show_issues(&a, issues);
+    bool planned = campaign_doc_next_start(doc, clock_now_ms(), &next_ms) == 0;
+    if (a.json)
+        cli_print_json(json_pack("{s:b, s:[], s:s, s:s*}", "valid", 1, "issues", "name",
+                                 doc->name, "next_start",
+                                 planned ? clock_text(next_ms, next) : NULL));
+    else
+        printf("%s: campaign '%s' is sound%s%s\n", a.name, doc->name,
+               planned ? "; it would start at " : "",
+               planned ? clock_text(next_ms, next) : "");
+    campaign_doc_free(doc);
+    return CLI_OK;
+}
+
+static void print_created(const struct cli *cli, const struct campaign_row *row,
+                          const struct campaign_doc *doc)
+{
+    char next[CLOCK_TEXT_MAX];
+    int64_t next_ms = 0;
+
+    (void)cli;
+    printf("campaign '%s' created as a draft\n", row->name);
+    if (campaign_doc_due(doc, 0, clock_now_ms(), &next_ms) == 0 && !doc->has_schedule)
+        puts("  its start has come: a running dialer starts it, or 'furrow run'");
+    else if (campaign_doc_next_start(doc, clock_now_ms(), &next_ms) == 0)
+        printf("  it starts at %s, or earlier by 'furrow run %s'\n",
+               clock_text(next_ms, next), row->name);
+    else
+        printf("  'furrow run %s' works it off; 'furrow campaign start %s' leaves it to "
+               "running dialers\n",
+               row->name, row->name);
+}
+
+static int cmd_create(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(free_cleanup) char *text = NULL;
+    CLEANUP(free_cleanup) struct campaign_issues *issues = xcalloc(1, sizeof(*issues));
+    const struct campaign_doc *doc = NULL;
+    struct campaign_row row = {0};
+    struct arguments a = {0};
+    size_t len = 0;
+
+    int code = parse(&a, "j", "which file? - reads standard input", argc, argv);
+    if (!code)
+        code = read_document(a.name, &text, &len);
+    if (!code)
+        code = cli_open_pg(cli);
+    if (code)
+        return code;
+    int err =
+        campaign_create(cli->pg, cli->tenant_id, text, len, clock_now_ms(), &row, issues);
+    if (issues->found)
+        return show_issues(&a, issues);
+    if (!err)
+        err = campaign_doc_get(cli->pg, cli->tenant_id, row.id, &doc);
+    if (err)
+        return cli_fail("%s", pg_error(cli->pg));
+    if (a.json)
+        return cli_print_json(json_pack("{s:I, s:s, s:s}", "id", (json_int_t)row.id,
+                                        "name", row.name, "state",
+                                        campaign_state_name(row.state)));
+    print_created(cli, &row, doc);
+    return CLI_OK;
+}
+
+/* ---- list, show ---- */
+
+static json_t *instant(int64_t at_ms)
+{
+    char text[CLOCK_TEXT_MAX];
+
+    return at_ms ? json_string(clock_text(at_ms, text)) : json_null();
+}
+
+static json_t *row_to_json(struct cli *cli, const struct campaign_row *row)
+{
+    const struct campaign_doc *doc = NULL;
+    int64_t next_ms = 0;
+
+    if (campaign_doc_get(cli->pg, cli->tenant_id, row->id, &doc) ||
+        campaign_doc_next_start(doc, clock_now_ms(), &next_ms))
+        next_ms = 0;
+    return json_pack("{s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "id",
+                     (json_int_t)row->id, "name", row->name, "state",
+                     campaign_state_name(row->state), "reason", row->stop_reason,
+                     "created_at", instant(row->created_at_ms), "started_at",
+                     instant(row->started_at_ms), "ended_at", instant(row->ended_at_ms),
+                     "next_start", instant(next_ms));
+}
+
+static int cmd_list(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(free_cleanup) struct campaign_row *all = NULL;
+    struct arguments a = {0};
+    json_t *list = NULL;
+    char text[CLOCK_TEXT_MAX];
+    size_t n = 0;
+
+    int code = parse(&a, "j", NULL, argc, argv);
+    if (!code)
+        code = cli_open_pg(cli);
+    if (code)
+        return code;
+    if (campaign_list(cli->pg, cli->tenant_id, CAMPAIGN_STATES, &all, &n))
+        return cli_fail("%s", pg_error(cli->pg));
+    if (!a.json) {
+        for (size_t i = 0; i < n; i++)
+            printf("%-24s %-8s since %s%s%s\n", all[i].name,
+                   campaign_state_name(all[i].state),
+                   clock_text(all[i].changed_at_ms, text),
+                   all[i].stop_reason[0] ? "  " : "", all[i].stop_reason);
+        return CLI_OK;
+    }
+    list = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, row_to_json(cli, &all[i]));
+    return cli_print_json(list);
+}
+
+static void print_at(const char *label, int64_t at_ms)
+{
+    char text[CLOCK_TEXT_MAX];
+
+    if (at_ms)
+        printf("  %-8s %s\n", label, clock_text(at_ms, text));
+}
+
+static int cmd_show(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(free_cleanup) char *text = NULL;
+    const struct campaign_doc *doc = NULL;
+    struct campaign_row row = {0};
+    struct arguments a = {0};
+    int64_t next_ms = 0;
+
+    int code = parse(&a, "j", "which campaign?", argc, argv);
+    if (!code)
+        code = open_campaign(cli, a.name, &row);
+    if (code)
+        return code;
+    if (campaign_text(cli->pg, cli->tenant_id, row.id, &text))
+        return cli_fail("%s", pg_error(cli->pg));
+    if (a.json) {
+        json_t *out = row_to_json(cli, &row);
+
+        json_object_set_new(out, "document", json_loads(text, 0, NULL));
+        return cli_print_json(out);
+    }
+    printf("campaign '%s' is %s%s%s\n", row.name, campaign_state_name(row.state),
+           row.stop_reason[0] ? ": " : "", row.stop_reason);
+    print_at("created", row.created_at_ms);
+    print_at("started", row.started_at_ms);
+    print_at("ended", row.ended_at_ms);
+    if (campaign_doc_get(cli->pg, cli->tenant_id, row.id, &doc) == 0 &&
+        campaign_doc_next_start(doc, clock_now_ms(), &next_ms) == 0)
+        print_at("next", next_ms);
+    printf("%s%s", text, text[0] && text[strlen(text) - 1] == '\n' ? "" : "\n");
+    return CLI_OK;
+}
+
+/* ---- start, pause, resume, stop ---- */
+
+static int live_dialers(struct cli *cli)
+{
+    int n = 0;
+
+    return slot_count_live(cli->pg, "dialer", &n) ? 0 : n;
+}
+
+static int move(struct cli *cli, enum campaign_command command, int argc, char **argv)
+{
+    struct campaign_row row = {0};
+    struct arguments a = {0};
+    struct errtext e = {0};
+
+    int code = parse(&a, "jr", "which campaign?", argc, argv);
+    if (!code)
+        code = open_campaign(cli, a.name, &row);
+    if (code)
+        return code;
+    if (campaign_command(cli->pg, cli->tenant_id, row.id, command, a.reason,
+                         clock_now_ms(), &row, &e))
+        return cli_fail("%s: %s", row.name, e.text);
+    if (a.json)
+        return cli_print_json(row_to_json(cli, &row));
+    printf("campaign '%s' is %s\n", row.name, campaign_state_name(row.state));
+    if (row.state == CAMPAIGN_RUNNING && live_dialers(cli) == 0)
+        fprintf(stderr,
+                "no dialer is alive: nothing is called until one is ('furrow run %s', "
+                "'furrow up')\n",
+                row.name);
+    return CLI_OK;
+}
+
+static int cmd_start(struct cli *cli, int argc, char **argv)
+{
+    return move(cli, CAMPAIGN_START, argc, argv);
+}
+
+static int cmd_pause(struct cli *cli, int argc, char **argv)
+{
+    return move(cli, CAMPAIGN_PAUSE, argc, argv);
+}
+
+static int cmd_resume(struct cli *cli, int argc, char **argv)
+{
+    return move(cli, CAMPAIGN_RESUME, argc, argv);
+}
+
+static int cmd_stop(struct cli *cli, int argc, char **argv)
+{
+    return move(cli, CAMPAIGN_STOP, argc, argv);
+}
+
+/* ---- watch, report ---- */
+
+enum { REDRAW_MS = 1000 };
+
+static int draw(struct cli *cli, int64_t campaign_id, bool live,
+                enum campaign_state *state)
+{
+    struct campaign_snapshot s;
+
+    int err = snapshot_load(cli, campaign_id, clock_now_ms(), &s);
+    if (!err) {
+        if (live)
+            fputs("\033[H\033[J", stdout); /* the picture anew from the top */
+        snapshot_print(&s, live_dialers(cli), stdout);
+        *state = s.row.state;
+        fflush(stdout);
+    }
+    snapshot_free(&s);
+    return err;
+}
+
+static int cmd_watch(struct cli *cli, int argc, char **argv)
+{
+    struct campaign_row row = {0};
+    struct arguments a = {0};
+    int err = 0;
+
+    int code = parse(&a, "o", "which campaign?", argc, argv);
+    if (!code)
+        code = open_campaign(cli, a.name, &row);
+    if (code)
+        return code;
+    program_watch_signals();
+    struct pollfd stop = {.fd = program_stop_fd(), .events = POLLIN};
+    bool live = !a.once && isatty(STDOUT_FILENO);
+    do {
+        err = draw(cli, row.id, live, &row.state);
+        /* A database that is away is waited for; the picture stays. */
+        if (err && !(live && err == ECONNRESET))
+            return cli_fail("%s", pg_error(cli->pg));
+        if (live && (row.state == CAMPAIGN_DONE || row.state == CAMPAIGN_STOPPED))
+            break;
+        if (live)
+            poll(&stop, 1, REDRAW_MS);
+    } while (live && !atomic_load(program_stop_flag()));
+    return CLI_OK;
+}
+
+static int cmd_report(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(free_cleanup) struct report *r = xcalloc(1, sizeof(*r));
+    struct campaign_row row = {0};
+    struct arguments a = {0};
+
+    int code = parse(&a, "jc", "which campaign?", argc, argv);
+    if (!code && a.json && a.csv)
+        return cli_usage("--json or --csv, not both");
+    if (!code)
+        code = open_campaign(cli, a.name, &row);
+    if (code)
+        return code;
+    if (report_load(cli->pg, cli->tenant_id, row.id, clock_now_ms(), r))
+        return cli_fail("%s", pg_error(cli->pg));
+    if (a.json)
+        return cli_print_json(report_to_json(&row, r));
+    if (a.csv)
+        report_print_csv(r, stdout);
+    else
+        report_print(&row, r, stdout);
+    return CLI_OK;
+}
+
+static const struct cli_verb verbs[] = {
+    {.name = "validate",
+     .arguments = "FILE|- [--json]",
+     .about = "Say everything that is wrong with a campaign's document; needs no "
+              "database.\nWhether list, flow and trunk exist is looked up by 'create'.",
+     .example = "furrow campaign validate harvest.json",
+     .run = cmd_validate},
+    {.name = "create",
+     .arguments = "FILE|- [--json]",
+     .about = "Make a draft campaign from a JSON document (docs/campaigns.md is its "
+              "reference).\nThe flow's newest published revision is pinned.",
+     .example = "furrow campaign create harvest.json",
+     .run = cmd_create},
+    {.name = "list",
+     .arguments = "[--json]",
+     .about = "Show all campaigns and their states.",
+     .example = "furrow campaign list",
+     .run = cmd_list},
+    {.name = "show",
+     .arguments = "NAME [--json]",
+     .about = "Show a campaign's state, its next planned start and its document.",
+     .example = "furrow campaign show coffee-harvest",
+     .run = cmd_show},
+    {.name = "start",
+     .arguments = "NAME [--json]",
+     .about = "Let running dialers work the campaign off. Contacts that are final stay "
+              "final.",
+     .example = "furrow campaign start coffee-harvest",
+     .run = cmd_start},
+    {.name = "pause",
+     .arguments = "NAME [--reason TEXT] [--json]",
+     .about = "Begin no further call; live calls go on.",
+     .example = "furrow campaign pause coffee-harvest --reason 'holiday in the village'",
+     .run = cmd_pause},
+    {.name = "resume",
+     .arguments = "NAME [--json]",
+     .about = "Go on with a paused or a faulted campaign.",
+     .example = "furrow campaign resume coffee-harvest",
+     .run = cmd_resume},
+    {.name = "stop",
+     .arguments = "NAME [--reason TEXT] [--json]",
+     .about = "End a campaign; live calls go on. 'start' may take it up again.",
+     .example = "furrow campaign stop coffee-harvest",
+     .run = cmd_stop},
+    {.name = "watch",
+     .arguments = "NAME [--once]",
+     .about = "Watch a campaign at work, redrawn once a second until it is done or "
+              "Ctrl-C.\nWith --once, or when the output is no terminal, once.",
+     .example = "furrow campaign watch coffee-harvest",
+     .run = cmd_watch},
+    {.name = "report",
+     .arguments = "NAME [--json|--csv]",
+     .about = "What the campaign has come to, counted from its rows just now.",
+     .example = "furrow campaign report coffee-harvest --csv",
+     .run = cmd_report},
+};
+
+const struct cli_group cmd_campaign = {.name = "campaign",
+                                       .about = "make, run and watch campaigns",
+                                       .verbs = verbs,
+                                       .verb_count = ARRAY_LEN(verbs)};
