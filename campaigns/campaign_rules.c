@@ -120,11 +120,10 @@ static void read_day(struct doc_reader *r, json_t *list, const char *pointer,
     *out = day;
 }
 
-/* What is stated replaces the default week: a day that is not named is closed. */
 void campaign_read_windows(struct doc_reader *r, json_t *value, const char *pointer,
-                           void *owner)
+                           void *policy)
 {
-    struct policy *p = owner;
+    struct policy *p = policy;
     const char *key = NULL;
     json_t *item = NULL;
     bool seen[DAYS] = {false};
@@ -220,9 +219,9 @@ static void read_region(struct doc_reader *r, json_t *value, const char *pointer
 }
 
 void campaign_read_regions(struct doc_reader *r, json_t *value, const char *pointer,
-                           void *owner)
+                           void *policy)
 {
-    struct policy *p = owner;
+    struct policy *p = policy;
     char at[DOC_POINTER_MAX];
     size_t i = 0;
     json_t *item = NULL;

@@ -27,7 +27,7 @@
 /* ---- filling campaign_contacts ---- */
 
 struct source {
-    int64_t list_id, last_contact_id, last_import_id;
+    int64_t campaign_id, list_id, last_contact_id, last_import_id;
     bool loading;
 };
 
@@ -52,22 +52,28 @@ static int read_source(struct pg *pg, int64_t campaign_id, struct source *out)
         return err;
     if (PQntuples(res) == 0)
         return ENOENT;
-    *out = (struct source){.list_id = pg_i64(res, 0, 0),
+    *out = (struct source){.campaign_id = campaign_id,
+                           .list_id = pg_i64(res, 0, 0),
                            .last_contact_id = pg_i64(res, 0, 1),
                            .last_import_id = pg_i64(res, 0, 2),
                            .loading = pg_bool(res, 0, 3)};
     return 0;
 }
 
-static int copy_batch(struct pg *pg, int tenant_id, int64_t campaign_id,
-                      const struct source *from, size_t max, int64_t now_ms,
-                      int64_t *seen, int64_t *added, int64_t *last_id, int64_t *newest_id)
+/* What one batch found. */
+struct batch {
+    int64_t seen, added;
+    int64_t last_id;   /* of the contacts seen */
+    int64_t newest_id; /* of all contacts, any list */
+};
+
+static int copy_batch(struct pg *pg, const struct source *from, size_t max,
+                      int64_t now_ms, struct batch *out)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_args a = {0};
 
-    pg_arg_i64(&a, tenant_id);
-    pg_arg_i64(&a, campaign_id);
+    pg_arg_i64(&a, from->campaign_id);
     pg_arg_i64(&a, from->list_id);
     pg_arg_i64(&a, from->last_contact_id);
     pg_arg_i64(&a, (int64_t)max);
@@ -75,19 +81,19 @@ static int copy_batch(struct pg *pg, int tenant_id, int64_t campaign_id,
     int err = pg_run(
         pg, &res,
         "WITH batch AS MATERIALIZED (SELECT id, phone, zone_group FROM contacts WHERE "
-        "list_id = $3 AND id > $4 ORDER BY id LIMIT $5), copied AS (INSERT INTO "
+        "list_id = $2 AND id > $3 ORDER BY id LIMIT $4), copied AS (INSERT INTO "
         "campaign_contacts (tenant_id, campaign_id, contact_id, phone, zone_group, "
-        "next_attempt_at) SELECT $1, $2, id, phone, zone_group, furrow_ts($6) FROM batch "
-        "ON CONFLICT DO NOTHING RETURNING 1) SELECT (SELECT count(*) FROM batch), "
-        "(SELECT count(*) FROM copied), (SELECT max(id) FROM batch), (SELECT max(id) "
-        "FROM contacts)",
+        "next_attempt_at) SELECT furrow_tenant(), $1, id, phone, zone_group, "
+        "furrow_ts($5) FROM batch ON CONFLICT DO NOTHING RETURNING 1) SELECT (SELECT "
+        "count(*) FROM batch), (SELECT count(*) FROM copied), (SELECT max(id) FROM "
+        "batch), (SELECT max(id) FROM contacts)",
         &a);
     if (err)
         return err;
-    *seen = pg_i64(res, 0, 0);
-    *added = pg_i64(res, 0, 1);
-    *last_id = pg_i64(res, 0, 2);
-    *newest_id = pg_i64(res, 0, 3);
+    *out = (struct batch){.seen = pg_i64(res, 0, 0),
+                          .added = pg_i64(res, 0, 1),
+                          .last_id = pg_i64(res, 0, 2),
+                          .newest_id = pg_i64(res, 0, 3)};
     return 0;
 }
 
@@ -102,12 +108,12 @@ static int set_last_contact(struct pg *pg, int64_t campaign_id, int64_t id)
 }
 
 /* One batch; *more: the list may hold more. */
-static int populate_batch(struct pg *pg, int tenant_id, int64_t campaign_id, size_t max,
-                          int64_t now_ms, size_t *added, bool *more, bool *loading)
+static int populate_batch(struct pg *pg, int64_t campaign_id, size_t max, int64_t now_ms,
+                          size_t *added, bool *more, bool *loading)
 {
     struct source before = {0}, after = {0};
+    struct batch batch = {0};
     struct pg_args a = {0};
-    int64_t seen = 0, copied = 0, last_id = 0, newest_id = 0;
 
     pg_arg_i64(&a, campaign_id);
     int err = pg_run(pg, NULL,
@@ -117,23 +123,22 @@ static int populate_batch(struct pg *pg, int tenant_id, int64_t campaign_id, siz
     if (!err)
         err = read_source(pg, campaign_id, &before);
     if (!err)
-        err = copy_batch(pg, tenant_id, campaign_id, &before, max, now_ms, &seen, &copied,
-                         &last_id, &newest_id);
+        err = copy_batch(pg, &before, max, now_ms, &batch);
     if (!err)
         err = read_source(pg, campaign_id, &after);
     if (err)
         return err;
-    *added = (size_t)copied;
-    *more = seen == (int64_t)max;
+    *added = (size_t)batch.added;
+    *more = batch.seen == (int64_t)max;
     *loading =
         before.loading || after.loading || before.last_import_id != after.last_import_id;
     /* At the end of the list, contacts of other lists are left behind too, so that
      * the next look does not walk over them. */
-    if (!*more && newest_id > last_id)
-        last_id = newest_id;
-    if (*loading || last_id <= before.last_contact_id)
+    int64_t mark =
+        !*more && batch.newest_id > batch.last_id ? batch.newest_id : batch.last_id;
+    if (*loading || mark <= before.last_contact_id)
         return 0;
-    return set_last_contact(pg, campaign_id, last_id);
+    return set_last_contact(pg, campaign_id, mark);
 }
 
 int campaign_populate(struct pg *pg, int tenant_id, int64_t campaign_id, size_t max,
@@ -152,9 +157,9 @@ int campaign_populate(struct pg *pg, int tenant_id, int64_t campaign_id, size_t 
 
         int err = pg_begin_own(pg, tenant_id, &own);
         if (!err)
-            err = pg_end_own(pg, own,
-                             populate_batch(pg, tenant_id, campaign_id, max, now_ms,
-                                            added, &more, loading));
+            err = pg_end_own(
+                pg, own,
+                populate_batch(pg, campaign_id, max, now_ms, added, &more, loading));
         if (err)
             return err;
         if (*loading && *added == 0)

@@ -1,0 +1,574 @@
+/*
+ * furrow trunk, extension, campaign and run, as a user runs them. Where a dialer is
+ * wanted the test is one: it holds a lease in node_slots and moves contacts.
+ */
+#include "unit/cm.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/files.h"
+#include "base/str.h"
+#include "store/pgtest.h"
+
+enum { OUTPUT_MAX = 32000, ARGS_MAX = 24, PATIENCE = 600 };
+
+struct outcome {
+    int code; /* exit code; -1 when a signal ended it */
+    char out[OUTPUT_MAX], err[OUTPUT_MAX];
+};
+
+static struct pg *pg;
+static char program[400]; /* the furrow that is run */
+
+static const char *path(const char *name)
+{
+    static char text[32][300];
+    static int next;
+    char *p = text[next++ % 32];
+
+    snprintf(p, sizeof(text[0]), "%s/%s", pgtest_dir(), name);
+    return p;
+}
+
+static const char *write_file(const char *name, const char *data)
+{
+    const char *p = path(name);
+
+    assert_int_equal(files_write_atomic(p, data, strlen(data)), 0);
+    return p;
+}
+
+static void read_file(const char *name, char out[OUTPUT_MAX])
+{
+    FILE *f = fopen(path(name), "r");
+
+    assert_non_null(f);
+    out[fread(out, 1, OUTPUT_MAX - 1, f)] = '\0';
+    fclose(f);
+}
+
+/* Output goes to <tag>.out and <tag>.err. */
+static pid_t spawn(const char *tag, const char *const *args)
+{
+    const char *argv[ARGS_MAX] = {program};
+    char out_name[64], err_name[64];
+    size_t n = 1;
+
+    while (*args && n < ARGS_MAX - 1)
+        argv[n++] = *args++;
+    snprintf(out_name, sizeof(out_name), "%s.out", tag);
+    snprintf(err_name, sizeof(err_name), "%s.err", tag);
+    int out = open(path(out_name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int err = open(path(err_name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_true(out >= 0 && err >= 0 && in >= 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(in, 0);
+        dup2(out, 1);
+        dup2(err, 2);
+        execv(argv[0], (char *const *)(uintptr_t)argv);
+        _exit(127);
+    }
+    close(in);
+    close(out);
+    close(err);
+    assert_true(pid > 0);
+    return pid;
+}
+
+static struct outcome *await(const char *tag, pid_t pid)
+{
+    static struct outcome o;
+    char name[64];
+    int status = 0;
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    o.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    snprintf(name, sizeof(name), "%s.out", tag);
+    read_file(name, o.out);
+    snprintf(name, sizeof(name), "%s.err", tag);
+    read_file(name, o.err);
+    return &o;
+}
+
+static struct outcome *run(const char *const *args)
+{
+    return await("run", spawn("run", args));
+}
+
+#define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define RUN(...)  run(ARGS(__VA_ARGS__))
+
+/* As expected, else everything it said. */
+static void expect(const struct outcome *o, int code, const char *out, const char *err)
+{
+    if (o->code != code || !strstr(o->out, out) || !strstr(o->err, err))
+        fail_msg("exit %d (wanted %d '%s' '%s')\n%s\n%s", o->code, code, out, err, o->out,
+                 o->err);
+}
+
+static int64_t count(const char *sql)
+{
+    return pgtest_i64(pg, 1, sql);
+}
+
+/* True once the query answers n, asked PATIENCE times. */
+static bool becomes(const char *sql, int64_t n)
+{
+    for (int i = 0; i < PATIENCE; i++) {
+        if (pgtest_i64(pg, 1, sql) == n)
+            return true;
+        pgtest_run(pg, 0, "SELECT pg_sleep(0.02)");
+    }
+    return false;
+}
+
+/* We are a dialer (and a worker) that is alive, or no longer. */
+static void be_alive(bool alive)
+{
+    pgtest_run(pg, 0, "DELETE FROM node_slots");
+    if (alive)
+        pgtest_run(pg, 0,
+                   "INSERT INTO node_slots (kind, slot, holder, host, pid, lease_until) "
+                   "SELECT k, 0, gen_random_uuid(), 'test', 1, clock_timestamp() + "
+                   "interval '1 hour' FROM unnest(ARRAY['dialer', 'worker']) k");
+}
+
+static const char *document(const char *name, const char *list, const char *more)
+{
+    char text[1000], file[100];
+
+    snprintf(text, sizeof(text),
+             "{\"name\": \"%s\", \"list\": \"%s\",\n\"flow\": \"coffee\", \"trunk\": "
+             "\"sim\"%s}\n",
+             name, list, more);
+    snprintf(file, sizeof(file), "%s.json", name);
+    return write_file(file, text);
+}
+
+static void create(const char *name, const char *list, const char *more)
+{
+    expect(RUN("campaign", "create", document(name, list, more)), 0, "created as a draft",
+           "");
+}
+
+static void finish_contacts(void)
+{
+    pgtest_run(pg, 1,
+               "UPDATE campaign_contacts SET state = 'final', final = 'completed', "
+               "final_at = next_attempt_at");
+}
+
+/* ---- trunks and extensions ---- */
+
+static void trunks_are_added_shown_and_removed(void **state)
+{
+    (void)state;
+    expect(RUN("trunk", "add", "sim", "--kind", "simulated", "--cps", "0.5",
+               "--max-channels", "60", "--settings", "{\"seed\": 3}"),
+           0, "trunk 'sim' (simulated): 0.5 calls a second, 60 at once", "");
+    expect(RUN("trunk", "add", "sim", "--kind", "simulated", "--cps", "1",
+               "--max-channels", "1"),
+           1, "", "there is a trunk 'sim' already");
+    expect(RUN("trunk", "add", "main", "--kind", "ari", "--endpoint",
+               "PJSIP/{number}@provider", "--cps", "5", "--max-channels", "10"),
+           0, "trunk 'main'", "");
+    expect(RUN("trunk", "list"), 0, "PJSIP/{number}@provider", "");
+    expect(RUN("trunk", "list", "--json"), 0, "\"cps\": 0.5", "");
+    expect(RUN("trunk", "show", "sim", "--json"), 0, "\"seed\": 3", "");
+    expect(RUN("trunk", "show", "mian"), 1, "", "did you mean 'main'?");
+    expect(RUN("trunk", "remove", "main"), 0, "removed", "");
+}
+
+static void a_wrong_command_line_says_what_is_wrong(void **state)
+{
+    static const struct {
+        const char *args[12];
+        int code;
+        const char *says;
+    } cases[] = {
+        {{"trunk", "add"}, 2, "what is the trunk's name?"},
+        {{"trunk", "add", "x"}, 2, "--kind ari or --kind simulated"},
+        {{"trunk", "add", "x", "--kind", "ari"}, 2, "--cps N and --max-channels N"},
+        {{"trunk", "add", "x", "--kind", "ari", "--cps", "a"}, 2, "not 'a'"},
+        {{"trunk", "add", "x", "--kind", "sip", "--cps", "1", "--max-channels", "1"},
+         1,
+         "none of ari, simulated"},
+        {{"trunk", "show"}, 2, "which trunk?"},
+        {{"extension", "add", "2001"}, 2, "--flow NAME"},
+        {{"extension", "add", "2001", "--flow", "coffee", "--missed-call"},
+         2,
+         "--missed-call needs --campaign"},
+        {{"extension", "add", "20x1", "--flow", "coffee"}, 1, "digits only"},
+        {{"extension", "remove"}, 2, "which number?"},
+        {{"campaign", "create"}, 2, "which file?"},
+        {{"campaign", "create", "/nonexistent.json"}, 1, "No such file"},
+        {{"campaign", "show"}, 2, "which campaign?"},
+        {{"campaign", "show", "nothing"}, 1, "no campaign 'nothing'; there are none yet"},
+        {{"campaign", "start", "a", "--csv"}, 2, "there is no --csv here"},
+        {{"campaign", "report", "a", "--csv", "--json"}, 2, "not both"},
+        {{"campaign", "list", "a"}, 2, "unexpected argument 'a'"},
+        {{"run", "a", "b"}, 2, "one campaign, or none"},
+        {{"run", "nothing"}, 1, "no campaign 'nothing'"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        expect(run(cases[i].args), cases[i].code, "", cases[i].says);
+}
+
+static void extensions_name_flow_and_callback_campaign(void **state)
+{
+    (void)state;
+    create("callbacks", "near", ", \"keep_open\": true");
+    expect(RUN("extension", "add", "2001", "--flow", "coffee"), 0,
+           "2001: answered by flow 'coffee'", "");
+    expect(RUN("extension", "add", "2002", "--flow", "coffee", "--missed-call",
+               "--campaign", "callbacks"),
+           0, "called back by campaign 'callbacks'", "");
+    expect(RUN("extension", "add", "2001", "--flow", "coffee"), 1, "",
+           "number 2001 is taken");
+    expect(RUN("extension", "list", "--json"), 0, "\"campaign\": \"callbacks\"", "");
+    expect(RUN("extension", "remove", "2001"), 0, "removed", "");
+    expect(RUN("extension", "remove", "2001"), 1, "", "no extension 2001");
+}
+
+/* ---- campaign ---- */
+
+static void a_wrong_document_gets_file_line_and_hint_for_each_error(void **state)
+{
+    const char *file = document("wrong", "nobody",
+                                ",\n\"windows\": {\"mo\": []},\n"
+                                "\"ring_timeout\": 3");
+    struct outcome *o = RUN("campaign", "validate", file);
+
+    (void)state;
+    expect(o, 1, "", "wrong.json:3:13: 'mo' is no day\n    write mon,");
+    expect(o, 1, "",
+           "wrong.json:4:1: unknown key 'ring_timeout'\n    did you mean "
+           "'ring_timeout_s'?");
+    expect(o, 1, "", "2 things are wrong; nothing was created");
+    expect(RUN("campaign", "create", file, "--json"), 1, "\"pointer\": \"/windows/mo\"",
+           "");
+    /* Sound by itself, but there is no such list. */
+    file = document("wrong", "nobody", "");
+    expect(RUN("campaign", "validate", file), 0, "campaign 'wrong' is sound", "");
+    expect(RUN("campaign", "create", file), 1, "",
+           "wrong.json:1:27: no list 'nobody'; there are: far, near");
+    assert_int_equal(count("SELECT count(*) FROM campaigns WHERE name = 'wrong'"), 0);
+}
+
+static void a_campaign_is_created_listed_shown_and_moved(void **state)
+{
+    (void)state;
+    expect(RUN("campaign", "create",
+               document("moves", "near",
+                        ", \"schedule\": {\"cron\": \"0 9 * * *\", \"timezone\": "
+                        "\"Africa/Addis_Ababa\"}")),
+           0, "it starts at 2026-11-25T06:00:00Z, or earlier by 'furrow run moves'", "");
+    expect(RUN("campaign", "create", path("moves.json")), 1, "",
+           "moves.json:1:10: there is a campaign 'moves' already");
+    expect(RUN("campaign", "list"), 0, "moves", "");
+    expect(RUN("campaign", "show", "moves"), 0, "next     2026-11-25T06:00:00Z", "");
+    expect(RUN("campaign", "show", "moves", "--json"), 0, "\"cron\": \"0 9 * * *\"", "");
+    expect(RUN("campaign", "pause", "moves"), 1, "",
+           "a draft campaign can be started or stopped, not paused");
+    expect(RUN("campaign", "start", "moves"), 0, "is running", "no dialer is alive");
+    expect(RUN("campaign", "pause", "moves", "--reason", "a feast"), 0, "is paused", "");
+    expect(RUN("campaign", "list"), 0, "a feast", "");
+    expect(RUN("campaign", "resume", "moves", "--json"), 0, "\"state\": \"running\"", "");
+    expect(RUN("campaign", "stop", "moves"), 0, "is stopped", "");
+    assert_int_equal(
+        count("SELECT count(*) FROM campaigns WHERE name = 'moves' AND state "
+              "= 'stopped'"),
+        1);
+}
+
+static void a_report_has_the_same_figures_as_text_json_and_csv(void **state)
+{
+    static const char *const keys[] = {"contacts", "attempted",   "retried",
+                                       "opt_outs", "transcribed", "recordings",
+                                       "batches",  "answered"};
+    struct outcome *o = RUN("campaign", "report", "moves", "--json");
+    json_error_t where;
+    json_t *report = json_loads(o->out, 0, &where);
+
+    (void)state;
+    assert_non_null(report);
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        assert_true(json_is_integer(json_object_get(report, keys[i])));
+    assert_true(json_is_array(json_object_get(report, "refusals")));
+    json_decref(report);
+    expect(RUN("campaign", "report", "moves"), 0, "campaign 'moves' is stopped", "");
+    expect(RUN("campaign", "report", "moves"), 0, "calls attempted            0\n", "");
+    expect(RUN("campaign", "report", "moves", "--csv"), 0,
+           "group,name,count\ntotal,contacts,0\n", "");
+}
+
+static void watch_shows_one_picture_where_there_is_no_terminal(void **state)
+{
+    (void)state;
+    expect(RUN("campaign", "watch", "moves"), 0, "the campaign is stopped", "");
+    expect(RUN("campaign", "watch", "moves", "--once"), 0, "dialers  0", "");
+}
+
+/* ---- run ---- */
+
+static void run_with_nothing_due_says_when_the_next_start_is(void **state)
+{
+    (void)state;
+    be_alive(true);
+    expect(RUN("run"), 3, "", "nothing is due and no start is planned");
+    create("tomorrow", "near",
+           ", \"schedule\": {\"cron\": \"0 9 * * *\", \"timezone\": "
+           "\"Africa/Addis_Ababa\"}");
+    expect(RUN("run"), 3, "",
+           "the next planned start is 'tomorrow' at 2026-11-25T06:00:00Z");
+    pgtest_run(pg, 1, "UPDATE campaigns SET state = 'stopped'");
+}
+
+static void run_waits_for_the_end_and_a_second_run_says_so(void **state)
+{
+    (void)state;
+    create("work", "near", "");
+    pid_t first = spawn("first", ARGS("run", "work", "--json"));
+    assert_true(becomes("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND "
+                        "classid = 1179800910",
+                        1));
+    assert_true(
+        becomes("SELECT count(*) FROM campaign_contacts k JOIN campaigns c ON c.id "
+                "= k.campaign_id WHERE c.name = 'work' AND k.state = 'pending'",
+                3));
+    expect(RUN("run", "work"), 0, "", "another 'furrow run' works on 'work' already");
+    expect(RUN("run"), 0, "", "another 'furrow run' works on 'work' already");
+    finish_contacts();
+    struct outcome *o = await("first", first);
+    expect(o, 0, "\"ending\": \"done\"", "");
+    expect(o, 0, "\"final\": 3", "");
+    expect(RUN("run", "work"), 3, "", "'work' is done: all 3 contacts are final");
+    /* A new contact in the list is new work. */
+    pgtest_run(
+        pg, 1,
+        "INSERT INTO contacts (tenant_id, list_id, phone, number_type, zone_group, "
+        "region) SELECT tenant_id, list_id, 251911999999, 1, zone_group, 'ET' FROM "
+        "contacts WHERE list_id = (SELECT id FROM lists WHERE name = 'near') LIMIT 1");
+    first = spawn("first", ARGS("run", "work"));
+    assert_true(becomes("SELECT count(*) FROM campaigns WHERE name = 'work' AND state = "
+                        "'running'",
+                        1));
+    finish_contacts();
+    expect(await("first", first), 0, "work: done; 4 of 4 contacts final", "");
+}
+
+static void run_ends_when_what_is_left_waits_for_its_windows(void **state)
+{
+    (void)state;
+    create("night", "far", "");
+    expect(RUN("run", "night"), 0, "night: windows closed; 0 of 1 contacts final", "");
+    assert_int_equal(
+        count(
+            "SELECT count(*) FROM campaigns WHERE name = 'night' AND state = 'running'"),
+        1);
+    expect(RUN("campaign", "watch", "night"), 0, "the calling windows are closed", "");
+    /* By itself 'run' goes on with what runs. */
+    expect(RUN("run"), 0, "night: windows closed", "");
+    expect(RUN("campaign", "stop", "night"), 0, "", "");
+}
+
+static void run_tells_a_fault_and_a_pause_apart_from_the_end(void **state)
+{
+    (void)state;
+    create("faulty", "near", "");
+    pid_t first = spawn("first", ARGS("run", "faulty"));
+    assert_true(
+        becomes("SELECT count(*) FROM campaigns WHERE name = 'faulty' AND state = "
+                "'running'",
+                1));
+    pgtest_run(
+        pg, 1,
+        "UPDATE campaigns SET state = 'faulted', stop_reason = 'the trunk is gone' "
+        "WHERE name = 'faulty'");
+    expect(await("first", first), 4, "faulty: faulted: the trunk is gone", "");
+    expect(RUN("run", "faulty"), 4, "", "mend it, then 'furrow campaign resume faulty'");
+    expect(RUN("campaign", "resume", "faulty"), 0, "is running", "");
+    expect(RUN("campaign", "pause", "faulty"), 0, "is paused", "");
+    expect(RUN("run", "faulty"), 1, "", "'furrow campaign resume faulty' goes on");
+    expect(RUN("campaign", "stop", "faulty"), 0, "", "");
+}
+
+static void ctrl_c_leaves_the_campaign_to_dialers_of_others(void **state)
+{
+    (void)state;
+    create("theirs", "near", "");
+    pid_t first = spawn("first", ARGS("run", "theirs"));
+    assert_true(
+        becomes("SELECT count(*) FROM campaign_contacts k JOIN campaigns c ON c.id "
+                "= k.campaign_id WHERE c.name = 'theirs'",
+                4));
+    assert_int_equal(kill(first, SIGINT), 0);
+    expect(await("first", first), 130, "theirs: interrupted", "its dialers are not ours");
+    assert_int_equal(
+        count("SELECT count(*) FROM campaigns WHERE name = 'theirs' AND state "
+              "= 'running'"),
+        1);
+    expect(RUN("campaign", "stop", "theirs"), 0, "", "");
+}
+
+static bool gone(const char *pid_file)
+{
+    char text[OUTPUT_MAX];
+    int64_t pid = 0;
+
+    read_file(pid_file, text);
+    assert_true(str_to_i64(str_trim(text), &pid) && pid > 1);
+    return kill((pid_t)pid, 0) != 0;
+}
+
+/* A furrow with its own dialer and worker beside it, which note their pid. */
+static void put_programs_aside(char saved[400])
+{
+    static const char *const names[] = {"dialer", "worker"};
+    char name[64], text[400];
+
+    str_cut(saved, 400, program);
+    assert_int_equal(mkdir(path("bin"), 0755), 0);
+    assert_int_equal(link(program, path("bin/furrow")) == 0 ||
+                         symlink(program, path("bin/furrow")) == 0,
+                     1);
+    for (int i = 0; i < 2; i++) {
+        snprintf(name, sizeof(name), "bin/furrow-%s", names[i]);
+        snprintf(text, sizeof(text),
+                 "#!/bin/sh\necho $$ >'%s/%s.pid'\necho \"$DATABASE_URL\" "
+                 "\"$FURROW_CLOCK\"\nexec tail -f /dev/null\n",
+                 pgtest_dir(), names[i]);
+        assert_int_equal(chmod(write_file(name, text), 0755), 0);
+    }
+    snprintf(program, sizeof(program), "%s", path("bin/furrow"));
+}
+
+static void without_a_dialer_run_has_its_own_and_ctrl_c_pauses(void **state)
+{
+    char saved[400], log[OUTPUT_MAX];
+
+    (void)state;
+    be_alive(false);
+    put_programs_aside(saved);
+    create("ours", "near", "");
+    pid_t first = spawn("first", ARGS("run", "ours"));
+    for (int i = 0; i < PATIENCE && (access(path("dialer.pid"), F_OK) != 0 ||
+                                     access(path("worker.pid"), F_OK) != 0);
+         i++)
+        pgtest_run(pg, 0, "SELECT pg_sleep(0.02)");
+    assert_int_equal(access(path("dialer.pid"), F_OK), 0);
+    assert_int_equal(access(path("worker.pid"), F_OK), 0);
+    assert_true(
+        becomes("SELECT count(*) FROM campaign_contacts k JOIN campaigns c ON c.id "
+                "= k.campaign_id WHERE c.name = 'ours'",
+                4));
+    assert_int_equal(kill(first, SIGINT), 0);
+    struct outcome *o = await("first", first);
+    expect(o, 130, "ours: interrupted",
+           "no dialer is alive: one runs until this command "
+           "ends");
+    expect(o, 130, "", "'ours' is paused; 'furrow run ours' goes on");
+    assert_true(gone("dialer.pid"));
+    assert_true(gone("worker.pid"));
+    assert_int_equal(
+        count("SELECT count(*) FROM campaigns WHERE name = 'ours' AND state = "
+              "'paused'"),
+        1);
+    /* They were told where the database is and which clock holds. */
+    FILE *f = fopen(getenv("TEST_DIALER_LOG"), "r");
+    assert_non_null(f);
+    log[fread(log, 1, sizeof(log) - 1, f)] = '\0';
+    fclose(f);
+    assert_non_null(strstr(log, pgtest_url()));
+    assert_non_null(strstr(log, "2026-11-24T06:00:00Z@"));
+    /* It goes on, and then to its end. */
+    first = spawn("first", ARGS("run", "ours"));
+    assert_true(becomes("SELECT count(*) FROM campaigns WHERE name = 'ours' AND state = "
+                        "'running'",
+                        1));
+    finish_contacts();
+    expect(await("first", first), 0, "ours: done; 4 of 4 contacts final", "");
+    assert_true(gone("dialer.pid"));
+    snprintf(program, sizeof(program), "%s", saved);
+}
+
+static int set_up(void **state)
+{
+    char log[400];
+
+    (void)state;
+    snprintf(program, sizeof(program), "%s/bin/furrow", BUILD_DIR);
+    /* Tuesday morning in Addis Ababa, one in the night in New York. */
+    setenv("FURROW_CLOCK", "2026-11-24T06:00:00Z@1", 1);
+    setenv("FURROW_LOG_LEVEL", "warn", 1);
+    snprintf(log, sizeof(log), "%s/log/run-furrow-dialer.log", getenv("FURROW_DATA_DIR"));
+    setenv("TEST_DIALER_LOG", log, 1);
+    pg = pgtest_open();
+    pgtest_run(
+        pg, 1,
+        "INSERT INTO lists (tenant_id, name, created_at) VALUES (1, 'near', now()), "
+        "(1, 'far', now())");
+    pgtest_run(pg, 1,
+               "INSERT INTO zone_groups (tenant_id, region, zones) VALUES (1, 'ET', "
+               "'{Africa/Addis_Ababa}'), (1, 'US', '{America/New_York}')");
+    pgtest_run(
+        pg, 1,
+        "INSERT INTO contacts (tenant_id, list_id, phone, number_type, zone_group, "
+        "region) SELECT 1, l.id, 251911000000 + i, 1, z.id, 'ET' FROM "
+        "generate_series(1, 3) i, lists l, zone_groups z WHERE l.name = 'near' AND "
+        "z.region = 'ET' UNION ALL SELECT 1, l.id, 12125550100, 2, z.id, 'US' FROM "
+        "lists l, zone_groups z WHERE l.name = 'far' AND z.region = 'US'");
+    pgtest_run(pg, 1,
+               "INSERT INTO flows (tenant_id, name, created_at) VALUES (1, 'coffee', "
+               "now())");
+    pgtest_run(
+        pg, 1,
+        "INSERT INTO flow_revisions (tenant_id, flow_id, revision, sha256, source, "
+        "published_at) SELECT 1, id, 1, 'h', '{}', now() FROM flows");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    pg_close(pg);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(trunks_are_added_shown_and_removed),
+        cmocka_unit_test(a_wrong_command_line_says_what_is_wrong),
+        cmocka_unit_test(extensions_name_flow_and_callback_campaign),
+        cmocka_unit_test(a_wrong_document_gets_file_line_and_hint_for_each_error),
+        cmocka_unit_test(a_campaign_is_created_listed_shown_and_moved),
+        cmocka_unit_test(a_report_has_the_same_figures_as_text_json_and_csv),
+        cmocka_unit_test(watch_shows_one_picture_where_there_is_no_terminal),
+        cmocka_unit_test(run_with_nothing_due_says_when_the_next_start_is),
+        cmocka_unit_test(run_waits_for_the_end_and_a_second_run_says_so),
+        cmocka_unit_test(run_ends_when_what_is_left_waits_for_its_windows),
+        cmocka_unit_test(run_tells_a_fault_and_a_pause_apart_from_the_end),
+        cmocka_unit_test(ctrl_c_leaves_the_campaign_to_dialers_of_others),
+        cmocka_unit_test(without_a_dialer_run_has_its_own_and_ctrl_c_pauses),
+    };
+
+    signal(SIGPIPE, SIG_IGN);
+    pgtest_start(PGTEST_POSTGRES);
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
