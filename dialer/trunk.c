@@ -8,7 +8,7 @@
 #include "dialer/dialer.h"
 #include "dialer/trunk_kinds.h"
 
-static const struct trunk_ops *const kinds[] = {&trunk_simulated};
+static const struct trunk_ops *const kinds[] = {&trunk_ari, &trunk_simulated};
 
 struct trunks {
     size_t n, cap;
