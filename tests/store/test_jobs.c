@@ -542,6 +542,21 @@ static void a_language_model_is_asked_in_the_form_its_server_knows(void **state)
     assert_int_equal(is("batches WHERE quantity_kg = 180 AND origin = 'Guji'"), 1);
 }
 
+static void a_spoken_wish_for_no_more_calls_acts_at_once(void **state)
+{
+    (void)state;
+    SCRIPT(ASR, {200, "{\"text\": \"please stop calling me\"}", 0});
+    start();
+    recording("en", "command");
+    wait_state("done");
+    wait_quiet();
+    assert_int_equal(
+        is("dnc_entries WHERE phone = 251911234567 AND source = 'speech' AND "
+           "campaign_id = 0 AND removed_at IS NULL"),
+        1);
+    assert_int_equal(is("messages"), 0);
+}
+
 static void a_number_that_said_stop_by_sms_gets_none(void **state)
 {
     (void)state;
@@ -625,6 +640,8 @@ int main(void)
             a_shipment_without_a_name_is_the_callers_newest_batch, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_language_model_is_asked_in_the_form_its_server_knows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_spoken_wish_for_no_more_calls_acts_at_once,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_number_that_said_stop_by_sms_gets_none, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_the_provider_refuses_is_not_sent_again,
