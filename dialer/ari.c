@@ -326,7 +326,7 @@ int ari_new(struct ari **out, struct dialer *d, struct errtext *e)
 
     int err = parse_url(a, d->config.ari_url, e);
     if (!err)
-        err = ari_library_new(&a->library, d->loop, e);
+        err = ari_library_new(&a->library, d->loop, a->tls, e);
     if (err) {
         free(a);
         return err;

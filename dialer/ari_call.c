@@ -125,9 +125,10 @@ static void tell_end(struct ari *a, const struct ari_call *c)
     struct placed_end end = {
         .was_up = c->was_up,
         .we_hung_up = c->we_hung_up,
-        /* Asterisk gives its own time-out no SIP code and no last Dial event. */
-        .ring_timeout = !c->was_up && !c->we_hung_up && c->end_cause == 19 &&
-                        c->end_tech_cause == 0 && !c->dial_status[0],
+        /* A refusal has a last Dial event, Asterisk's own time-out has none; the SIP
+         * code says nothing (480 comes with both). */
+        .ring_timeout =
+            !c->was_up && !c->we_hung_up && c->end_cause == 19 && !c->dial_status[0],
         .cause = c->end_cause,
         .tech_cause = c->end_tech_cause,
         .dial_status = c->dial_status[0] ? c->dial_status : NULL,

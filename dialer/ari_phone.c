@@ -337,10 +337,12 @@ void ari_phone_recorded(struct ari *a, const struct ari_event *ev)
                       ev->recording_cause[0] ? ev->recording_cause : "failed");
         return;
     }
-    int64_t least = ev->duration_s > 0 ? INT64_C(1000) * ev->duration_s : 0;
-    int64_t elapsed = c->record_from_ms ? mono_ms() - c->record_from_ms : least;
-    if (elapsed < least)
-        elapsed = least;
+    /* Asterisk's own figure is whole seconds, and twice too much for wav16 of a
+     * narrowband call; the worker measures the file. */
+    int64_t elapsed = c->record_from_ms ? mono_ms() - c->record_from_ms
+                                        : INT64_C(1000) * ev->duration_s;
+    if (elapsed < 0)
+        elapsed = 0;
     tell_recorded(a->dialer, &c->id, name,
                   is_empty(c, ev, elapsed) ? IVR_RECORDED_EMPTY : IVR_RECORDED_OK,
                   elapsed, end_reason(c, ev, elapsed));

@@ -23,6 +23,7 @@ enum {
     RETRY_MAX_MS = 10000,
     TEXT_MAX = 1 << 20,
     RECEIVE_BYTES = 16 << 10,
+    HAND_BACK_TURNS = 20,
 };
 
 struct ari_socket {
@@ -163,13 +164,15 @@ static void on_library_log(int level, const char *line)
     log_debug("ari", "lws=%s", LOG_ESC(line));
 }
 
-int ari_library_new(struct lws_context **out, uv_loop_t *loop, struct errtext *e)
+int ari_library_new(struct lws_context **out, uv_loop_t *loop, bool tls,
+                    struct errtext *e)
 {
     void *loops[] = {loop};
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
         .protocols = protocols,
-        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT,
+        .options =
+            LWS_SERVER_OPTION_LIBUV | (tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
         .foreign_loops = loops,
         .http_proxy_address = "", /* not the environment's */
         .uid = (uid_t)-1,
@@ -190,9 +193,12 @@ void ari_library_free(struct lws_context *library, uv_loop_t *loop)
 {
     if (!library)
         return;
+    /* On a loop that is not its own the library first hands its handles back and is
+     * then asked a second time. */
     lws_context_destroy(library);
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < HAND_BACK_TURNS; i++)
         uv_run(loop, UV_RUN_NOWAIT);
+    lws_context_destroy(library);
 }
 
 static void make_authorization(struct ari_socket *s,

@@ -20,7 +20,7 @@ struct lws_context;
 struct ari_socket;
 
 /* The library itself. EINVAL with a text: it cannot run on libuv, and what to install. */
-NODISCARD int ari_library_new(struct lws_context **out, uv_loop_t *loop,
+NODISCARD int ari_library_new(struct lws_context **out, uv_loop_t *loop, bool tls,
                               struct errtext *e);
 /* Sockets first. Returns when its handles have been handed back to the loop, which it
  * runs for that. NULL is allowed. */

@@ -1,0 +1,317 @@
+#include "flow/ari_peer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <libwebsockets.h>
+
+#include "base/str.h"
+#include "base/xalloc.h"
+
+struct line { /* one connection */
+    uv_tcp_t tcp;
+    struct ari_peer *peer;
+    struct line *next;
+    struct buf in;
+    bool websocket;
+};
+
+struct ari_peer {
+    uv_tcp_t listener;
+    ari_peer_fn *answer;
+    struct line *lines;
+    int handshakes, pings, connections;
+    bool deaf;
+};
+
+struct sending {
+    uv_write_t write;
+    char *bytes;
+};
+
+static void on_line_closed(uv_handle_t *h)
+{
+    struct line *l = h->data;
+
+    buf_free(&l->in);
+    free(l);
+}
+
+static void close_line(struct line *l)
+{
+    struct line **at = &l->peer->lines;
+
+    if (uv_is_closing((uv_handle_t *)&l->tcp))
+        return;
+    while (*at != l)
+        at = &(*at)->next;
+    *at = l->next;
+    uv_close((uv_handle_t *)&l->tcp, on_line_closed);
+}
+
+static void on_sent(uv_write_t *write, int status)
+{
+    struct sending *s = write->data;
+
+    (void)status;
+    free(s->bytes);
+    free(s);
+}
+
+/* Takes bytes over. */
+static void send_bytes(struct line *l, char *bytes, size_t len)
+{
+    struct sending *s = xcalloc(1, sizeof(*s));
+    uv_buf_t buf = uv_buf_init(bytes, (unsigned)len);
+
+    s->bytes = bytes;
+    s->write.data = s;
+    uv_write(&s->write, (uv_stream_t *)&l->tcp, &buf, 1, on_sent);
+}
+
+static void send_frame(struct line *l, unsigned opcode, const char *data, size_t len)
+{
+    struct buf frame = {0};
+    unsigned char head[4] = {(unsigned char)(0x80U | opcode), (unsigned char)len, 0, 0};
+    size_t n = 2;
+
+    if (len > 125) {
+        head[1] = 126;
+        head[2] = (unsigned char)(len >> 8);
+        head[3] = (unsigned char)len;
+        n = 4;
+    }
+    buf_add(&frame, head, n);
+    buf_add(&frame, data, len);
+    n = frame.len;
+    send_bytes(l, buf_take(&frame), n);
+}
+
+static void drop(struct line *l, size_t n)
+{
+    memmove(l->in.data, l->in.data + n, l->in.len - n + 1);
+    l->in.len -= n;
+}
+
+/* Short masked frames are all that a client of ours sends. */
+static bool read_frame(struct line *l)
+{
+    const unsigned char *b = (const unsigned char *)l->in.data;
+    char data[126] = "";
+
+    if (l->in.len < 6 || l->in.len < 6U + (b[1] & 0x7fU))
+        return false;
+    size_t len = b[1] & 0x7fU;
+    for (size_t i = 0; i < len && i < sizeof(data); i++)
+        data[i] = (char)(b[6 + i] ^ b[2 + i % 4]);
+    unsigned opcode = b[0] & 0xfU;
+    drop(l, 6 + len);
+    if (opcode == 9) {
+        l->peer->pings++;
+        if (!l->peer->deaf)
+            send_frame(l, 10, data, len);
+    } else if (opcode == 8) {
+        close_line(l);
+        return false;
+    }
+    return true;
+}
+
+static const char *header(const char *request, const char *name, char *out, size_t size)
+{
+    size_t n = strlen(name);
+
+    for (const char *p = strstr(request, "\r\n"); p; p = strstr(p + 2, "\r\n")) {
+        if (strncasecmp(p + 2, name, n) != 0 || p[2 + n] != ':')
+            continue;
+        const char *from = p + 2 + n + 1 + strspn(p + 2 + n + 1, " ");
+        snprintf(out, size, "%.*s", (int)strcspn(from, "\r"), from);
+        return out;
+    }
+    return NULL;
+}
+
+static void shake_hands(struct line *l, const char *key)
+{
+    unsigned char hash[20];
+    char both[160];
+    char coded[64];
+
+    snprintf(both, sizeof(both), "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
+    lws_SHA1((const unsigned char *)both, strlen(both), hash);
+    lws_b64_encode_string((const char *)hash, sizeof(hash), coded, sizeof(coded));
+    char *text = xasprintf("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                           "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n"
+                           "Sec-WebSocket-Protocol: ari\r\n\r\n",
+                           coded);
+    l->websocket = true;
+    l->peer->handshakes++;
+    send_bytes(l, text, strlen(text));
+}
+
+static void reply(struct line *l, const char *method, const char *path, const char *body)
+{
+    const struct ari_peer_reply r = l->peer->answer(l->peer, method, path, body);
+
+    if (r.how == PEER_CUTS) {
+        close_line(l);
+    } else if (r.how == PEER_ANSWERS) {
+        const char *text = r.body ? r.body : "";
+        char *whole = xasprintf("HTTP/1.1 %d X\r\nContent-Length: %zu\r\n\r\n%s",
+                                r.status, strlen(text), text);
+        send_bytes(l, whole, strlen(whole));
+    }
+}
+
+static bool read_request(struct line *l)
+{
+    const char *end = strstr(l->in.data, "\r\n\r\n");
+    char method[16] = "";
+    char path[2048] = "";
+    char value[128];
+    int64_t len = 0;
+
+    if (!end || sscanf(l->in.data, "%15s %2047s", method, path) != 2)
+        return false;
+    if (header(l->in.data, "Content-Length", value, sizeof(value)) &&
+        !str_to_i64(value, &len))
+        return false;
+    size_t head = (size_t)(end + 4 - l->in.data);
+    if (l->in.len < head + (size_t)len)
+        return false;
+    if (header(l->in.data, "Sec-WebSocket-Key", value, sizeof(value))) {
+        drop(l, head);
+        shake_hands(l, value);
+        return true;
+    }
+    char *body = xstrndup(l->in.data + head, (size_t)len);
+    drop(l, head + (size_t)len);
+    reply(l, method, path, body);
+    free(body);
+    return !uv_is_closing((uv_handle_t *)&l->tcp);
+}
+
+static void on_alloc(uv_handle_t *h, size_t size, uv_buf_t *buf)
+{
+    (void)h;
+    *buf = uv_buf_init(xmalloc(size), (unsigned)size);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct line *l = stream->data;
+
+    if (n > 0)
+        buf_add(&l->in, buf->base, (size_t)n);
+    free(buf->base);
+    if (n < 0) {
+        close_line(l);
+        return;
+    }
+    while (l->in.len > 0 && (l->websocket ? read_frame(l) : read_request(l)))
+        ;
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    struct ari_peer *p = listener->data;
+    struct line *l = xcalloc(1, sizeof(*l));
+
+    (void)status;
+    l->peer = p;
+    uv_tcp_init(listener->loop, &l->tcp);
+    l->tcp.data = l;
+    if (uv_accept(listener, (uv_stream_t *)&l->tcp)) {
+        uv_close((uv_handle_t *)&l->tcp, on_line_closed);
+        return;
+    }
+    p->connections++;
+    l->next = p->lines;
+    p->lines = l;
+    uv_read_start((uv_stream_t *)&l->tcp, on_alloc, on_read);
+}
+
+struct ari_peer *ari_peer_new(uv_loop_t *loop, ari_peer_fn *answer)
+{
+    struct ari_peer *p = xcalloc(1, sizeof(*p));
+    struct sockaddr_in address;
+
+    p->answer = answer;
+    uv_ip4_addr("127.0.0.1", 0, &address);
+    uv_tcp_init(loop, &p->listener);
+    p->listener.data = p;
+    if (uv_tcp_bind(&p->listener, (const struct sockaddr *)&address, 0) ||
+        uv_listen((uv_stream_t *)&p->listener, 16, on_connection))
+        abort();
+    return p;
+}
+
+int ari_peer_port(const struct ari_peer *p)
+{
+    struct sockaddr_in address;
+    int size = sizeof(address);
+
+    uv_tcp_getsockname(&p->listener, (struct sockaddr *)&address, &size);
+    return ntohs(address.sin_port);
+}
+
+int ari_peer_sockets(const struct ari_peer *p)
+{
+    int n = 0;
+
+    for (const struct line *l = p->lines; l; l = l->next)
+        n += l->websocket;
+    return n;
+}
+
+int ari_peer_handshakes(const struct ari_peer *p)
+{
+    return p->handshakes;
+}
+
+int ari_peer_pings(const struct ari_peer *p)
+{
+    return p->pings;
+}
+
+int ari_peer_connections(const struct ari_peer *p)
+{
+    return p->connections;
+}
+
+void ari_peer_event(struct ari_peer *p, const char *json)
+{
+    for (struct line *l = p->lines; l; l = l->next)
+        if (l->websocket)
+            send_frame(l, 1, json, strlen(json));
+}
+
+void ari_peer_cut(struct ari_peer *p)
+{
+    struct line *next = NULL;
+
+    for (struct line *l = p->lines; l; l = next) {
+        next = l->next;
+        if (l->websocket)
+            close_line(l);
+    }
+}
+
+void ari_peer_deaf(struct ari_peer *p)
+{
+    p->deaf = true;
+}
+
+static void on_closed(uv_handle_t *h)
+{
+    free(h->data);
+}
+
+void ari_peer_close(struct ari_peer *p)
+{
+    while (p->lines)
+        close_line(p->lines);
+    uv_close((uv_handle_t *)&p->listener, on_closed);
+}

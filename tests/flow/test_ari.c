@@ -1,0 +1,478 @@
+/*
+ * The ARI client and trunk on a real loop against a peer that misbehaves. What would be
+ * told to the ledger and to live calls is noted in `told`.
+ */
+#include "unit/cm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "campaigns/permit.h"
+#include "dialer/ari_inside.h"
+#include "dialer/placed.h"
+#include "dialer/trunk_kinds.h"
+#include "flow/ari_peer.h"
+
+enum { BOUND_MS = 8000 };
+
+static struct {
+    struct dialer dialer;
+    uv_loop_t loop;
+    uv_timer_t beat;
+    struct ari_peer *peer;
+    struct trunk *trunk;
+    struct buf told, asked;
+    struct uuid attempt;
+    bool known; /* placed_has */
+    enum ari_peer_how how;
+    int status;          /* of an origination */
+    int found;           /* status of GET /channels/{id} */
+    const char *early;   /* an event before the answer */
+    const char *strange; /* body of GET /applications/{app} */
+} t;
+
+static void note(const char *text)
+{
+    buf_printf(&t.told, "%s;", text);
+}
+
+static bool was_told(const char *text)
+{
+    return t.told.data && strstr(t.told.data, text);
+}
+
+static bool was_asked(const char *text)
+{
+    return t.asked.data && strstr(t.asked.data, text);
+}
+
+void placed_ringing(struct dialer *d, const struct uuid *attempt)
+{
+    (void)d;
+    (void)attempt;
+    note("ringing");
+}
+
+void placed_answered(struct dialer *d, const struct uuid *attempt)
+{
+    (void)d;
+    (void)attempt;
+    note("answered");
+}
+
+void placed_ended(struct dialer *d, const struct uuid *attempt,
+                  const struct placed_end *end)
+{
+    char text[64];
+
+    (void)d;
+    (void)attempt;
+    snprintf(text, sizeof(text), "ended %d", end->cause);
+    note(text);
+}
+
+void placed_resync(struct dialer *d, const char *kind)
+{
+    (void)d;
+    note(kind);
+}
+
+bool placed_has(const struct dialer *d, const struct uuid *attempt)
+{
+    (void)d;
+    return t.known && memcmp(attempt, &t.attempt, sizeof(*attempt)) == 0;
+}
+
+int live_start(struct lives *l, const struct live_start *start)
+{
+    (void)l;
+    (void)start;
+    note("live_start");
+    return 0;
+}
+
+bool live_is_running(const struct lives *l, const struct uuid *call)
+{
+    (void)l;
+    (void)call;
+    return false;
+}
+
+void live_event(struct lives *l, const struct uuid *call, const struct live_event *ev)
+{
+    char text[128];
+
+    (void)l;
+    (void)call;
+    switch (ev->kind) {
+    case LIVE_KEY:
+        snprintf(text, sizeof(text), "key %c", ev->key);
+        break;
+    case LIVE_PLAYED:
+        snprintf(text, sizeof(text), "played %u %d", ev->played.play_id,
+                 ev->played.failed);
+        break;
+    case LIVE_RECORDED:
+        snprintf(text, sizeof(text), "recorded %d %s", ev->recorded.result,
+                 ev->recorded.reason);
+        break;
+    case LIVE_DIALLED:
+        snprintf(text, sizeof(text), "dialled %d", ev->dialled.result);
+        break;
+    case LIVE_HUNG_UP:
+        snprintf(text, sizeof(text), "hung up %d", ev->hung_up.cause);
+        break;
+    }
+    note(text);
+}
+
+/* No call comes in here: there is no database, so no lease. */
+int call_find_extension(struct pg *pg, const char *dialled, struct call_extension *out)
+{
+    (void)pg;
+    (void)dialled;
+    *out = (struct call_extension){0};
+    return ENOENT;
+}
+
+int call_request_callback(struct pg *pg, int tenant_id, int64_t campaign_id,
+                          int64_t phone, int64_t at_ms, int64_t now_ms, bool *duplicate)
+{
+    (void)pg;
+    (void)tenant_id;
+    (void)campaign_id;
+    (void)phone;
+    (void)at_ms;
+    (void)now_ms;
+    *duplicate = false;
+    return EPROTO;
+}
+
+static void on_originated(struct dialer *d, const struct uuid *attempt,
+                          enum trunk_result result, int cause)
+{
+    static const char *const names[] = {"accepted", "rejected", "not_sent", "unknown"};
+    char text[64];
+
+    (void)d;
+    (void)attempt;
+    snprintf(text, sizeof(text), "%s %d", names[result], cause);
+    note(text);
+}
+
+static void on_queried(struct dialer *d, const struct uuid *attempt,
+                       enum trunk_presence presence)
+{
+    static const char *const names[] = {"q_ringing", "q_up", "q_absent", "q_unasked"};
+
+    (void)d;
+    (void)attempt;
+    note(names[presence]);
+}
+
+static struct ari_peer_reply answer(struct ari_peer *p, const char *method,
+                                    const char *path, const char *body)
+{
+    buf_printf(&t.asked, "%s %s %s;", method, path, body);
+    if (strcmp(method, "POST") == 0 && strstr(path, "/play/"))
+        return (struct ari_peer_reply){.status = 201, .body = "{}"};
+    if (strcmp(method, "POST") == 0 && strstr(path, "/ari/channels/")) {
+        if (t.early)
+            ari_peer_event(p, t.early);
+        return (struct ari_peer_reply){.how = t.how, .status = t.status, .body = "{}"};
+    }
+    if (strstr(path, "/applications/") && t.strange)
+        return (struct ari_peer_reply){.status = 200, .body = t.strange};
+    if (strcmp(method, "GET") == 0 && strstr(path, "/ari/channels/"))
+        return (struct ari_peer_reply){.status = t.found, .body = "{\"state\":\"Up\"}"};
+    return (struct ari_peer_reply){.status = 404, .body = "{}"};
+}
+
+static void on_beat(uv_timer_t *timer)
+{
+    (void)timer;
+}
+
+/* Runs the loop until the text has been told (or asked), for at most BOUND_MS. */
+static bool until(bool (*holds)(const char *), const char *text)
+{
+    int64_t end = mono_ms() + BOUND_MS;
+
+    while (!holds(text) && mono_ms() < end)
+        uv_run(&t.loop, UV_RUN_ONCE);
+    return holds(text);
+}
+
+static bool is_ready(const char *text)
+{
+    (void)text;
+    return ari_is_ready(t.dialer.ari);
+}
+
+static bool is_away(const char *text)
+{
+    return !is_ready(text);
+}
+
+static int set_up(void **state)
+{
+    struct dialer *d = &t.dialer;
+    const struct trunk_row row = {
+        .name = "t", .kind = "ari", .endpoint = "PJSIP/{number}@trunk"};
+
+    (void)state;
+    memset(&t, 0, sizeof(t));
+    t.status = 200;
+    t.found = 404;
+    assert_int_equal(uv_loop_init(&t.loop), 0);
+    uv_timer_init(&t.loop, &t.beat);
+    uv_timer_start(&t.beat, on_beat, 10, 10);
+    t.peer = ari_peer_new(&t.loop, answer);
+    d->loop = &t.loop;
+    d->slot = 3;
+    d->slot_held = true;
+    str_cut(d->installation, sizeof(d->installation), "0a1b2c3d");
+    snprintf(d->config.ari_url, sizeof(d->config.ari_url), "http://127.0.0.1:%d/ari/",
+             ari_peer_port(t.peer));
+    str_cut(d->config.ari_user, sizeof(d->config.ari_user), "furrow");
+    str_cut(d->config.ari_secret, sizeof(d->config.ari_secret), "secret");
+    assert_int_equal(uuid_parse("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", &t.attempt), 0);
+    assert_int_equal(web_new(&d->web, &t.loop, 16), 0);
+    assert_int_equal(ari_new(&d->ari, d, NULL), 0);
+    assert_int_equal(trunk_ari.open(&t.trunk, d, &row, NULL), 0);
+    assert_true(until(is_ready, NULL));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    trunk_ari.close(t.trunk);
+    ari_close(t.dialer.ari);
+    web_close(t.dialer.web);
+    ari_peer_close(t.peer);
+    uv_close((uv_handle_t *)&t.beat, NULL);
+    uv_run(&t.loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&t.loop), 0);
+    buf_free(&t.told);
+    buf_free(&t.asked);
+    return 0;
+}
+
+static void originate(int64_t minted_before_ms)
+{
+    const struct permit_facts facts = {.attempt = t.attempt, .phone = 251911234567};
+    const struct trunk_origination o = {.attempt = t.attempt,
+                                        .phone = 251911234567,
+                                        .caller_id = "2001",
+                                        .ring_timeout_s = 25};
+
+    trunk_ari.originate(t.trunk, permit_mint(&facts, mono_ms() - minted_before_ms), &o,
+                        on_originated);
+}
+
+#define CHANNEL     "fw0a1b2c3d-0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
+#define EVENT(type) "{\"type\":\"" type "\",\"channel\":{\"id\":\"" CHANNEL "\"}}"
+
+static void an_origination_says_what_it_must(void **state)
+{
+    (void)state;
+    originate(0);
+    assert_true(until(was_told, "accepted 0"));
+    assert_true(was_asked("POST /ari/channels/" CHANNEL " {"));
+    assert_true(was_asked("\"endpoint\":\"PJSIP/251911234567@trunk\""));
+    assert_true(was_asked("\"app\":\"furrow-0a1b2c3d-3\""));
+    assert_true(was_asked("\"timeout\":25"));
+    assert_true(was_asked("\"callerId\":\"2001\""));
+    assert_true(was_asked("{\"PJSIP_HEADER(add,X-Furrow-Attempt)\":"
+                          "\"0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b\"}"));
+}
+
+static void a_permit_that_is_too_old_sends_nothing(void **state)
+{
+    (void)state;
+    originate(PERMIT_TTL_MS + 1);
+    assert_true(was_told("not_sent 0"));
+    trunk_ari.query(t.trunk, &t.attempt, on_queried);
+    assert_true(until(was_told, "q_absent"));
+    assert_false(was_asked("POST"));
+}
+
+static void an_answer_that_is_lost_is_unknown_and_never_sent_again(void **state)
+{
+    (void)state;
+    t.how = PEER_CUTS;
+    originate(0);
+    assert_true(until(was_told, "unknown 0"));
+    trunk_ari.query(t.trunk, &t.attempt, on_queried);
+    assert_true(until(was_told, "q_absent"));
+    const char *first = strstr(t.asked.data, "POST");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "POST"));
+}
+
+static void a_duplicate_that_lives_is_ours_and_one_that_does_not_is_unknown(void **state)
+{
+    (void)state;
+    t.status = 409;
+    t.found = 200;
+    originate(0);
+    assert_true(until(was_told, "accepted 0"));
+    t.found = 404;
+    originate(0);
+    assert_true(until(was_told, "unknown 0"));
+}
+
+static void refusals_are_told_apart(void **state)
+{
+    static const struct {
+        int status;
+        const char *told;
+    } cases[] = {{500, "rejected 34"},
+                 {400, "rejected 50"},
+                 {401, "not_sent 0"},
+                 {503, "not_sent 0"},
+                 {502, "unknown 0"}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        buf_free(&t.told);
+        t.status = cases[i].status;
+        originate(0);
+        assert_true(until(was_told, cases[i].told));
+    }
+}
+
+static void events_before_the_answer_are_told(void **state)
+{
+    (void)state;
+    t.early = EVENT("ChannelDestroyed");
+    originate(0);
+    assert_true(until(was_told, "accepted 0"));
+    assert_true(until(was_told, "ended 0"));
+}
+
+static void a_cut_socket_stops_originations_and_is_made_again_with_a_resync(void **state)
+{
+    (void)state;
+    assert_true(until(was_told, "ari;"));
+    buf_free(&t.told);
+    ari_peer_cut(t.peer);
+    assert_true(until(is_away, NULL));
+    originate(0);
+    assert_true(was_told("not_sent 0"));
+    assert_true(until(was_told, "ari;"));
+    assert_int_equal(ari_peer_handshakes(t.peer), 2);
+    assert_true(ari_is_ready(t.dialer.ari));
+}
+
+static void a_playback_whose_end_was_missed_is_found_after_a_cut(void **state)
+{
+    const char *const media[] = {"sound:a,b", "sound:c"};
+
+    (void)state;
+    ari_peer_event(t.peer, EVENT("StasisStart"));
+    assert_true(until(was_told, "answered"));
+    trunk_ari.phone->play(t.trunk, &t.attempt, 7, media, 2);
+    assert_true(until(was_asked, "/play/" CHANNEL "-p7 {\"media\":[\"sound:a,b\","
+                                 "\"sound:c\"]}"));
+    ari_peer_cut(t.peer);
+    assert_true(until(was_told, "played 7 0"));
+}
+
+static void who_takes_our_place_stops_us(void **state)
+{
+    (void)state;
+    ari_peer_event(t.peer, "{\"type\":\"ApplicationReplaced\",\"application\":"
+                           "\"furrow-0a1b2c3d-3\"}");
+    assert_true(until(is_away, NULL));
+    originate(0);
+    assert_true(was_told("not_sent 0"));
+    assert_int_equal(ari_peer_handshakes(t.peer), 1);
+}
+
+static void channels_of_ours_that_nobody_knows_are_hung_up_and_no_others(void **state)
+{
+    (void)state;
+    t.known = true;
+    t.strange = "{\"channel_ids\":[\"" CHANNEL "\",\"17.4\","
+                "\"fw0a1b2c3d-0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5c\","
+                "\"fwffffffff-0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5c\"]}";
+    ari_hang_up_strangers(t.dialer.ari, "furrow-0a1b2c3d-3");
+    assert_true(until(was_asked, "DELETE /ari/channels/fw0a1b2c3d-0190a1b2-c3d4-7e5f-"
+                                 "8a9b-0c1d2e3f4a5c"));
+    trunk_ari.query(t.trunk, &t.attempt, on_queried);
+    assert_true(until(was_told, "q_absent"));
+    const char *first = strstr(t.asked.data, "DELETE");
+    assert_null(strstr(first + 1, "DELETE"));
+}
+
+static void up(void *arg)
+{
+    (void)arg;
+    note("up");
+}
+
+static void down(void *arg)
+{
+    (void)arg;
+    note("down");
+}
+
+static void text(void *arg, const char *bytes, size_t len)
+{
+    (void)arg;
+    (void)bytes;
+    (void)len;
+}
+
+static void a_silent_socket_is_dead(void **state)
+{
+    static const struct ari_socket_ops ops = {up, down, text};
+    const struct ari *a = t.dialer.ari;
+    struct ari_socket *s = NULL;
+
+    (void)state;
+    ari_peer_deaf(t.peer);
+    ari_socket_open(&s, a->library, &t.loop,
+                    &(struct ari_socket_options){.host = "127.0.0.1",
+                                                 .port = ari_peer_port(t.peer),
+                                                 .path = "/ari/events?app=x",
+                                                 .name = "x",
+                                                 .user = "",
+                                                 .secret = "",
+                                                 .ping_s = 1,
+                                                 .dead_s = 2,
+                                                 .ops = &ops});
+    assert_true(until(was_told, "up"));
+    assert_true(until(was_told, "down"));
+    assert_true(ari_peer_pings(t.peer) > 0);
+    ari_socket_close(s);
+}
+
+#define ari_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ari_test(an_origination_says_what_it_must),
+        ari_test(a_permit_that_is_too_old_sends_nothing),
+        ari_test(an_answer_that_is_lost_is_unknown_and_never_sent_again),
+        ari_test(a_duplicate_that_lives_is_ours_and_one_that_does_not_is_unknown),
+        ari_test(refusals_are_told_apart),
+        ari_test(events_before_the_answer_are_told),
+        ari_test(a_cut_socket_stops_originations_and_is_made_again_with_a_resync),
+        ari_test(a_playback_whose_end_was_missed_is_found_after_a_cut),
+        ari_test(who_takes_our_place_stops_us),
+        ari_test(channels_of_ours_that_nobody_knows_are_hung_up_and_no_others),
+        ari_test(a_silent_socket_is_dead),
+    };
+
+    log_set_level(LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
