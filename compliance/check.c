@@ -72,7 +72,7 @@ static void check_number(const struct policy *p, const struct compliance_facts *
         add(v, REASON_DNC_CAMPAIGN);
     if (f->consent_revoked)
         add(v, REASON_CONSENT_REVOKED);
-    if (f->consent < p->consent_required)
+    else if (f->consent < p->consent_required)
         add(v, REASON_CONSENT_MISSING);
 }
 
@@ -197,8 +197,8 @@ void compliance_check(const struct policy *policy, const struct compliance_facts
         zoned = windows_init(&w, policy, facts, now_ms);
         if (zoned)
             check_windows(&w, now_ms, out);
-        else
-            add(out, REASON_TZ_UNKNOWN);
+        else if (facts->valid || facts->zone_count > 0)
+            add(out, REASON_TZ_UNKNOWN); /* what is no number lies nowhere anyway */
         check_history(policy, facts, now_ms, out);
     }
     out->allow = out->n == 0;

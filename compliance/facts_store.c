@@ -11,7 +11,10 @@
 #include "contacts/zones.h"
 
 enum { PHONE_BITS = 50 };
-#define WEEK_MS ((int64_t)7 * 86400 * 1000)
+#define DAY_MS ((int64_t)86400 * 1000)
+/* What rolling limits can see, and more than the longest gap a campaign may state. */
+#define RECENT_MS (7 * DAY_MS)
+#define READ_MS   (400 * DAY_MS)
 
 struct number {
     struct compliance_facts facts;
@@ -153,6 +156,23 @@ static int load_marks(struct pg *pg, const struct pg_args *a, struct facts_set *
     return err;
 }
 
+/* Rows [i, end) are one number's calls, oldest first. Of the old ones those of its
+ * campaign matter (the total) and the very last (the gap). */
+static void take_calls(struct number *f, const PGresult *res, int i, int end,
+                       int64_t now_ms)
+{
+    f->calls = xcalloc((size_t)(end - i), sizeof(*f->calls));
+    f->facts.calls = f->calls;
+    for (; i < end; i++) {
+        const struct compliance_call call = {.at_ms = pg_i64(res, i, 1),
+                                             .campaign_id = pg_i64(res, i, 2),
+                                             .open = pg_bool(res, i, 3)};
+        if (call.open || call.at_ms > now_ms - RECENT_MS ||
+            call.campaign_id == f->facts.campaign_id || i == end - 1)
+            f->calls[f->facts.call_count++] = call;
+    }
+}
+
 /* Earlier attempts that count. Of other attempts that are only intended, those count as
  * open whose id is smaller: of two for one number exactly one is released. */
 static int load_calls(struct pg *pg, struct pg_args *a, int64_t now_ms,
@@ -160,37 +180,27 @@ static int load_calls(struct pg *pg, struct pg_args *a, int64_t now_ms,
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
 
-    pg_arg_ms(a, now_ms - WEEK_MS);
+    pg_arg_ms(a, now_ms - READ_MS);
     int err = pg_run(
         pg, &res,
         "SELECT k.i - 1, furrow_ms(coalesce(t.released_at, t.intent_at)), t.campaign_id, "
         "t.state IN ('intent', 'released', 'ringing', 'answered') FROM " KEYS
         "JOIN attempts t ON t.tenant_id = $1 AND t.phone = k.phone AND t.id <> k.own AND "
         "(t.state IN ('released', 'ringing', 'answered', 'ended', 'unknown') OR (t.state "
-        "= "
-        "'intent' AND (k.own = '00000000-0000-0000-0000-000000000000' OR t.id < k.own))) "
-        "WHERE t.intent_at > furrow_ts($6) OR t.campaign_id = k.campaign_id OR t.state "
-        "IN "
-        "('intent', 'released', 'ringing', 'answered') ORDER BY 1, 2",
+        "= 'intent' AND (k.own = '00000000-0000-0000-0000-000000000000' OR t.id < "
+        "k.own))) WHERE t.intent_at > furrow_ts($6) OR t.campaign_id = k.campaign_id OR "
+        "t.state IN ('intent', 'released', 'ringing', 'answered') ORDER BY 1, 2",
         a);
     if (err)
         return err;
     int rows = PQntuples(res);
-    for (int i = 0; i < rows;) {
+    for (int i = 0, end = 0; i < rows; i = end) {
         size_t which = (size_t)pg_i64(res, i, 0);
-        int end = i;
-        while (end < rows && (size_t)pg_i64(res, end, 0) == which)
+        for (end = i; end < rows && (size_t)pg_i64(res, end, 0) == which;)
             end++;
         if (which >= set->n)
             return EPROTO;
-        struct number *f = &set->numbers[which];
-        f->calls = xcalloc((size_t)(end - i), sizeof(*f->calls));
-        f->facts.calls = f->calls;
-        for (; i < end; i++)
-            f->calls[f->facts.call_count++] =
-                (struct compliance_call){.at_ms = pg_i64(res, i, 1),
-                                         .campaign_id = pg_i64(res, i, 2),
-                                         .open = pg_bool(res, i, 3)};
+        take_calls(&set->numbers[which], res, i, end, now_ms);
     }
     return 0;
 }
