@@ -192,7 +192,7 @@ static void timer_closed(uv_handle_t *handle)
     ivr_arena_free(c->before);
     json_decref(c->contact);
     json_decref(c->results);
-    free((char *)(uintptr_t)c->start.extension);
+    free(c->extension);
     free(c->body);
     free(c);
     live_let_go(l);
@@ -270,7 +270,8 @@ int live_start(struct lives *l, const struct live_start *start)
     c->timer.data = c;
     c->backend = backend;
     c->start = *start;
-    c->start.extension = start->extension ? xstrdup(start->extension) : NULL;
+    c->extension = start->extension ? xstrdup(start->extension) : NULL;
+    c->start.extension = c->extension;
     c->results = json_object();
     uuid_text(&c->start.id, c->id);
     if (start->phone)

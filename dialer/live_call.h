@@ -59,7 +59,8 @@ struct live_note {
 struct live_call {
     struct live_call *next; /* of its bucket */
     struct lives *lives;
-    struct live_start start; /* extension is owned */
+    struct live_start start;
+    char *extension; /* start's */
     char id[UUID_TEXT_MAX], channel[96];
     char phone[PHONE_TEXT_MAX];
     enum live_phase phase;

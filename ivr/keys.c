@@ -125,7 +125,7 @@ EXPORT bool ivr_keys_take(struct ivr_keys *k, int64_t now_ms, uint32_t token,
         /* A finishing key that might have begun a global one was just that. */
         char last = k->digits[k->n - 1];
         bool finishes = is_finish(k->collect, last) && !is_global(k->collect, k->digits);
-        give(k, k->n, finishes ? last : '\0', token, out);
+        give(k, k->n, (char)(finishes ? last : '\0'), token, out);
     }
     k->armed = false;
     k->collect = NULL;
