@@ -4,8 +4,8 @@
  * happen next; a new order (play, record, hang up) replaces it.
  *
  * Somebody who answers hears prompts (PROMPT_MS each), presses 1 when nothing follows a
- * prompt, and then acts by manner: speaks a voice file when recorded, presses 9 to be
- * left alone, hangs up in the middle of the second prompt, or says nothing.
+ * prompt, and then acts by manner: speaks a voice file when recorded, presses 9 (and 1 in
+ * turn) to be left alone, hangs up in the middle of the second prompt, or says nothing.
  */
 #include <errno.h>
 #include <libgen.h>
@@ -147,7 +147,7 @@ static void press_key(struct sim_call *c)
         schedule(c, NEXT_GONE, 0);
         return;
     }
-    if (c->script.manner == SIMULATED_OPTS_OUT && c->keys > 0)
+    if (c->script.manner == SIMULATED_OPTS_OUT && c->keys % 2 == 0)
         ev.key = '9';
     c->keys++;
     /* A menu that does not know the key may say nothing: press another one later. */
