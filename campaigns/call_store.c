@@ -359,9 +359,12 @@ static int find_list(struct callback *c)
 
     pg_arg_i64(&a, c->campaign_id);
     int err = pg_run(c->pg, &res, "SELECT list_id FROM campaigns WHERE id = $1", &a);
-    if (!err)
-        c->list_id = pg_i64(res, 0, 0);
-    return !err && c->list_id == 0 ? ENOENT : err;
+    if (err)
+        return err;
+    if (PQntuples(res) == 0)
+        return ENOENT;
+    c->list_id = pg_i64(res, 0, 0);
+    return 0;
 }
 
 static int find_contact(struct callback *c)
@@ -375,7 +378,7 @@ static int find_contact(struct callback *c)
                      "SELECT id, zone_group FROM contacts WHERE list_id = $1 AND phone = "
                      "$2",
                      &a);
-    if (!err) {
+    if (!err && PQntuples(res) > 0) {
         c->contact_id = pg_i64(res, 0, 0);
         c->zone_group = pg_i64(res, 0, 1);
     }

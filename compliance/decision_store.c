@@ -3,9 +3,22 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+
+/* With the clock it was decided by: an instant of a virtual one proves nothing about the
+ * world's. */
+static json_t *inputs_of(const struct decision *d)
+{
+    json_t *inputs =
+        d->facts ? compliance_inputs_to_json(d->policy, d->facts) : json_object();
+
+    json_object_set_new(inputs, "clock",
+                        json_string(clock_is_virtual() ? "virtual" : "real"));
+    return inputs;
+}
 
 /* One decision as a JSON object; the statement takes the list apart again, which keeps
  * it one statement with one parameter whatever the number of rows. */
@@ -26,8 +39,7 @@ static json_t *to_json(const struct decision *d)
         (int)d->verdict->reason, "reasons", reasons, "next_ms",
         d->verdict->next_allowed_ms ? json_integer(d->verdict->next_allowed_ms)
                                     : json_null(),
-        "inputs",
-        d->facts ? compliance_inputs_to_json(d->policy, d->facts) : json_object());
+        "inputs", inputs_of(d));
 }
 
 int decision_write(struct pg *pg, int tenant_id, const struct decision *list, size_t n)

@@ -83,10 +83,10 @@ static void set_zones(struct number *f, const char *json)
     json_decref(list);
 }
 
-static struct pg_args args_of_keys(struct buf arrays[4], int tenant_id,
-                                   const struct facts_key *keys, size_t n)
+/* Fills *a in place: its values point into itself, so that it cannot be copied. */
+static void args_of_keys(struct pg_args *a, struct buf arrays[4], int tenant_id,
+                         const struct facts_key *keys, size_t n)
 {
-    struct pg_args a = {0};
     int64_t *phones = xcalloc(n + 1, sizeof(*phones));
     int64_t *campaigns = xcalloc(n + 1, sizeof(*campaigns));
     int64_t *groups = xcalloc(n + 1, sizeof(*groups));
@@ -107,10 +107,9 @@ static struct pg_args args_of_keys(struct buf arrays[4], int tenant_id,
     free(campaigns);
     free(groups);
     free(own);
-    pg_arg_i64(&a, tenant_id);
+    pg_arg_i64(a, tenant_id);
     for (int i = 0; i < 4; i++)
-        pg_arg_text(&a, arrays[i].data);
-    return a;
+        pg_arg_text(a, arrays[i].data);
 }
 
 #define KEYS                                                                             \
@@ -253,8 +252,9 @@ static int fill(struct pg *pg, int tenant_id, const struct facts_key *keys, size
                 int64_t now_ms, struct facts_set *set)
 {
     struct buf arrays[4] = {{0}};
+    struct pg_args a = {0};
 
-    struct pg_args a = args_of_keys(arrays, tenant_id, keys, n);
+    args_of_keys(&a, arrays, tenant_id, keys, n);
     int err = load_marks(pg, &a, set);
     if (!err)
         err = load_calls(pg, &a, now_ms, set);

@@ -111,7 +111,8 @@ static void a_claim_writes_intents_and_decisions_together(void **state)
         ledger_i64(pg,
                    "SELECT count(*) FROM decisions d JOIN attempts a ON a.id "
                    "= d.attempt_id WHERE d.campaign_id = %" PRId64
-                   " AND d.stage = 1 AND d.reason = 0",
+                   " AND d.stage = 1 AND d.reason = 0 AND "
+                   "d.inputs->>'clock' = 'virtual'",
                    c),
         3);
     assert_int_equal(claim(c, T0, 5, rows).intents, 0);
