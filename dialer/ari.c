@@ -16,7 +16,8 @@
 
 enum {
     STRANGERS_AFTER_MS = 10000, /* by then the ledger's open attempts are known here */
-    GONE_AFTER_MS = 2000,       /* without ChannelDestroyed */
+    STRANGERS_EVERY_MS = 60000,
+    GONE_AFTER_MS = 2000, /* without ChannelDestroyed */
     HANG_UP_AGAIN_MS = 5000,
 };
 
@@ -249,7 +250,7 @@ static void on_tick(uv_timer_t *timer)
     ari_inbound_tick(a, mono_ms());
     if (a->strangers_at_ms && mono_ms() >= a->strangers_at_ms &&
         ari_socket_is_up(a->own) && !a->replaced) {
-        a->strangers_at_ms = 0;
+        a->strangers_at_ms = mono_ms() + STRANGERS_EVERY_MS;
         ari_hang_up_strangers(a, a->own_app);
     }
 }

@@ -134,9 +134,10 @@ static void tell_end(struct ari *a, const struct ari_call *c)
         .dial_status = c->dial_status[0] ? c->dial_status : NULL,
     };
 
-    live_event(d->lives, &c->id, &hung_up);
-    if (!c->inbound)
-        placed_ended(d, &c->id, &end);
+    if (c->inbound)
+        live_event(d->lives, &c->id, &hung_up);
+    else if (!c->told_absent)
+        placed_ended(d, &c->id, &end); /* which tells its live call */
 }
 
 void ari_call_end(struct ari *a, struct ari_call *call, int cause, int tech_cause)

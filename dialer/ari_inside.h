@@ -47,6 +47,7 @@ struct ari_call {
     char dial_status[16];       /* the last final one */
     int hangup_cause;           /* what the network said before the end; 0 nothing */
     int64_t left_ms;            /* monotonic; its StasisEnd, 0 not yet */
+    bool told_absent;           /* outbound: a query has told its end already */
 
     bool ended; /* over; only the fate of its recording is still asked */
     int end_cause, end_tech_cause;

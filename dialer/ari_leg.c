@@ -123,7 +123,8 @@ static void on_impossible(struct dialer *d, const struct web_resp *resp,
                           const struct ari_ask *ask)
 {
     (void)resp;
-    tell(d, &ask->call, IVR_DIALLED_FAILED, 0, 0);
+    if (d->ari)
+        tell(d, &ask->call, IVR_DIALLED_FAILED, 0, 0);
 }
 
 static void originate(struct ari *a, const struct ari_call *c, const char *endpoint,
@@ -153,9 +154,11 @@ void ari_leg_dial(void *phone, const struct uuid *id, const char *extension,
 {
     struct dialer *d = ((const struct trunk *)phone)->dialer;
     struct ari *a = d->ari;
-    struct ari_call *c = ari_call_find(a, id);
+    struct ari_call *c = a ? ari_call_find(a, id) : NULL;
     char endpoint[256];
 
+    if (!a)
+        return;
     if (strncmp(extension, "ext:", 4) == 0)
         extension += 4;
     if (!c || c->leg != LEG_NONE || !ari_is_ready(a) ||

@@ -17,6 +17,7 @@
 
 enum { SAID_NOTHING_MS = 500 };
 
+/* NULL: closed; then nothing is sent and nothing more is told. */
 static struct ari *ari_of(void *phone)
 {
     const struct trunk *t = phone;
@@ -39,8 +40,11 @@ static void phone_channel(void *phone, const struct uuid *id, char *out, size_t 
 {
     char channel[ARI_CHANNEL_MAX];
 
-    channel_of(ari_of(phone), id, channel);
-    str_cut(out, size, channel);
+    const struct ari *a = ari_of(phone);
+
+    if (a)
+        channel_of(a, id, channel);
+    str_cut(out, size, a ? channel : "");
 }
 
 /* ---- playing ---- */
@@ -94,10 +98,12 @@ static void phone_play(void *phone, const struct uuid *id, uint32_t play_id,
 {
     struct ari *a = ari_of(phone);
     struct ari_ask ask = {.call = *id, .n = play_id};
-    struct ari_call *c = ari_call_find(a, id);
+    struct ari_call *c = a ? ari_call_find(a, id) : NULL;
     char name[ARI_CHANNEL_MAX];
     char path[3 * ARI_CHANNEL_MAX];
 
+    if (!a)
+        return;
     json_auto_t *list = json_array();
     for (size_t i = 0; i < n; i++)
         json_array_append_new(list, json_string(media[i]));
@@ -127,6 +133,8 @@ static void phone_play_stop(void *phone, const struct uuid *id, uint32_t play_id
     struct ari *a = ari_of(phone);
     char channel[ARI_CHANNEL_MAX];
 
+    if (!a)
+        return;
     ari_channel_name(a, id, channel);
     ari_sendf(a->dialer, "DELETE", on_play_stopped,
               &(struct ari_ask){.call = *id, .n = play_id}, "/playbacks/%s-p%d", channel,
@@ -248,10 +256,12 @@ static void phone_record(void *phone, const struct uuid *id, const char *name,
                          const struct ivr_record *record)
 {
     struct ari *a = ari_of(phone);
-    struct ari_call *c = ari_call_find(a, id);
+    struct ari_call *c = a ? ari_call_find(a, id) : NULL;
     struct ari_ask ask = {.call = *id};
     char channel[ARI_CHANNEL_MAX];
 
+    if (!a)
+        return;
     str_cut(ask.name, sizeof(ask.name), name);
     channel_of(a, id, channel);
     if (c) {
@@ -272,18 +282,19 @@ static void phone_record_stop(void *phone, const struct uuid *id, const char *na
 {
     struct ari *a = ari_of(phone);
 
-    ari_sendf(a->dialer, "POST", NULL, &(struct ari_ask){.call = *id},
-              "/recordings/live/%s/stop", name);
+    if (a)
+        ari_sendf(a->dialer, "POST", NULL, &(struct ari_ask){.call = *id},
+                  "/recordings/live/%s/stop", name);
 }
 
 static void phone_recording_location(void *phone, const struct uuid *id, const char *name,
                                      char *out, size_t size)
 {
-    const struct ari *a = ari_of(phone);
+    const struct trunk *t = phone;
 
     (void)id;
     (void)name;
-    str_cut(out, size, a->dialer->config.ari_url);
+    str_cut(out, size, t->dialer->config.ari_url);
 }
 
 static struct ari_call *recording_owner(const struct ari *a, const char *name)
@@ -363,6 +374,8 @@ static void phone_moh(void *phone, const struct uuid *id, bool on)
     struct ari *a = ari_of(phone);
     char channel[ARI_CHANNEL_MAX];
 
+    if (!a)
+        return;
     channel_of(a, id, channel);
     ari_sendf(a->dialer, on ? "POST" : "DELETE", NULL, NULL, "/channels/%s/moh", channel);
 }
@@ -376,7 +389,9 @@ static void phone_hang_up(void *phone, const struct uuid *id, const char *reason
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (str_is(words[i][0], reason))
             word = words[i][1];
-    ari_call_hang_up(ari_of(phone), id, word);
+    struct ari *a = ari_of(phone);
+    if (a)
+        ari_call_hang_up(a, id, word);
 }
 
 const struct live_phone_ops ari_phone_ops = {

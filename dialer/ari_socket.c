@@ -175,8 +175,8 @@ int ari_library_new(struct lws_context **out, uv_loop_t *loop, bool tls,
             LWS_SERVER_OPTION_LIBUV | (tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
         .foreign_loops = loops,
         .http_proxy_address = "", /* not the environment's */
-        .uid = (uid_t)-1,
-        .gid = (gid_t)-1,
+        .uid = -1,
+        .gid = -1,
     };
 
     lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);

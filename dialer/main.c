@@ -218,6 +218,7 @@ static void close_parts(struct process *p)
     struct dialer *d = &p->dialer;
 
     ari_close(d->ari);
+    web_close(d->web); /* its answers still find who asked */
     if (d->db && d->slot_held &&
         db_submit(d->db, DB_KEEP, 0, give_slot, on_slot_given, d))
         log_warn("dialer", "slot=%d not given back; it lapses", d->slot);
@@ -229,7 +230,6 @@ static void close_parts(struct process *p)
     trunks_free(d->trunks);
     placed_free(d->placed);
     prompts_free(d->prompts);
-    web_close(d->web);
     for (size_t i = 0; i < ARRAY_LEN(p->signals); i++)
         uv_close((uv_handle_t *)&p->signals[i], NULL);
     uv_close((uv_handle_t *)&p->end, NULL);

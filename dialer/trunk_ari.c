@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "dialer/placed.h"
 #include "dialer/trunk_kinds.h"
 
 enum {
@@ -166,6 +167,18 @@ static void ari_originate(struct trunk *t, struct permit *permit,
         done(d, &o->attempt, TRUNK_NOT_SENT, 0);
 }
 
+/* What it means has been decided by who asked. One that was never up may yet appear when
+ * its origination is still on the way. */
+static void absent(struct dialer *d, const struct uuid *attempt)
+{
+    struct ari_call *c = d->ari ? ari_call_find(d->ari, attempt) : NULL;
+
+    if (!c || c->ended || (!c->was_up && !c->hang_up_reason && placed_has(d, attempt)))
+        return;
+    c->told_absent = true;
+    ari_call_end(d->ari, c, 0, 0);
+}
+
 static void on_queried(struct dialer *d, const struct web_resp *resp,
                        const struct ari_ask *ask)
 {
@@ -180,9 +193,7 @@ static void on_queried(struct dialer *d, const struct web_resp *resp,
         ask->queried(d, &ask->call, c->was_up ? TRUNK_PRESENT_UP : TRUNK_PRESENT_RINGING);
     } else if (a && ari_is_absent(resp)) {
         ask->queried(d, &ask->call, TRUNK_ABSENT);
-        struct ari_call *c = d->ari ? ari_call_find(d->ari, &ask->call) : NULL;
-        if (c)
-            ari_call_end(d->ari, c, 0, 0);
+        absent(d, &ask->call);
     } else {
         ask->queried(d, &ask->call, TRUNK_UNASKED);
     }
@@ -225,6 +236,10 @@ static void ari_recording_exists(struct trunk *t, const char *name,
 {
     struct ari_ask ask = {.recording = done, .arg = arg};
 
+    if (!t->dialer->ari) {
+        done(t->dialer, name, TRUNK_RECORDING_UNASKED, arg);
+        return;
+    }
     str_cut(ask.name, sizeof(ask.name), name);
     ari_sendf(t->dialer, "GET", on_recording, &ask, "/recordings/stored/%s", name);
 }

@@ -39,7 +39,6 @@ out 00707 | grep -q '^ended up=0 us=0 timeout=0 cause=34 sip=503' || fail "conge
 out 00807 | grep -q '^ended up=0 us=0 timeout=0 cause=19 sip=480' || fail "away: $(out 00807)"
 has 00507 'key 1'
 has 00907 'key 9'
-has 00607 'hung up'
 out 00607 | grep -q '^ended up=1 us=0' || fail "who hangs up: $(out 00607)"
 out 00507 | grep -q '^ended up=1 us=1 timeout=0 cause=16' || fail "hung up by us: $(out 00507)"
 out 00007 | grep -q '^recorded 0 ms=[1-9]' || fail "recording: $(out 00007)"
