@@ -29,7 +29,7 @@ enum {
 };
 /* Seconds of calling to keep in stock; with what is claimed meanwhile well below the
  * life of a permit. */
-static const double STOCK_S = 0.8;
+static const double stock_s = 0.8;
 
 struct item {
     struct attempt_row row;
@@ -152,7 +152,7 @@ static int64_t room_of(const struct runner *r)
 static size_t want(const struct runner *r)
 {
     double rate = rate_of(r);
-    double target = floor(rate * STOCK_S);
+    double target = floor(rate * stock_s);
 
     if (rate <= 0)
         return 0;

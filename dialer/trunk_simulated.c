@@ -151,7 +151,7 @@ static void press_key(struct sim_call *c)
         ev.key = '9';
     c->keys++;
     /* A menu that does not know the key may say nothing: press another one later. */
-    schedule(c, NEXT_KEY, 10 * THINK_MS);
+    schedule(c, NEXT_KEY, (int64_t)10 * THINK_MS);
     live_event(c->sim->base.dialer->lives, &c->id, &ev);
 }
 
