@@ -485,6 +485,28 @@ static void a_release_waits_for_an_opt_out_that_holds_the_number(void **state)
     assert_true(contact_is(&row, "final", "DNC_INTERNAL"));
 }
 
+static void a_release_waits_for_a_pause_that_is_under_way(void **state)
+{
+    int64_t c = new_campaign("");
+    struct attempt_row row = intent(c);
+    struct permit *p = NULL;
+    char sql[120];
+
+    (void)state;
+    snprintf(sql, sizeof(sql),
+             "UPDATE campaigns SET state = 'paused' WHERE id = %" PRId64, c);
+    assert_int_equal(pg_begin(other, TENANT), 0);
+    PQclear(PQexec(pg_conn(other), sql));
+    PQclear(PQexec(pg_conn(pg), "SET lock_timeout = '200ms'"));
+    assert_int_not_equal(attempt_release(pg, TENANT, &row, 1, T0, &p), 0);
+    assert_null(p);
+    PQclear(PQexec(pg_conn(pg), "SET lock_timeout = 0"));
+    assert_true(state_is(&row, "intent"));
+    assert_int_equal(pg_commit(other), 0);
+    assert_null(release_one(&row, T0));
+    assert_true(state_is(&row, "withdrawn"));
+}
+
 /* ---- moves ---- */
 
 static void only_legal_moves_are_made(void **state)
@@ -709,6 +731,7 @@ int main(void)
         cmocka_unit_test(a_row_that_lies_about_its_number_changes_nothing),
         cmocka_unit_test(no_permit_is_minted_after_an_opt_out_committed),
         cmocka_unit_test(a_release_waits_for_an_opt_out_that_holds_the_number),
+        cmocka_unit_test(a_release_waits_for_a_pause_that_is_under_way),
         cmocka_unit_test(only_legal_moves_are_made),
         cmocka_unit_test(a_whole_call_in_one_batch_settles_once),
         cmocka_unit_test(each_disposition_settles_by_its_rule),
