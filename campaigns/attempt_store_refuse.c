@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 
-static const int64_t minute_ms = 60 * 1000;
+static const int64_t minute_ms = INT64_C(60) * 1000;
 static const int64_t hour_ms = INT64_C(60) * 60 * 1000;
 
 int attempt_clock_is_trusted(struct pg *pg, int64_t now_ms, bool *trusted)
