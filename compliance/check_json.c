@@ -44,18 +44,18 @@ static json_t *zones_to_json(const struct compliance_facts *f)
 json_t *compliance_inputs_to_json(const struct policy *policy,
                                   const struct compliance_facts *f)
 {
-    return json_pack("{s:i, s:o, s:I, s:i, s:b, s:s, s:o, s:I, s:b, s:b, s:s, s:b, s:o, "
-                     "s:o, s:b, s:b, "
-                     "s:b, s:I}",
-                     "v", 1, "policy", policy ? policy_to_json(policy) : json_null(),
-                     "phone", (json_int_t)f->phone, "type", (int)f->type, "valid",
-                     f->valid, "region", f->region, "zones", zones_to_json(f), "campaign",
-                     (json_int_t)f->campaign_id, "dnc_tenant", f->dnc_tenant,
-                     "dnc_campaign", f->dnc_campaign, "consent",
-                     consent_level_name(f->consent), "revoked", f->consent_revoked,
-                     "calls", calls_to_json(f), "holidays", holidays_to_json(f),
-                     "history", f->history_known, "clock", f->clock_trusted, "running",
-                     f->campaign_running, "zones_date_ms", (json_int_t)f->zones_date_ms);
+    return json_pack(
+        "{s:i, s:o, s:I, s:i, s:b, s:s, s:o, s:I, s:b, s:b, s:s, s:b, s:o, "
+        "s:o, s:b, s:b, "
+        "s:b, s:I}",
+        "v", 1, "policy", policy ? policy_to_json(policy) : json_null(), "phone",
+        (json_int_t)f->phone, "type", (int)f->type, "valid", f->valid, "region",
+        f->region, "zones", zones_to_json(f), "campaign", (json_int_t)f->campaign_id,
+        "dnc_tenant", f->dnc_tenant, "dnc_campaign", f->dnc_campaign, "consent",
+        consent_level_name(f->consent), "revoked", f->consent_revoked, "calls",
+        calls_to_json(f), "holidays", holidays_to_json(f), "history", f->history_known,
+        "clock_trusted", f->clock_trusted, "running", f->campaign_running,
+        "zones_date_ms", (json_int_t)f->zones_date_ms);
 }
 
 /* Everything that reading allocates. */
@@ -135,8 +135,8 @@ static int read_flags(struct compliance_facts *f, const json_t *json)
                     "phone", &phone, "type", &type, "valid", &valid, "region", &region,
                     "campaign", &campaign_id, "dnc_tenant", &tenant, "dnc_campaign",
                     &campaign, "consent", &consent, "revoked", &revoked, "history",
-                    &history, "clock", &clock, "running", &running, "zones_date_ms",
-                    &zones_date) ||
+                    &history, "clock_trusted", &clock, "running", &running,
+                    "zones_date_ms", &zones_date) ||
         strlen(region) >= sizeof(f->region) || type < 0 || type > PHONE_UNKNOWN ||
         !consent_level_parse(consent, &f->consent))
         return EBADMSG;

@@ -10,7 +10,10 @@
 #include "contacts/tz.h"
 #include "contacts/zones.h"
 
-enum { PHONE_BITS = 50 };
+enum {
+    PHONE_BITS = 50,
+    HOLIDAYS_AHEAD_DAYS = 120, /* twice what a verdict looks ahead */
+};
 #define DAY_MS ((int64_t)86400 * 1000)
 /* What rolling limits can see, and more than the longest gap a campaign may state. */
 #define RECENT_MS (7 * DAY_MS)
@@ -212,11 +215,13 @@ int facts_holidays(struct pg *pg, int tenant_id, int64_t now_ms,
 
     pg_arg_i64(&a, tenant_id);
     pg_arg_ms(&a, now_ms);
+    pg_arg_i64(&a, HOLIDAYS_AHEAD_DAYS);
     /* A local date may be a day before UTC's. */
     int err = pg_run(pg, &res,
                      "SELECT region, day - date '1970-01-01' FROM holidays WHERE "
-                     "tenant_id = $1 AND day >= (furrow_ts($2) AT TIME ZONE 'UTC')::date "
-                     "- 1 ORDER BY day, region LIMIT 4000",
+                     "tenant_id = $1 AND day BETWEEN (furrow_ts($2) AT TIME ZONE "
+                     "'UTC')::date - 1 AND (furrow_ts($2) AT TIME ZONE 'UTC')::date + "
+                     "$3::int ORDER BY day, region",
                      &a);
     if (err)
         return err;

@@ -45,7 +45,8 @@ NODISCARD int facts_load_number(struct pg *pg, int tenant_id, int64_t phone,
                                 int64_t campaign_id, int64_t now_ms,
                                 struct facts_set **out);
 
-/* Holidays of the tenant from yesterday on; kept by the caller for compliance_is_open. */
+/* Holidays of the tenant from yesterday on, as far ahead as a verdict looks; kept by the
+ * caller for compliance_is_open, and read again every day. */
 NODISCARD int facts_holidays(struct pg *pg, int tenant_id, int64_t now_ms,
                              struct compliance_holiday **out, size_t *n); /* free() */
 

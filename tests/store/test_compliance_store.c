@@ -193,7 +193,7 @@ static void each_key_has_its_own_zones_in_the_order_asked(void **state)
     facts_free(set);
 }
 
-static void holidays_are_read_from_yesterday_on(void **state)
+static void holidays_are_read_from_yesterday_to_as_far_as_a_verdict_looks(void **state)
 {
     struct compliance_holiday *list = NULL;
     size_t n = 0;
@@ -202,7 +202,7 @@ static void holidays_are_read_from_yesterday_on(void **state)
     pgtest_run(db, TENANT,
                "INSERT INTO holidays (tenant_id, region, day, name) VALUES "
                "(1, 'ET', '2026-11-18', 'over'), (1, 'ET', '2026-11-19', 'yesterday'), "
-               "(1, '*', '2026-12-25', 'Christmas')");
+               "(1, '*', '2026-12-25', 'Christmas'), (1, 'ET', '2027-12-25', 'far')");
     assert_int_equal(pg_begin(db, TENANT), 0);
     assert_int_equal(facts_holidays(db, TENANT, NOW_MS, &list, &n), 0);
     assert_int_equal(pg_commit(db), 0);
@@ -501,7 +501,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(the_best_consent_given_and_the_newest_word_count),
         CASE(each_key_has_its_own_zones_in_the_order_asked),
-        CASE(holidays_are_read_from_yesterday_on),
+        CASE(holidays_are_read_from_yesterday_to_as_far_as_a_verdict_looks),
         CASE(calls_that_left_count_and_withdrawn_ones_do_not),
         CASE(the_attempt_at_hand_is_not_its_own_history),
         CASE(of_two_intents_for_one_number_exactly_one_goes_out),

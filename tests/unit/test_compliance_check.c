@@ -577,9 +577,9 @@ static void the_window_part_alone_agrees(void **state)
 
 static void inputs_of_another_form_are_refused_not_guessed(void **state)
 {
-    static const char *const keys[] = {"policy", "phone",   "type",    "valid", "region",
-                                       "zones",  "consent", "history", "clock", "running",
-                                       "calls",  "v",       "holidays"};
+    static const char *const keys[] = {
+        "policy",  "phone",         "type",    "valid", "region", "zones",   "consent",
+        "history", "clock_trusted", "running", "calls", "v",      "holidays"};
     struct policy p = daily(9 * 60, 20 * 60);
     struct compliance_facts f = facts_in(addis, 1);
     struct verdict v;
