@@ -49,14 +49,6 @@ static bool type_is_forbidden(enum phone_type t)
            t == PHONE_PAGER || t == PHONE_UAN || t == PHONE_VOICEMAIL;
 }
 
-static bool region_is_enabled(const struct policy *p, const char *region)
-{
-    for (size_t i = 0; i < p->region_count; i++)
-        if (strcmp(p->regions[i], region) == 0)
-            return true;
-    return p->region_count == 0;
-}
-
 static void check_number(const struct policy *p, const struct compliance_facts *f,
                          struct verdict *v)
 {
@@ -64,7 +56,7 @@ static void check_number(const struct policy *p, const struct compliance_facts *
         add(v, REASON_NUMBER_INVALID);
     if (type_is_forbidden(f->type))
         add(v, REASON_NUMBER_TYPE_FORBIDDEN);
-    if (!region_is_enabled(p, f->region))
+    if (!policy_has_region(p, f->region))
         add(v, REASON_COUNTRY_NOT_ENABLED);
     if (f->dnc_tenant)
         add(v, REASON_DNC_INTERNAL);

@@ -48,6 +48,14 @@ bool policy_is_valid(const struct policy *p)
            (p->not_after_ms == 0 || p->not_before_ms < p->not_after_ms);
 }
 
+bool policy_has_region(const struct policy *p, const char *region)
+{
+    for (size_t i = 0; i < p->region_count; i++)
+        if (strcmp(p->regions[i], region) == 0)
+            return true;
+    return p->region_count == 0;
+}
+
 static const char *const level_names[] = {[CONSENT_NONE] = "none",
                                           [CONSENT_EXPRESS] = "express",
                                           [CONSENT_EXPRESS_WRITTEN] = "express_written"};

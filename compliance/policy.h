@@ -53,6 +53,8 @@ void policy_default(struct policy *out);
 /* False: it cannot be obeyed (an interval upside down or overlapping, a negative
  * limit, a ring timeout of 0): compliance_check then says POLICY_INVALID. */
 bool policy_is_valid(const struct policy *p);
+/* Does the campaign call this region at all? */
+bool policy_has_region(const struct policy *p, const char *region);
 
 /* As it stands in decisions: from one installation to the next the same text. The
  * caller owns the reference. */

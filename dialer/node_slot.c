@@ -16,14 +16,16 @@
 
 enum { FILES_MAX = 64, TEXT_MAX = 80 };
 
-/* The first file that no living process holds. */
+/* The first file that no living process holds, nor another user owns. */
 static int lock_one(const char *dir)
 {
     char path[600];
 
     for (int i = 0; i < FILES_MAX; i++) {
-        snprintf(path, sizeof(path), "%s/dialer-%d.slot", dir, i);
+        snprintf(path, sizeof(path), "%s/dialer-%d", dir, i);
         int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        if (fd < 0 && errno == EACCES && access(path, F_OK) == 0)
+            continue;
         if (fd < 0)
             return -1;
         if (flock(fd, LOCK_EX | LOCK_NB) == 0)
@@ -62,13 +64,14 @@ int node_slot_take(struct node_slot *out, struct pg *pg, const char *data_dir,
                    struct errtext *e)
 {
     struct node_slot s = {.fd = -1, .slot = -1, .holder = uuid_v7(clock_real_ms())};
-    char host[128] = "";
+    char host[128] = "", dir[560];
 
-    int err = files_mkdirs(data_dir);
-    if (!err && (s.fd = lock_one(data_dir)) < 0)
+    snprintf(dir, sizeof(dir), "%s/slots", data_dir);
+    int err = files_mkdirs(dir);
+    if (!err && (s.fd = lock_one(dir)) < 0)
         err = errno;
     if (err)
-        return errtext_set(e, err, 0, 0, "data_dir %s: %s", data_dir, strerror(err));
+        return errtext_set(e, err, 0, 0, "%s: %s", dir, strerror(err));
     read_old(&s);
     gethostname(host, sizeof(host) - 1);
     err = slot_take(pg, "dialer", s.slot, &s.holder, host, getpid(), &s.slot);

@@ -10,7 +10,7 @@ SEED=1
 KEEP=no
 ROWS=2000
 VOICES=400
-START=2026-11-24T06:00:00Z # a Tuesday, nine in the morning in Addis Ababa
+START=2026-11-24T08:30:00Z # a Tuesday, half past eleven in Addis Ababa, half past eight in London
 SCALE=60                   # one real second is a minute of the simulated day
 
 usage() {
