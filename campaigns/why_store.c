@@ -34,6 +34,11 @@ static const struct {
      "AS next_ms FROM decisions d LEFT JOIN campaigns c ON c.id = d.campaign_id WHERE "
      "d.phone = $1 AND ($2 = 0 OR d.campaign_id = $2) ORDER BY d.decided_at DESC, d.id "
      "DESC LIMIT 200) q"},
+    {"dnc",
+     "SELECT row_to_json(q) FROM (SELECT campaign_id, source, note, furrow_ms(added_at) "
+     "AS added_ms, furrow_ms(removed_at) AS removed_ms, removed_note FROM dnc_entries "
+     "WHERE phone = $1 AND ($2 = 0 OR campaign_id IN (0, $2)) ORDER BY id DESC LIMIT "
+     "200) q"},
     {"calls",
      "SELECT row_to_json(q) FROM (SELECT id, direction, extension, language, "
      "furrow_ms(started_at) AS started_ms, "

@@ -14,8 +14,8 @@
 struct pg;
 
 /* campaign_id 0: all. *out is the caller's: an object of the arrays contacts, attempts,
- * decisions, calls, recordings and messages; each newest last, at most 200 rows; times
- * are epoch milliseconds. One read-only transaction. */
+ * decisions, dnc, calls, recordings and messages; each newest last, at most 200 rows;
+ * times are epoch milliseconds. One read-only transaction. */
 NODISCARD int why_load(struct pg *pg, int tenant_id, int64_t phone, int64_t campaign_id,
                        json_t **out);
 

@@ -1,5 +1,5 @@
-/* furrow dnc - the do-not-call list: add, remove, check, import. An entry acts with its
- * commit: no call to the number is released after it. */
+/* furrow dnc - the do-not-call list: add, remove, check, list, import. An entry acts with
+ * its commit: no call to the number is released after it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/pg.h"
 #include "base/program.h"
 #include "base/str.h"
@@ -18,12 +19,15 @@
 #include "compliance/dnc_store.h"
 #include "contacts/columns.h"
 #include "contacts/phone.h"
+#include "contacts/reject_file.h"
 
 enum {
     IMPORT_BATCH =
         1000, /* numbers locked at once; Postgres has room for some thousands */
     IMPORT_MAX = 50 * 1000 * 1000,
     REJECTS_SHOWN = 10,
+    LIST_PAGE = 2000,
+    PROGRESS_ROWS = 4096,
 };
 
 struct dnc_command {
@@ -60,7 +64,14 @@ static int parse(struct dnc_command *c, int argc, char **argv)
     if (c->region && !phone_region_is_known(c->region))
         return cli_usage("no region '%s'; write two capital letters, e.g. --region ET",
                          c->region);
-    return optind == argc ? cli_usage("a number or a file is missing") : CLI_OK;
+    return CLI_OK;
+}
+
+static int parse_some(struct dnc_command *c, int argc, char **argv)
+{
+    int code = parse(c, argc, argv);
+
+    return code || optind < argc ? code : cli_usage("a number or a file is missing");
 }
 
 /* The database, and the campaign when one was named. */
@@ -96,7 +107,7 @@ static int each_number(struct cli *cli, int argc, char **argv, number_fn *each)
 {
     struct dnc_command c = {0};
 
-    int code = parse(&c, argc, argv);
+    int code = parse_some(&c, argc, argv);
     for (int i = optind; i < argc && !code; i++) {
         int64_t phone = 0; /* all are read before the first one is acted upon */
         code = read_number(argv[i], c.region, &phone);
@@ -235,6 +246,65 @@ static int check(struct cli *cli, int argc, char **argv)
     return each_number(cli, argc, argv, check_one);
 }
 
+/* ---- list ---- */
+
+struct listing {
+    bool json;
+    size_t n;
+};
+
+static int list_one(const struct dnc_row *row, void *arg)
+{
+    struct listing *l = arg;
+    char text[PHONE_TEXT_MAX], added[CLOCK_TEXT_MAX], campaign[40];
+    const char *number = phone_text(row->phone, text);
+    const char *since = clock_text(row->added_at_ms, added);
+
+    l->n++;
+    if (l->json) { /* entry by entry: the list may be long */
+        json_auto_t *entry =
+            json_pack("{s:s, s:I, s:s, s:s, s:s}", "phone", number, "campaign_id",
+                      (json_int_t)row->campaign_id, "source", row->source, "note",
+                      row->note, "added_at", since);
+        fputs(l->n == 1 ? "[\n" : ",\n", stdout);
+        json_dumpf(entry, stdout, JSON_COMPACT);
+        return 0;
+    }
+    snprintf(campaign, sizeof(campaign), "campaign %" PRId64, row->campaign_id);
+    printf("%-16s %s, %s, since %s%s%s\n", number,
+           row->campaign_id ? campaign : "every campaign", row->source, since,
+           *row->note ? ": " : "", row->note);
+    return 0;
+}
+
+static int list(struct cli *cli, int argc, char **argv)
+{
+    struct dnc_command c = {0};
+    struct listing l = {0};
+    int64_t after = 0;
+    size_t n = 0;
+
+    int code = parse(&c, argc, argv);
+    if (!code && optind < argc)
+        code = cli_usage("unexpected argument '%s'; 'furrow dnc check' shows one number",
+                         argv[optind]);
+    if (!code)
+        code = open_campaign(cli, &c);
+    if (code)
+        return code;
+    l.json = c.json;
+    do {
+        if (dnc_list(cli->pg, cli->tenant_id, c.campaign_id, LIST_PAGE, &after, list_one,
+                     &l, &n))
+            return cli_fail("%s", pg_error(cli->pg));
+    } while (n == LIST_PAGE);
+    if (l.json)
+        puts(l.n ? "\n]" : "[]");
+    else
+        printf("%zu entries\n", l.n);
+    return CLI_OK;
+}
+
 /* ---- import ---- */
 
 struct import {
@@ -251,13 +321,31 @@ static ssize_t read_fd(void *arg, void *buf, size_t size)
     return read(*(const int *)arg, buf, size);
 }
 
+/* As a cell that no spreadsheet runs and no reader trips over. */
+static void put_quoted(FILE *f, const char *value)
+{
+    char cut[REJECT_VALUE_MAX + 1];
+
+    reject_value(value, cut);
+    fputs(*cut && strchr("=-@\t", *cut) ? "\"'" : "\"", f);
+    for (const char *p = cut; *p; p++) {
+        if (*p == '"')
+            fputc('"', f);
+        fputc(*p, f);
+    }
+    fputc('"', f);
+}
+
 static void reject(struct import *im, int64_t line, const char *value, const char *why)
 {
     im->rejected++;
-    if (im->rejects)
-        fprintf(im->rejects, "%" PRId64 ",\"%s\",%s\n", line, value, why);
-    else if (im->rejected <= REJECTS_SHOWN)
-        fprintf(stderr, "line %" PRId64 ": '%.60s': %s\n", line, value, why);
+    if (im->rejects) {
+        fprintf(im->rejects, "%" PRId64 ",", line);
+        put_quoted(im->rejects, value);
+        fprintf(im->rejects, ",%s\n", why);
+    } else if (im->rejected <= REJECTS_SHOWN) {
+        fprintf(stderr, "line %" PRId64 ": %s: %s\n", line, LOG_ESC(value), why);
+    }
 }
 
 static void keep(struct import *im, int64_t phone)
@@ -298,6 +386,7 @@ static int read_all(struct import *im, const struct dnc_command *c, struct errte
 {
     const struct csv_options options = {0};
     const struct column_map map = {.key = "phone", .column = c->column};
+    struct progress progress = {.label = "dnc import, reading", .unit = "rows"};
     struct csv_record rec = {0};
 
     int err = csv_reader_new(&im->csv, read_fd, &im->fd, &options, e);
@@ -309,8 +398,12 @@ static int read_all(struct import *im, const struct dnc_command *c, struct errte
         err = columns_new(&im->columns, &rec, c->region, &map, c->column ? 1 : 0, e);
     if (!err && !im->columns->has_header)
         err = take_record(im, &rec, c->region, e);
-    while (!err && !(err = csv_reader_next(im->csv, &rec, e)))
+    while (!err && !(err = csv_reader_next(im->csv, &rec, e))) {
         err = take_record(im, &rec, c->region, e);
+        if (im->rows % PROGRESS_ROWS == 0)
+            progress_show(&progress, (int64_t)im->rows, 0);
+    }
+    progress_end(&progress, (int64_t)im->rows);
     return err == ENODATA ? 0 : err;
 }
 
@@ -391,7 +484,7 @@ static int import(struct cli *cli, int argc, char **argv)
     struct errtext e = {0};
     size_t added = 0;
 
-    int code = parse(&c, argc, argv);
+    int code = parse_some(&c, argc, argv);
     if (!code && optind + 1 < argc)
         code = cli_usage("unexpected argument '%s'", argv[optind + 1]);
     if (!code)
@@ -429,6 +522,11 @@ static const struct cli_verb verbs[] = {
      .about = "Every entry of a number, removed ones too.",
      .example = "furrow dnc check 0911223344 --region ET",
      .run = check},
+    {.name = "list",
+     .arguments = "[--campaign NAME] [--json]",
+     .about = "Every entry in force, or only those of one campaign.",
+     .example = "furrow dnc list --json",
+     .run = list},
     {.name = "import",
      .arguments = "FILE.csv|- [--column NAME] [--rejects FILE]\n"
                   "                  " SCOPE,

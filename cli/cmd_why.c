@@ -73,8 +73,8 @@ static json_t *zones_json(const struct compliance_facts *f, int64_t at_ms)
 }
 
 /* What the rules of a campaign (0: the usual ones) say of the number at at_ms. */
-static int decide(struct why *w, int64_t campaign_id, const char *name, json_t *verdicts,
-                  json_t *number)
+static int decide(struct why *w, int64_t campaign_id, const char *name, bool running,
+                  json_t *verdicts, json_t *number)
 {
     const struct campaign_doc *doc = NULL;
     struct facts_set *set = NULL;
@@ -90,7 +90,8 @@ static int decide(struct why *w, int64_t campaign_id, const char *name, json_t *
         return err;
     }
     policy_default(&usual);
-    const struct compliance_facts facts = facts_get(set, 0);
+    struct compliance_facts facts = facts_get(set, 0);
+    facts.campaign_running = running;
     compliance_check(doc ? doc->policy : &usual, &facts, w->at_ms, &v);
     json_t *verdict = verdict_json(&v);
     json_object_set_new(verdict, "campaign", name ? json_string(name) : json_null());
@@ -101,6 +102,13 @@ static int decide(struct why *w, int64_t campaign_id, const char *name, json_t *
     return 0;
 }
 
+static bool is_running(const json_t *contact)
+{
+    const char *state = json_string_value(json_object_get(contact, "campaign_state"));
+
+    return state && strcmp(state, campaign_state_name(CAMPAIGN_RUNNING)) == 0;
+}
+
 static int decide_each(struct why *w, json_t *all, json_t *number)
 {
     json_t *verdicts = json_array(), *contact = NULL;
@@ -109,15 +117,16 @@ static int decide_each(struct why *w, json_t *all, json_t *number)
 
     json_object_set_new(all, "verdicts", verdicts);
     if (w->row.id)
-        return decide(w, w->row.id, w->row.name, verdicts, number);
+        return decide(w, w->row.id, w->row.name, w->row.state == CAMPAIGN_RUNNING,
+                      verdicts, number);
     json_array_foreach(json_object_get(all, "contacts"), i, contact)
     {
         if (!err)
             err = decide(w, json_integer_value(json_object_get(contact, "campaign_id")),
                          json_string_value(json_object_get(contact, "campaign")),
-                         verdicts, number);
+                         is_running(contact), verdicts, number);
     }
-    return err || i > 0 ? err : decide(w, 0, NULL, verdicts, number);
+    return err || i > 0 ? err : decide(w, 0, NULL, true, verdicts, number);
 }
 
 static int gather(struct why *w, json_t **out)
@@ -317,6 +326,18 @@ static void tell_call(const json_t *c)
     free(results);
 }
 
+static void tell_dnc(const json_t *d)
+{
+    char at[CLOCK_TEXT_MAX];
+
+    printf("    %s, %s, since %s",
+           int_in(d, "campaign_id") ? "one campaign" : "every one", str_in(d, "source"),
+           time_in(d, "added_ms", at));
+    if (int_in(d, "removed_ms"))
+        printf(" until %s", time_in(d, "removed_ms", at));
+    printf("%s%s\n", *str_in(d, "note") ? ": " : "", str_in(d, "note"));
+}
+
 static void tell_message(const json_t *m)
 {
     printf("    SMS %s, %s: %.60s\n", str_in(m, "kind"), str_in(m, "state"),
@@ -342,6 +363,7 @@ static void tell(const json_t *all)
     tell_part(number, "zones", "zones it may lie in", tell_zone);
     printf("at %s\n", str_in(all, "at"));
     tell_each(all, "verdicts", tell_verdict);
+    tell_part(all, "dnc", "do-not-call entries", tell_dnc);
     tell_part(all, "contacts", "contacts", tell_contact);
     tell_part(all, "attempts", "calls placed", tell_attempt);
     tell_part(all, "decisions", "decisions, as they were made", tell_decision);

@@ -8,13 +8,32 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 
+/* Decisions of one batch mostly share their policy: it is written out once. */
+struct shared_policy {
+    const struct policy *policy;
+    json_t *json;
+};
+
+static json_t *policy_of(struct shared_policy *shared, const struct policy *policy)
+{
+    if (!policy)
+        return json_null();
+    if (policy != shared->policy) {
+        json_decref(shared->json);
+        shared->policy = policy;
+        shared->json = policy_to_json(policy);
+    }
+    return json_incref(shared->json);
+}
+
 /* With the clock it was decided by: an instant of a virtual one proves nothing about the
  * world's. */
-static json_t *inputs_of(const struct decision *d)
+static json_t *inputs_of(struct shared_policy *shared, const struct decision *d)
 {
-    json_t *inputs =
-        d->facts ? compliance_inputs_to_json(d->policy, d->facts) : json_object();
+    json_t *inputs = d->facts ? compliance_inputs_to_json(NULL, d->facts) : json_object();
 
+    if (d->facts)
+        json_object_set_new(inputs, "policy", policy_of(shared, d->policy));
     json_object_set_new(inputs, "clock",
                         json_string(clock_is_virtual() ? "virtual" : "real"));
     return inputs;
@@ -22,7 +41,7 @@ static json_t *inputs_of(const struct decision *d)
 
 /* One decision as a JSON object; the statement takes the list apart again, which keeps
  * it one statement with one parameter whatever the number of rows. */
-static json_t *to_json(const struct decision *d)
+static json_t *to_json(struct shared_policy *shared, const struct decision *d)
 {
     const struct uuid id = uuid_v7(d->at_ms);
     char id_text[UUID_TEXT_MAX], attempt[UUID_TEXT_MAX];
@@ -39,17 +58,19 @@ static json_t *to_json(const struct decision *d)
         (int)d->verdict->reason, "reasons", reasons, "next_ms",
         d->verdict->next_allowed_ms ? json_integer(d->verdict->next_allowed_ms)
                                     : json_null(),
-        "inputs", inputs_of(d));
+        "inputs", inputs_of(shared, d));
 }
 
 int decision_write(struct pg *pg, int tenant_id, const struct decision *list, size_t n)
 {
     CLEANUP(free_cleanup) char *text = NULL;
+    struct shared_policy shared = {0};
     struct pg_args a = {0};
     json_t *rows = json_array();
 
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(rows, to_json(&list[i]));
+        json_array_append_new(rows, to_json(&shared, &list[i]));
+    json_decref(shared.json);
     text = json_dumps(rows, JSON_COMPACT);
     json_decref(rows);
     if (!text)

@@ -104,22 +104,14 @@ int dnc_remove(struct pg *pg, int tenant_id, int64_t phone, int64_t campaign_id,
     return pg_end_own(pg, own, err);
 }
 
-int dnc_find(struct pg *pg, int tenant_id, int64_t phone, dnc_row_fn *each, void *arg)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct pg_args a = {0};
-    bool own = false;
+#define COLUMNS                                                                          \
+    "phone, campaign_id, furrow_ms(added_at), furrow_ms(removed_at), source, note, "     \
+    "removed_note "
 
-    int err = pg_begin_own(pg, tenant_id, &own);
-    if (err)
-        return err;
-    pg_arg_i64(&a, phone);
-    err = pg_run(pg, &res,
-                 "SELECT phone, campaign_id, furrow_ms(added_at), furrow_ms(removed_at), "
-                 "source, note, removed_note FROM dnc_entries WHERE phone = $1 ORDER BY "
-                 "id DESC",
-                 &a);
-    err = pg_end_own(pg, own, err);
+static int give_rows(const PGresult *res, dnc_row_fn *each, void *arg)
+{
+    int err = 0;
+
     for (int i = 0; !err && i < PQntuples(res); i++) {
         const struct dnc_row row = {.phone = pg_i64(res, i, 0),
                                     .campaign_id = pg_i64(res, i, 1),
@@ -131,6 +123,49 @@ int dnc_find(struct pg *pg, int tenant_id, int64_t phone, dnc_row_fn *each, void
         err = each(&row, arg);
     }
     return err;
+}
+
+int dnc_find(struct pg *pg, int tenant_id, int64_t phone, dnc_row_fn *each, void *arg)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+    bool own = false;
+
+    int err = pg_begin_own(pg, tenant_id, &own);
+    if (err)
+        return err;
+    pg_arg_i64(&a, phone);
+    err = pg_run(pg, &res,
+                 "SELECT " COLUMNS "FROM dnc_entries WHERE phone = $1 ORDER BY id DESC",
+                 &a);
+    err = pg_end_own(pg, own, err);
+    return err ? err : give_rows(res, each, arg);
+}
+
+int dnc_list(struct pg *pg, int tenant_id, int64_t campaign_id, size_t max,
+             int64_t *after, dnc_row_fn *each, void *arg, size_t *n)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+    bool own = false;
+
+    int err = pg_begin_own(pg, tenant_id, &own);
+    if (err)
+        return err;
+    pg_arg_i64(&a, campaign_id);
+    pg_arg_i64(&a, *after);
+    pg_arg_i64(&a, (int64_t)max);
+    err = pg_run(pg, &res,
+                 "SELECT " COLUMNS ", id FROM dnc_entries WHERE removed_at IS NULL AND "
+                 "($1 = 0 OR campaign_id = $1) AND id > $2 ORDER BY id LIMIT $3",
+                 &a);
+    err = pg_end_own(pg, own, err);
+    if (err)
+        return err;
+    *n = (size_t)PQntuples(res);
+    if (*n > 0)
+        *after = pg_i64(res, (int)*n - 1, 7);
+    return give_rows(res, each, arg);
 }
 
 int dnc_count(struct pg *pg, int tenant_id, int64_t *in_force)

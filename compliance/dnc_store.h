@@ -42,6 +42,11 @@ typedef int(dnc_row_fn)(const struct dnc_row *row, void *arg);
 /* Entries of a number, those removed too, newest first. */
 NODISCARD int dnc_find(struct pg *pg, int tenant_id, int64_t phone, dnc_row_fn *each,
                        void *arg);
+/* Entries in force in the order they were added, a page of at most max: those after
+ * *after (0: from the first), which moves on; *n is how many came, fewer than max at the
+ * end. campaign_id 0: all, else only that campaign's own. */
+NODISCARD int dnc_list(struct pg *pg, int tenant_id, int64_t campaign_id, size_t max,
+                       int64_t *after, dnc_row_fn *each, void *arg, size_t *n);
 NODISCARD int dnc_count(struct pg *pg, int tenant_id, int64_t *in_force);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * bench_compliance [NUMBERS] - verdicts a second: the pure function on open, closed and
  * never-open numbers, and the whole of a claim's batch on a real Postgres (lock, facts,
- * verdict, decision rows) beside a do-not-call list and a history of NUMBERS each.
+ * verdict, decision rows; and each of these by itself) beside a do-not-call list and a
+ * history of NUMBERS each.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -112,6 +113,20 @@ static void fill(struct pg *pg, int64_t n)
                "date '2026-11-20' + i * 12, 'day' FROM generate_series(1, 30) i");
 }
 
+/* Where a batch's time goes. */
+static struct {
+    const char *what;
+    int64_t us;
+} phases[] = {{"lock", 0}, {"facts", 0}, {"check", 0}, {"decisions", 0}, {"commit", 0}};
+
+static int64_t phase(size_t i, int64_t from_us)
+{
+    int64_t now_us = mono_us();
+
+    phases[i].us += now_us - from_us;
+    return now_us;
+}
+
 static int one_batch(struct pg *pg, int group, int64_t first, size_t *refused)
 {
     static struct facts_key keys[BATCH];
@@ -130,11 +145,14 @@ static int one_batch(struct pg *pg, int group, int64_t first, size_t *refused)
                                      .zone_group = group,
                                      .type = PHONE_MOBILE};
     }
+    int64_t at_us = mono_us();
     int err = pg_begin(pg, TENANT);
     if (!err)
         err = facts_lock_numbers(pg, TENANT, phones, BATCH);
+    at_us = phase(0, at_us);
     if (!err)
         err = facts_load(pg, TENANT, keys, BATCH, NOON_MS, &set);
+    at_us = phase(1, at_us);
     for (size_t i = 0; !err && i < BATCH; i++) {
         facts[i] = facts_get(set, i);
         compliance_check(&p, &facts[i], NOON_MS, &verdicts[i]);
@@ -148,9 +166,12 @@ static int one_batch(struct pg *pg, int group, int64_t first, size_t *refused)
                                          .policy = &p,
                                          .facts = &facts[i]};
     }
+    at_us = phase(2, at_us);
     if (!err)
         err = decision_write(pg, TENANT, decisions, BATCH);
+    at_us = phase(3, at_us);
     err = pg_end(pg, err);
+    phase(4, at_us);
     facts_free(set);
     return err;
 }
@@ -169,6 +190,8 @@ static void store(int64_t n)
         if (one_batch(pg, group, FIRST + i * BATCH, &refused))
             fail("batch", pg_error(pg));
     report("lock_facts_verdict_decision", (int64_t)BATCH * BATCHES, mono_us() - from_us);
+    for (size_t i = 0; i < ARRAY_LEN(phases); i++)
+        report(phases[i].what, (int64_t)BATCH * BATCHES, phases[i].us);
     if (refused == 0 || refused == (size_t)BATCH * BATCHES)
         fail("batch", "all verdicts are alike: nothing was measured");
     if (pgtest_i64(pg, TENANT, "SELECT count(*) FROM decisions") != BATCH * BATCHES)

@@ -156,6 +156,32 @@ static void inside_a_callers_transaction_an_entry_waits_for_its_end(void **state
     assert_false(load(251911000010, 0).dnc_tenant);
 }
 
+static void the_list_comes_page_by_page(void **state)
+{
+    struct seen seen = {0};
+    int64_t after = 0;
+    size_t n = 0;
+
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        add_dnc(251911000090 - i, i == 3 ? 8 : 0);
+    assert_int_equal(dnc_remove(db, TENANT, 251911000089, 0, NULL, NOW_MS), 0);
+    assert_int_equal(dnc_list(db, TENANT, 0, 3, &after, see, &seen, &n), 0);
+    assert_int_equal(n, 3);
+    assert_int_equal(dnc_list(db, TENANT, 0, 3, &after, see, &seen, &n), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(seen.n, 4);
+    assert_int_equal(seen.rows[0].phone, 251911000090);
+    assert_int_equal(seen.rows[1].phone, 251911000088);
+    assert_int_equal(seen.rows[3].phone, 251911000086);
+    assert_int_equal(dnc_list(db, TENANT, 0, 3, &after, see, &seen, &n), 0);
+    assert_int_equal(n, 0);
+    after = 0;
+    assert_int_equal(dnc_list(db, TENANT, 8, 3, &after, see, &seen, &n), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(seen.rows[4].phone, 251911000087);
+}
+
 static void one_tenant_sees_nothing_of_another(void **state)
 {
     struct seen seen = {0};
@@ -314,6 +340,7 @@ int main(void)
         CASE(a_removed_entry_stays_as_history),
         CASE(many_go_in_at_once_and_only_new_ones_count),
         CASE(inside_a_callers_transaction_an_entry_waits_for_its_end),
+        CASE(the_list_comes_page_by_page),
         CASE(one_tenant_sees_nothing_of_another),
         CASE(an_opt_out_waits_for_a_release_under_way),
         CASE(a_release_that_waited_for_an_opt_out_sees_it),

@@ -29,6 +29,11 @@ ends 1 furrow dnc add +251911223355 --campaign harvset
 says 'no campaign' furrow dnc add +251911223355 --campaign harvset
 says 'DNC_INTERNAL (PERM): the number is on the do-not-call list' furrow why +251911223344
 says 'Africa/Addis_Ababa' furrow why +251911223344
+says 'every one, cli, since .*: asked by phone' furrow why +251911223344
+says '^+251911223344 *every campaign, cli, since .*: asked by phone' furrow dnc list
+says '^1 entries' furrow dnc list
+ends 1 furrow dnc list --campaign harvset
+ends 2 furrow dnc list +251911223344
 says 'is off the do-not-call list' furrow dnc remove +251911223344 --note 'in writing'
 ends 1 furrow dnc remove +251911223344
 says 'is not on the do-not-call list' furrow dnc check +251911223344
@@ -61,6 +66,15 @@ says '0 numbers added' furrow dnc import "$FURROW_SOURCE/deploy/demo/sample-dnc.
 printf 'phone\n+251911000001\nnobody\n+251911000002\n' >"$T/some.csv"
 says '2 numbers added .* 1 rows rejected' furrow dnc import "$T/some.csv" --rejects "$T/bad.csv"
 grep -q '^3,"nobody",' "$T/bad.csv" || fail "the reject file: $(cat "$T/bad.csv")"
+printf 'phone\n"=""cmd"", x"\n' >"$T/quoted.csv"
+says '0 numbers added .* 1 rows rejected' furrow dnc import "$T/quoted.csv" --rejects "$T/bad.csv"
+furrow dnc list --json >"$T/list.json" || fail "dnc list --json"
+python3 - "$T/bad.csv" "$T/list.json" $((listed + 2)) <<'PY' || fail "rejects or list: $(cat "$T/bad.csv")"
+import csv, json, sys
+assert list(csv.reader(open(sys.argv[1])))[1][:2] == ["2", "'=\"cmd\", x"]
+entries = json.load(open(sys.argv[2]))
+assert len(entries) == int(sys.argv[3]) and entries[-1]["phone"] == "+251911000002", entries[-1]
+PY
 printf 'phone\n+251911000003\n"unclosed\n' >"$T/broken.csv"
 ends 1 furrow dnc import "$T/broken.csv"
 says 'nothing was imported' furrow dnc import "$T/broken.csv"
