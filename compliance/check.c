@@ -195,7 +195,7 @@ void compliance_check(const struct policy *policy, const struct compliance_facts
     }
     out->allow = out->n == 0;
     out->reason = out->allow ? REASON_ALLOW : out->reasons[0];
-    if (out->allow && policy->not_after_ms > 0 &&
+    if (out->allow && policy && policy->not_after_ms > 0 &&
         (out->open_until_ms == 0 || policy->not_after_ms < out->open_until_ms))
         out->open_until_ms = policy->not_after_ms;
     if (!out->allow)
@@ -217,7 +217,7 @@ bool compliance_is_open(const struct policy *policy, const char *region,
 
     strncpy(facts.region, region, sizeof(facts.region) - 1);
     *until_ms = 0;
-    if (!policy_is_valid(policy) || !windows_init(&w, policy, &facts, now_ms))
+    if (!policy || !policy_is_valid(policy) || !windows_init(&w, policy, &facts, now_ms))
         return false;
     int64_t guard_ms = policy->close_guard_s * SECOND_MS;
     if (windows_next_open(&w, now_ms, guard_ms, 0) == now_ms) {

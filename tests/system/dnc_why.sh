@@ -57,6 +57,29 @@ assert v["next_allowed"] == "2026-11-25T06:00:00Z", v
 assert w["number"]["zones"] == [{"zone": "Africa/Addis_Ababa", "local_time": "2026-11-24 23:00"}], w["number"]
 PY
 
+# By the rules of a campaign, which is not running; and one contact of it in a few lines.
+printf 'phone,name\n+251911223366,Hana\n' >"$T/people.csv"
+printf '{"name": "harvest", "list": "people", "flow": "coffee", "trunk": "sim"}' >"$T/harvest.json"
+{
+    furrow flow publish "$FURROW_SOURCE/deploy/demo/coffee.json" &&
+        furrow trunk add sim --kind simulated --cps 1 --max-channels 2 &&
+        furrow contacts import "$T/people.csv" --list people &&
+        furrow campaign create "$T/harvest.json"
+} >"$T/out" 2>&1 || fail "a campaign: $(cat "$T/out")"
+says 'CAMPAIGN_STOPPED (CAP)' furrow why +251911223366 --campaign harvest --at 2026-11-24T08:00:00Z
+sql "UPDATE campaigns SET state = 'running'" >"$T/out"
+says 'by the rules of harvest: may be called' furrow why +251911223366 --campaign harvest --at 2026-11-24T08:00:00Z
+sql "INSERT INTO campaign_contacts (tenant_id, campaign_id, contact_id, phone, zone_group, attempts, next_attempt_at, last_refusal)
+     SELECT 1, c.id, k.id, k.phone, k.zone_group, 2, '2026-11-24 12:00Z', 509 FROM campaigns c, contacts k WHERE k.phone = 251911223366;
+     INSERT INTO attempts (id, tenant_id, campaign_id, contact_id, phone, trunk_id, slot, number, state, intent_at, released_at, ended_at, cause, disposition)
+     SELECT gen_random_uuid(), 1, campaign_id, contact_id, phone, 1, 0, 1, 'ended', '2026-11-24 07:00Z', '2026-11-24 07:00:01Z', '2026-11-24 07:00:30Z', 17, 'busy' FROM campaign_contacts" >"$T/out"
+says 'COOLDOWN_RETRY (TIME)' furrow why +251911223366 --at 2026-11-24T08:00:00Z
+says 'next allowed: 2026-11-24T11:00:01Z' furrow why +251911223366 --at 2026-11-24T08:00:00Z
+furrow why 0911223366 --region ET --campaign harvest --brief >"$T/out" 2>&1 || fail "why --brief: $(cat "$T/out")"
+check "lines of --brief" 3 "$(wc -l <"$T/out")"
+grep -q 'in harvest: waits until 2026-11-24T12:00:00Z, 2 calls so far, last refused by COOLDOWN_RETRY' "$T/out" || fail "why --brief: $(cat "$T/out")"
+grep -q '1. 2026-11-24T07:00:01Z busy (cause 17)' "$T/out" || fail "why --brief: $(cat "$T/out")"
+
 # Import: good, repeated, with bad rows, and files that are none.
 furrow dnc import "$FURROW_SOURCE/deploy/demo/sample-dnc.csv" --rejects "$T/bad.csv" >"$T/out" 2>&1 || fail "import: $(cat "$T/out")"
 listed=$(in_force)
