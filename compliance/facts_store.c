@@ -126,11 +126,12 @@ static int load_marks(struct pg *pg, const struct pg_args *a, struct facts_set *
 
     int err = pg_run(
         pg, &res,
-        "SELECT EXISTS (SELECT FROM dnc_entries d WHERE d.tenant_id = $1 AND d.phone = "
-        "k.phone AND d.campaign_id = 0 AND d.removed_at IS NULL), "
-        "k.campaign_id <> 0 AND EXISTS (SELECT FROM dnc_entries d WHERE d.tenant_id = $1 "
-        "AND d.phone = k.phone AND d.campaign_id = k.campaign_id AND d.removed_at IS "
-        "NULL), "
+        /* Not EXISTS: that the planner may answer by reading the whole list. */
+        "SELECT coalesce((SELECT true FROM dnc_entries d WHERE d.tenant_id = $1 AND "
+        "d.phone = k.phone AND d.campaign_id = 0 AND d.removed_at IS NULL LIMIT 1), "
+        "false), k.campaign_id <> 0 AND coalesce((SELECT true FROM dnc_entries d WHERE "
+        "d.tenant_id = $1 AND d.phone = k.phone AND d.campaign_id = k.campaign_id AND "
+        "d.removed_at IS NULL LIMIT 1), false), "
         "(SELECT max(CASE c.level WHEN 'express_written' THEN 2 ELSE 1 END) FROM "
         "consents "
         "c WHERE c.tenant_id = $1 AND c.phone = k.phone AND c.revoked_at IS NULL), "
@@ -185,13 +186,16 @@ static int load_calls(struct pg *pg, struct pg_args *a, int64_t now_ms,
     pg_arg_ms(a, now_ms - READ_MS);
     int err = pg_run(
         pg, &res,
+        /* OFFSET 0 keeps the numbers outside: one look into the index for each, whatever
+         * the planner believes about the table. */
         "SELECT k.i - 1, furrow_ms(coalesce(t.released_at, t.intent_at)), t.campaign_id, "
         "t.state IN ('intent', 'released', 'ringing', 'answered') FROM " KEYS
-        "JOIN attempts t ON t.tenant_id = $1 AND t.phone = k.phone AND t.id <> k.own AND "
-        "(t.state IN ('released', 'ringing', 'answered', 'ended', 'unknown') OR (t.state "
-        "= 'intent' AND (k.own = '00000000-0000-0000-0000-000000000000' OR t.id < "
-        "k.own))) WHERE t.intent_at > furrow_ts($6) OR t.campaign_id = k.campaign_id OR "
-        "t.state IN ('intent', 'released', 'ringing', 'answered') ORDER BY 1, 2",
+        "CROSS JOIN LATERAL (SELECT * FROM attempts a WHERE a.tenant_id = $1 AND a.phone "
+        "= k.phone OFFSET 0) t WHERE t.id <> k.own AND (t.state IN ('released', "
+        "'ringing', 'answered', 'ended', 'unknown') OR (t.state = 'intent' AND (k.own = "
+        "'00000000-0000-0000-0000-000000000000' OR t.id < k.own))) AND (t.intent_at > "
+        "furrow_ts($6) OR t.campaign_id = k.campaign_id OR t.state IN ('intent', "
+        "'released', 'ringing', 'answered')) ORDER BY 1, 2",
         a);
     if (err)
         return err;

@@ -105,7 +105,7 @@ static void fill(struct pg *pg, int64_t n)
              "trunk_id, slot, number, state, intent_at, released_at) SELECT "
              "gen_random_uuid(), 1, 7, i, %" PRId64
              " + i %% %d, 1, 0, 1, 'ended', t, t FROM (SELECT i, furrow_ts(%" PRId64
-             " - i * 60000) t FROM generate_series(1, %" PRId64 ") i) q",
+             " - i::bigint * 60000) t FROM generate_series(1, %" PRId64 ") i) q",
              FIRST, BATCH * BATCHES, NOON_MS, n);
     pgtest_run(pg, TENANT, sql);
     pgtest_run(pg, TENANT,
