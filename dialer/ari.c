@@ -86,6 +86,8 @@ static void on_channel(struct ari *a, const struct ari_event *ev)
     c = ari_call_find_channel(a, ev->channel);
     if (!c)
         return;
+    if (ev->kind == ARI_HANGUP_REQUEST || ev->kind == ARI_STASIS_END)
+        c->leaving = true;
     if (ev->kind == ARI_KEY)
         live_event(a->dialer->lives, &c->id,
                    &(struct live_event){.kind = LIVE_KEY, .key = ev->key});

@@ -46,6 +46,7 @@ struct ari_call {
     int64_t asked_hang_up_ms;   /* monotonic */
     char dial_status[16];       /* the last final one */
     int hangup_cause;           /* what the network said before the end; 0 nothing */
+    bool leaving;               /* its end has begun: failing playbacks mean nothing */
     int64_t left_ms;            /* monotonic; its StasisEnd, 0 not yet */
     bool told_absent;           /* outbound: a query has told its end already */
 
@@ -61,6 +62,9 @@ struct ari_call {
     char recording[ARI_NAME_MAX];
     int64_t record_from_ms; /* monotonic; 0: it has not started */
     int64_t record_max_ms, record_silence_ms;
+    bool record_beep;
+    bool beeping; /* the tone before the recording is out */
+    const char *record_terminate, *record_format; /* literals of ARI's */
 
     enum ari_leg_state leg;
     int leg_number;                                      /* of its transfers */

@@ -82,7 +82,8 @@ static void ask_playback(struct ari *a, const struct uuid *id, uint32_t n)
 static void on_play_answer(struct dialer *d, const struct web_resp *resp,
                            const struct ari_ask *ask)
 {
-    if (ari_is_ok(resp) || !d->ari)
+    /* Absent: the channel has gone meanwhile, and its end is what will be told. */
+    if (ari_is_ok(resp) || ari_is_absent(resp) || !d->ari)
         return;
     if (resp->err && resp->err != ECONNREFUSED) {
         ask_playback(d->ari, &ask->call, ask->n);
@@ -139,23 +140,6 @@ static void phone_play_stop(void *phone, const struct uuid *id, uint32_t play_id
     ari_sendf(a->dialer, "DELETE", on_play_stopped,
               &(struct ari_ask){.call = *id, .n = play_id}, "/playbacks/%s-p%d", channel,
               (int)play_id);
-}
-
-void ari_phone_played(struct ari *a, const struct ari_event *ev)
-{
-    const char *dash = strrchr(ev->playback, '-');
-    char channel[ARI_CHANNEL_MAX];
-    struct uuid id;
-    int64_t n = 0;
-    int leg = 0;
-
-    if (!dash || dash[1] != 'p' || !str_to_i64(dash + 2, &n) || n < 0 || n > UINT32_MAX ||
-        (size_t)(dash - ev->playback) >= sizeof(channel))
-        return;
-    memcpy(channel, ev->playback, (size_t)(dash - ev->playback));
-    channel[dash - ev->playback] = '\0';
-    if (ari_channel_parse(a, channel, &id, &leg))
-        tell_played(a->dialer, &id, (uint32_t)n, str_is(ev->playback_state, "failed"));
 }
 
 /* ---- recording ---- */
@@ -252,30 +236,88 @@ static int seconds(int64_t ms)
     return (int)((ms + 999) / 1000);
 }
 
+/* Does the phone send more than telephone quality? Audio of 8 kHz in a file of 16 would
+ * be taken by a speech model and understood as something that nobody said. */
+static bool is_wideband(const char *formats)
+{
+    static const char *const wide[] = {"g722",    "opus",    "slin1", "slin2",
+                                       "slin3",   "slin4",   "slin9", "silk",
+                                       "speex16", "speex32", "siren"};
+
+    for (size_t i = 0; i < ARRAY_LEN(wide); i++)
+        if (strstr(formats, wide[i]))
+            return true;
+    return false;
+}
+
+static void start_recording(struct dialer *d, const struct ari_call *c,
+                            const struct ari_ask *ask)
+{
+    ari_sendf(d, "POST", on_record_answer, ask,
+              "/channels/%s/record?name=%s&format=%s&maxDurationSeconds=%d"
+              "&maxSilenceSeconds=%d&ifExists=fail&beep=false&terminateOn=%s",
+              c->channel, c->recording, c->record_format, seconds(c->record_max_ms),
+              seconds(c->record_silence_ms), c->record_terminate);
+}
+
+static void on_beep_answer(struct dialer *d, const struct web_resp *resp,
+                           const struct ari_ask *ask)
+{
+    struct ari_call *c = d->ari ? ari_call_find(d->ari, &ask->call) : NULL;
+
+    if (!ari_is_ok(resp) && c && c->beeping) { /* a recording without a tone, then */
+        c->beeping = false;
+        start_recording(d, c, ask);
+    }
+}
+
+/* The tone is ours: Asterisk's own is a sound file that need not be installed, and a
+ * record without it ends at once. */
+static void beep(struct dialer *d, struct ari_call *c, const struct ari_ask *ask)
+{
+    char uri[600];
+
+    if (!c->record_beep || lives_beep(d->lives, uri, sizeof(uri))) {
+        start_recording(d, c, ask);
+        return;
+    }
+    c->beeping = true;
+    ari_sendf(d, "POST", on_beep_answer, ask, "/channels/%s/play/%s-beep?media=%s",
+              c->channel, ask->name, uri);
+}
+
+static void on_format(struct dialer *d, const struct web_resp *resp,
+                      const struct ari_ask *ask)
+{
+    struct ari_call *c = d->ari ? ari_call_find(d->ari, &ask->call) : NULL;
+
+    if (!c || !str_is(c->recording, ask->name))
+        return;
+    json_auto_t *json =
+        ari_is_ok(resp) ? json_loadb(resp->body, resp->len, 0, NULL) : NULL;
+    const char *codecs = json_string_value(json_object_get(json, "value"));
+    c->record_format = codecs && !is_wideband(codecs) ? "wav" : ari_phone_ops.format;
+    beep(d, c, ask);
+}
+
 static void phone_record(void *phone, const struct uuid *id, const char *name,
                          const struct ivr_record *record)
 {
     struct ari *a = ari_of(phone);
     struct ari_call *c = a ? ari_call_find(a, id) : NULL;
     struct ari_ask ask = {.call = *id};
-    char channel[ARI_CHANNEL_MAX];
 
-    if (!a)
+    if (!c) /* gone meanwhile, and live has been told */
         return;
     str_cut(ask.name, sizeof(ask.name), name);
-    channel_of(a, id, channel);
-    if (c) {
-        str_cut(c->recording, sizeof(c->recording), name);
-        c->record_from_ms = 0;
-        c->record_max_ms = record->max_ms;
-        c->record_silence_ms = record->silence_ms;
-    }
-    ari_sendf(a->dialer, "POST", on_record_answer, &ask,
-              "/channels/%s/record?name=%s&format=%s&maxDurationSeconds=%d"
-              "&maxSilenceSeconds=%d&ifExists=fail&beep=%s&terminateOn=%s",
-              channel, name, ari_phone_ops.format, seconds(record->max_ms),
-              seconds(record->silence_ms), record->beep ? "true" : "false",
-              terminate_on(record->finish));
+    str_cut(c->recording, sizeof(c->recording), name);
+    c->record_from_ms = 0;
+    c->record_max_ms = record->max_ms;
+    c->record_silence_ms = record->silence_ms;
+    c->record_beep = record->beep;
+    c->record_terminate = terminate_on(record->finish);
+    ari_sendf(a->dialer, "GET", on_format, &ask, "/channels/%s/variable?variable=%s",
+              c->channel, "CHANNEL(audionativeformat)");
 }
 
 static void phone_record_stop(void *phone, const struct uuid *id, const char *name)
@@ -304,6 +346,49 @@ static struct ari_call *recording_owner(const struct ari *a, const char *name)
             if (strcmp(c->recording, name) == 0)
                 return c;
     return NULL;
+}
+
+/* "<recording>-beep": what the recording has waited for. */
+static bool beep_is_over(struct ari *a, const char *playback)
+{
+    struct ari_ask ask = {0};
+    size_t len = strlen(playback);
+
+    if (len < 6 || !str_is(playback + len - 5, "-beep") || len - 5 >= sizeof(ask.name))
+        return false;
+    memcpy(ask.name, playback, len - 5);
+    struct ari_call *c = recording_owner(a, ask.name);
+    if (c && c->beeping) {
+        c->beeping = false;
+        ask.call = c->id;
+        start_recording(a->dialer, c, &ask);
+    }
+    return true;
+}
+
+void ari_phone_played(struct ari *a, const struct ari_event *ev)
+{
+    const char *dash = strrchr(ev->playback, '-');
+    char channel[ARI_CHANNEL_MAX];
+    struct uuid id;
+    int64_t n = 0;
+    int leg = 0;
+
+    if (beep_is_over(a, ev->playback))
+        return;
+    if (!dash || dash[1] != 'p' || !str_to_i64(dash + 2, &n) || n < 0 || n > UINT32_MAX ||
+        (size_t)(dash - ev->playback) >= sizeof(channel))
+        return;
+    memcpy(channel, ev->playback, (size_t)(dash - ev->playback));
+    channel[dash - ev->playback] = '\0';
+    if (!ari_channel_parse(a, channel, &id, &leg))
+        return;
+    bool failed = str_is(ev->playback_state, "failed");
+    const struct ari_call *c = ari_call_find(a, &id);
+    /* A party that hangs up in mid-prompt fails the prompt first: not the flow's fault.
+     */
+    if (!failed || !c || !c->leaving)
+        tell_played(a->dialer, &id, (uint32_t)n, failed);
 }
 
 /* Asterisk counts whole seconds, so half a second of speech reads as none: only a

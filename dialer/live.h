@@ -126,6 +126,8 @@ void lives_free(struct lives *l);
 NODISCARD int live_start(struct lives *l, const struct live_start *start);
 /* Ignored when there is no such call. */
 void live_event(struct lives *l, const struct uuid *call, const struct live_event *ev);
+/* The media URI of the tone before a recording. ENOENT: there is none. */
+NODISCARD int lives_beep(const struct lives *l, char *uri, size_t size);
 bool live_is_running(const struct lives *l, const struct uuid *call);
 size_t lives_count(const struct lives *l);
 /* STOP to every flow (shutdown): polite end, then hang-up. New calls are refused

@@ -74,21 +74,32 @@ void live_prepare(struct live_call *c)
     }
 }
 
-static int media(const struct ivr_prompt *p, char *uri, size_t size, void *arg)
+static int uri_of(const struct lives *l, const char *hash, char *uri, size_t size)
 {
-    const struct lives *l = arg;
     const char *base = l->d->config.ari_media;
-    char hash[PROMPT_HASH_MAX];
     int n;
 
-    int err = prompts_find(l->d->prompts, p, hash);
-    if (err)
-        return err;
     if (strncmp(base, "http", 4) == 0)
         n = snprintf(uri, size, "sound:%s/%s.wav", base, hash);
     else
         n = snprintf(uri, size, "sound:%s/%s", base[0] ? base : l->folder, hash);
     return n > 0 && (size_t)n < size ? 0 : ENOENT;
+}
+
+int lives_beep(const struct lives *l, char *uri, size_t size)
+{
+    const char *hash = prompts_beep(l->d->prompts);
+
+    return *hash ? uri_of(l, hash, uri, size) : ENOENT;
+}
+
+static int media(const struct ivr_prompt *p, char *uri, size_t size, void *arg)
+{
+    const struct lives *l = arg;
+    char hash[PROMPT_HASH_MAX];
+
+    int err = prompts_find(l->d->prompts, p, hash);
+    return err ? err : uri_of(l, hash, uri, size);
 }
 
 /* ---- going ---- */

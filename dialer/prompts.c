@@ -37,6 +37,7 @@ struct job {
 };
 
 struct prompts {
+    char beep[PROMPT_HASH_MAX];
     uv_loop_t *loop;
     char *dir, *folder; /* data_dir, data_dir/prompts */
     char version[32];
@@ -44,6 +45,30 @@ struct prompts {
     struct job *jobs;
     bool closed; /* freed by the last job */
 };
+
+/* Our own, so that it is there and the same on every switch. */
+static void make_beep(struct prompts *p)
+{
+    static const char what[] = "tone 1000 Hz 300 ms";
+    CLEANUP(free_cleanup) char *base = NULL;
+    CLEANUP(free_cleanup) char *wide = NULL;
+    uint8_t hash[SHA256_BYTES];
+
+    sha256_of(what, sizeof(what) - 1, hash);
+    sha256_text(hash, p->beep);
+    base = xasprintf("%s/%s", p->folder, p->beep);
+    wide = xasprintf("%s.wav16", base);
+    int err = access(wide, R_OK) ? speech_beep(base) : 0;
+    if (err) {
+        log_warn("prompts", "state=no_beep err=%d", err);
+        p->beep[0] = '\0';
+    }
+}
+
+const char *prompts_beep(const struct prompts *p)
+{
+    return p->beep;
+}
 
 int prompts_new(struct prompts **out, uv_loop_t *loop, const char *dir)
 {
@@ -57,6 +82,7 @@ int prompts_new(struct prompts **out, uv_loop_t *loop, const char *dir)
         prompts_free(p);
         return err;
     }
+    make_beep(p);
     err = speech_engine(p->folder, p->version, sizeof(p->version), &p->voices);
     if (err) {
         log_warn("prompts", "state=no_speech err=%d hint=\"install espeak-ng\"", err);

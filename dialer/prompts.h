@@ -35,6 +35,8 @@ typedef void(prompts_done_fn)(int err, void *arg);
  * language, or not a content id; EMSGSIZE: too long a text. */
 NODISCARD int prompts_make(struct prompts *p, const struct ivr_prompt *prompt,
                            prompts_done_fn *done, void *arg);
+/* The hash of the tone before a recording; "" when it could not be made. */
+const char *prompts_beep(const struct prompts *p);
 /* Languages espeak-ng (or the TTS service) has, NULL-terminated; for ivr_env.voices. */
 const char *const *prompts_voices(const struct prompts *p);
 

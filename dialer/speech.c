@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -217,6 +218,25 @@ int speech_convert(const char *path, const char *base)
             err = audio_write(&out, to);
     }
     return err;
+}
+
+enum { BEEP_RATE = 16000, BEEP_HZ = 1000, BEEP_MS = 300, BEEP_FADE_MS = 10 };
+
+int speech_beep(const char *base)
+{
+    CLEANUP(audio_deinit)
+    struct audio tone = {.rate = BEEP_RATE, .n = BEEP_RATE / 1000 * BEEP_MS};
+    CLEANUP(free_cleanup) char *wide = xasprintf("%s.wav16", base);
+    const float fade = (float)BEEP_FADE_MS * BEEP_RATE / 1000.0F;
+
+    tone.samples = xcalloc(tone.n, sizeof(*tone.samples));
+    for (size_t i = 0; i < tone.n; i++) {
+        float edge = fminf((float)i, (float)(tone.n - i)) / fade;
+        float turns = (float)(i * BEEP_HZ % BEEP_RATE) / BEEP_RATE;
+        tone.samples[i] = 0.4F * fminf(edge, 1.0F) * sinf(2.0F * (float)M_PI * turns);
+    }
+    int err = audio_write(&tone, wide);
+    return err ? err : speech_convert(wide, base);
 }
 
 static bool is_voice_name(const char *voice)

@@ -21,6 +21,8 @@ enum { SPEECH_TEXT_MAX = 8192 };
 NODISCARD int speech_engine(const char *scratch, char *version, size_t size,
                             char ***voices);
 void speech_voices_free(char **voices);
+/* The tone before a recording: BASE.wav and .wav16. */
+NODISCARD int speech_beep(const char *base);
 
 /* voice is one espeak-ng understands. EMSGSIZE: text too long; EINVAL: not a voice's
  * name; ECHILD, ETIMEDOUT: espeak-ng failed. */

@@ -174,6 +174,14 @@ static void on_recording(struct dialer *d, const char *name, enum trunk_recordin
     (void)fflush(stdout);
 }
 
+int lives_beep(const struct lives *l, char *uri, size_t size)
+{
+    (void)l;
+    (void)uri;
+    (void)size;
+    return ENOENT;
+}
+
 void live_event(struct lives *l, const struct uuid *id, const struct live_event *ev)
 {
     struct call *c = find(id);

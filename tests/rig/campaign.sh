@@ -53,9 +53,14 @@ check "flow outcomes of those who press 1" "completed $EACH" "$(outcomes 5)"
 check "flow outcomes of those who hang up" "hung_up $EACH" "$(outcomes 6)"
 check "flow outcomes of those who press 9" "opted_out $EACH" "$(outcomes 9)"
 check "answers '1'" $EACH "$(sql "SELECT count(*) FROM calls WHERE results -> 'answer' ->> 'value' = '1' AND phone / 100 % 10 = 5")"
-check "other answers" 0 "$(sql "SELECT count(*) FROM calls WHERE results -> 'answer' ->> 'value' IS NOT NULL AND phone / 100 % 10 <> 5")"
+check "other answers" 0 "$(sql "SELECT count(*) FROM calls WHERE results -> 'answer' ->> 'value' IS NOT NULL AND phone / 100 % 10 NOT IN (5, 9)")"
 check "do-not-call entries by key" $EACH "$(sql "SELECT count(*) FROM dnc_entries WHERE source = 'keypress' AND removed_at IS NULL AND phone / 100 % 10 = 9")"
-# Those who speak are recorded; narrowband speech ends as a result or is listed.
+# Those who speak are recorded; what a narrowband phone says is listed for a person.
+check "recordings for a person" $EACH "$(sql "SELECT count(*) FROM recordings WHERE phone / 100 % 10 = 0 AND state = 'needs_person' AND sample_rate = 8000")"
+check "listed" $EACH "$(furrow recordings list --state needs_person --json | grep -c '"needs_person"')"
+recording=$(sql "SELECT id FROM recordings WHERE state = 'needs_person' LIMIT 1")
+furrow recordings transcribe "$recording" --text 'record commission for five bags of yirgacheffe grade A from farmer john' >>"$T/log/cli.log" 2>&1 || fail transcribe
+wait_for 30 "a person's words become a batch" sql_is "SELECT quantity_kg::int FROM batches WHERE recording_id = '$recording'" 300
 check "recordings of those who speak" $EACH "$(sql "SELECT count(*) FROM recordings WHERE phone / 100 % 10 = 0")"
 check "recordings deleted at the switch" 0 "$(ari GET recordings/stored | grep -c '"name"' || true)"
 
