@@ -53,7 +53,7 @@ check "flow outcomes of those who press 1" "completed $EACH" "$(outcomes 5)"
 check "flow outcomes of those who hang up" "hung_up $EACH" "$(outcomes 6)"
 check "flow outcomes of those who press 9" "opted_out $EACH" "$(outcomes 9)"
 check "answers '1'" $EACH "$(sql "SELECT count(*) FROM calls WHERE results -> 'answer' ->> 'value' = '1' AND phone / 100 % 10 = 5")"
-check "other answers" 0 "$(sql "SELECT count(*) FROM calls WHERE results -> 'answer' ->> 'value' IS NOT NULL AND phone / 100 % 10 NOT IN (5, 9)")"
+check "other answers" 0 "$(sql "SELECT count(*) FROM calls WHERE coalesce(results -> 'answer' ->> 'value', '') <> '' AND phone / 100 % 10 NOT IN (5, 9)")"
 check "do-not-call entries by key" $EACH "$(sql "SELECT count(*) FROM dnc_entries WHERE source = 'keypress' AND removed_at IS NULL AND phone / 100 % 10 = 9")"
 # Those who speak are recorded; what a narrowband phone says is listed for a person.
 check "recordings for a person" $EACH "$(sql "SELECT count(*) FROM recordings WHERE phone / 100 % 10 = 0 AND state = 'needs_person' AND sample_rate = 8000")"
