@@ -15,7 +15,7 @@ function(layer_test layer name timeout)
 endfunction()
 
 function(unit_test name)
-  layer_test(unit ${name} 30 ${ARGN})
+  layer_test(unit ${name} 90 ${ARGN})
 endfunction()
 
 # script_test(layer name timeout): tests/<layer>/<name>.sh with FURROW_BUILD set.
