@@ -83,6 +83,13 @@ int cli_print_json(json_t *json)
     return CLI_OK;
 }
 
+const char *cli_text(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    return text ? text : "";
+}
+
 enum { PROGRESS_EVERY_MS = 200, PROGRESS_QUIET_MS = 2000 };
 
 static void draw(const struct progress *p, int64_t done, int64_t total, int64_t now_ms)

@@ -70,6 +70,9 @@ int cli_usage(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* Prints and frees json (a reference is taken over). */
 int cli_print_json(json_t *json);
 
+/* The text of a member; "" when it is missing or none. Borrowed. */
+const char *cli_text(const json_t *object, const char *key);
+
 /* Work that takes longer than two seconds: a line that is redrawn on a
  * terminal, one line at the end otherwise. Zero-initialise with a label. */
 struct progress {

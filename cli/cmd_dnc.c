@@ -199,11 +199,6 @@ static int collect(const struct dnc_row *row, void *arg)
     return 0;
 }
 
-static const char *text_of(const json_t *entry, const char *key)
-{
-    return json_string_value(json_object_get(entry, key));
-}
-
 static void print_entry(const json_t *entry)
 {
     json_int_t campaign = json_integer_value(json_object_get(entry, "campaign_id"));
@@ -211,10 +206,10 @@ static void print_entry(const json_t *entry)
     printf("  %s", campaign ? "campaign " : "every campaign");
     if (campaign)
         printf("%" JSON_INTEGER_FORMAT, campaign);
-    printf(", %s, since %s", text_of(entry, "source"), text_of(entry, "added_at"));
-    if (text_of(entry, "removed_at"))
-        printf(" until %s", text_of(entry, "removed_at"));
-    printf("%s%s\n", *text_of(entry, "note") ? ": " : "", text_of(entry, "note"));
+    printf(", %s, since %s", cli_text(entry, "source"), cli_text(entry, "added_at"));
+    if (*cli_text(entry, "removed_at"))
+        printf(" until %s", cli_text(entry, "removed_at"));
+    printf("%s%s\n", *cli_text(entry, "note") ? ": " : "", cli_text(entry, "note"));
 }
 
 static int check_one(struct cli *cli, struct dnc_command *c, int64_t phone)

@@ -53,13 +53,6 @@ static int parse(struct jobs_args *a, int argc, char **argv)
                                           a->state);
 }
 
-static const char *text_of(const json_t *row, const char *key)
-{
-    const char *text = json_string_value(json_object_get(row, key));
-
-    return text ? text : "";
-}
-
 static int list(struct cli *cli, int argc, char **argv)
 {
     struct jobs_args a;
@@ -79,10 +72,10 @@ static int list(struct cli *cli, int argc, char **argv)
         return cli_print_json(rows);
     printf("%-36s  %-15s  %-9s  %5s  %s\n", "id", "kind", "state", "tries", "last error");
     json_array_foreach(rows, i, row) printf(
-        "%-36s  %-15s  %-9s  %2d/%-2d  %s\n", text_of(row, "id"), text_of(row, "kind"),
-        text_of(row, "state"), (int)json_integer_value(json_object_get(row, "attempts")),
+        "%-36s  %-15s  %-9s  %2d/%-2d  %s\n", cli_text(row, "id"), cli_text(row, "kind"),
+        cli_text(row, "state"), (int)json_integer_value(json_object_get(row, "attempts")),
         (int)json_integer_value(json_object_get(row, "max_attempts")),
-        text_of(row, "last_error"));
+        cli_text(row, "last_error"));
     if (json_array_size(rows) == (size_t)a.limit)
         fprintf(stderr, "the newest %" PRId64 " are shown; --limit N shows more\n",
                 a.limit);

@@ -59,13 +59,6 @@ static int parse(struct recordings_args *a, int argc, char **argv)
                            a->state);
 }
 
-static const char *text_of(const json_t *row, const char *key)
-{
-    const char *text = json_string_value(json_object_get(row, key));
-
-    return text ? text : "";
-}
-
 static int list(struct cli *cli, int argc, char **argv)
 {
     struct recordings_args a;
@@ -90,10 +83,10 @@ static int list(struct cli *cli, int argc, char **argv)
         json_int_t number = json_integer_value(json_object_get(row, "phone"));
         if (number)
             phone_text(number, phone);
-        printf("%-36s  %-12s  %-4s  %-16s  %7.1f  %s\n", text_of(row, "id"),
-               text_of(row, "state"), text_of(row, "language"), phone,
+        printf("%-36s  %-12s  %-4s  %-16s  %7.1f  %s\n", cli_text(row, "id"),
+               cli_text(row, "state"), cli_text(row, "language"), phone,
                json_number_value(json_object_get(row, "duration_ms")) / 1000,
-               *text_of(row, "error") ? text_of(row, "error") : text_of(row, "text"));
+               *cli_text(row, "error") ? cli_text(row, "error") : cli_text(row, "text"));
     }
     if (json_array_size(rows) == (size_t)a.limit)
         fprintf(stderr, "the newest %" PRId64 " are shown; --limit N shows more\n",

@@ -155,13 +155,6 @@ static int gather(struct why *w, json_t **out)
 
 /* ---- telling ---- */
 
-static const char *str_in(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-
-    return text ? text : "";
-}
-
 static int64_t int_in(const json_t *o, const char *key)
 {
     return json_integer_value(json_object_get(o, key));
@@ -189,29 +182,29 @@ static void tell_reasons(const json_t *codes)
 static void tell_attempt(const json_t *a)
 {
     char at[CLOCK_TEXT_MAX];
-    const char *disposition = str_in(a, "disposition");
+    const char *disposition = cli_text(a, "disposition");
 
     printf("    %" PRId64 ". %s %s", int_in(a, "number"),
            time_in(a, int_in(a, "released_ms") ? "released_ms" : "intent_ms", at),
-           *disposition ? disposition : str_in(a, "state"));
+           *disposition ? disposition : cli_text(a, "state"));
     if (int_in(a, "cause"))
         printf(" (cause %" PRId64 ")", int_in(a, "cause"));
-    if (*str_in(a, "note"))
-        printf(": %s", str_in(a, "note"));
-    if (strcmp(str_in(a, "state"), "withdrawn") == 0)
+    if (*cli_text(a, "note"))
+        printf(": %s", cli_text(a, "note"));
+    if (strcmp(cli_text(a, "state"), "withdrawn") == 0)
         printf(", never sent");
     putchar('\n');
 }
 
 static void tell_recording(const json_t *r)
 {
-    printf("    recording %s", str_in(r, "state"));
-    if (*str_in(r, "text"))
-        printf(": \"%s\"", str_in(r, "text"));
-    if (*str_in(r, "batch_id"))
-        printf(" -> %s, batch %s", str_in(r, "event"), str_in(r, "batch_id"));
-    if (*str_in(r, "error"))
-        printf(" (%s)", str_in(r, "error"));
+    printf("    recording %s", cli_text(r, "state"));
+    if (*cli_text(r, "text"))
+        printf(": \"%s\"", cli_text(r, "text"));
+    if (*cli_text(r, "batch_id"))
+        printf(" -> %s, batch %s", cli_text(r, "event"), cli_text(r, "batch_id"));
+    if (*cli_text(r, "error"))
+        printf(" (%s)", cli_text(r, "error"));
     putchar('\n');
 }
 
@@ -229,16 +222,16 @@ static void tell_each(const json_t *all, const char *key, void (*tell)(const jso
 static void tell_contact(const json_t *c)
 {
     char at[CLOCK_TEXT_MAX];
-    const char *final = str_in(c, "final");
+    const char *final = cli_text(c, "final");
     enum reason r = REASON_ALLOW;
 
-    printf("  in %s: ", str_in(c, "campaign"));
+    printf("  in %s: ", cli_text(c, "campaign"));
     if (*final && reason_parse(final, &r))
         printf("refused for good, %s: %s\n", final, reason_sentence(r));
     else if (*final)
         printf("ended as %s after %" PRId64 " calls, %s\n", final, int_in(c, "attempts"),
                time_in(c, "final_ms", at));
-    else if (strcmp(str_in(c, "state"), "calling") == 0)
+    else if (strcmp(cli_text(c, "state"), "calling") == 0)
         printf("being called now\n");
     else
         printf("waits until %s, %" PRId64 " calls so far%s%s\n",
@@ -270,8 +263,8 @@ static void tell_brief(const json_t *all)
 {
     const json_t *number = json_object_get(all, "number");
 
-    printf("%s (%s, %s)\n", str_in(number, "phone"), str_in(number, "region"),
-           str_in(number, "type"));
+    printf("%s (%s, %s)\n", cli_text(number, "phone"), cli_text(number, "region"),
+           cli_text(number, "type"));
     tell_each(all, "contacts", tell_contact);
     tell_refusals(all);
     tell_each(all, "attempts", tell_attempt);
@@ -282,24 +275,24 @@ static void tell_verdict(const json_t *v)
 {
     size_t i = 0;
     json_t *r = NULL;
-    const char *name = str_in(v, "campaign");
+    const char *name = cli_text(v, "campaign");
 
     printf("  by the rules of %s: %s\n", *name ? name : "no campaign (the usual ones)",
            json_is_true(json_object_get(v, "allow")) ? "may be called" : "no call");
     json_array_foreach(json_object_get(v, "reasons"), i, r)
     {
-        printf("    %s (%s): %s\n", str_in(r, "name"), str_in(r, "class"),
-               str_in(r, "means"));
+        printf("    %s (%s): %s\n", cli_text(r, "name"), cli_text(r, "class"),
+               cli_text(r, "means"));
     }
-    if (*str_in(v, "next_allowed"))
-        printf("    next allowed: %s\n", str_in(v, "next_allowed"));
-    if (*str_in(v, "open_until"))
-        printf("    until %s\n", str_in(v, "open_until"));
+    if (*cli_text(v, "next_allowed"))
+        printf("    next allowed: %s\n", cli_text(v, "next_allowed"));
+    if (*cli_text(v, "open_until"))
+        printf("    until %s\n", cli_text(v, "open_until"));
 }
 
 static void tell_zone(const json_t *z)
 {
-    printf("  %s: %s there\n", str_in(z, "zone"), str_in(z, "local_time"));
+    printf("  %s: %s there\n", cli_text(z, "zone"), cli_text(z, "local_time"));
 }
 
 static void tell_decision(const json_t *d)
@@ -319,8 +312,8 @@ static void tell_call(const json_t *c)
     char at[CLOCK_TEXT_MAX];
 
     printf("    %s %s, %s%s%s\n", time_in(c, "started_ms", at),
-           strcmp(str_in(c, "direction"), "in") == 0 ? "called in" : "answered",
-           *str_in(c, "outcome") ? str_in(c, "outcome") : "not over",
+           strcmp(cli_text(c, "direction"), "in") == 0 ? "called in" : "answered",
+           *cli_text(c, "outcome") ? cli_text(c, "outcome") : "not over",
            results && strcmp(results, "{}") != 0 ? " " : "",
            results && strcmp(results, "{}") != 0 ? results : "");
     free(results);
@@ -331,17 +324,17 @@ static void tell_dnc(const json_t *d)
     char at[CLOCK_TEXT_MAX];
 
     printf("    %s, %s, since %s",
-           int_in(d, "campaign_id") ? "one campaign" : "every one", str_in(d, "source"),
+           int_in(d, "campaign_id") ? "one campaign" : "every one", cli_text(d, "source"),
            time_in(d, "added_ms", at));
     if (int_in(d, "removed_ms"))
         printf(" until %s", time_in(d, "removed_ms", at));
-    printf("%s%s\n", *str_in(d, "note") ? ": " : "", str_in(d, "note"));
+    printf("%s%s\n", *cli_text(d, "note") ? ": " : "", cli_text(d, "note"));
 }
 
 static void tell_message(const json_t *m)
 {
-    printf("    SMS %s, %s: %.60s\n", str_in(m, "kind"), str_in(m, "state"),
-           str_in(m, "body"));
+    printf("    SMS %s, %s: %.60s\n", cli_text(m, "kind"), cli_text(m, "state"),
+           cli_text(m, "body"));
 }
 
 static void tell_part(const json_t *all, const char *key, const char *title,
@@ -357,11 +350,11 @@ static void tell(const json_t *all)
 {
     const json_t *number = json_object_get(all, "number");
 
-    printf("%s: %s, %s%s\n", str_in(number, "phone"), str_in(number, "region"),
-           str_in(number, "type"),
+    printf("%s: %s, %s%s\n", cli_text(number, "phone"), cli_text(number, "region"),
+           cli_text(number, "type"),
            json_is_true(json_object_get(number, "valid")) ? "" : ", not given out");
     tell_part(number, "zones", "zones it may lie in", tell_zone);
-    printf("at %s\n", str_in(all, "at"));
+    printf("at %s\n", cli_text(all, "at"));
     tell_each(all, "verdicts", tell_verdict);
     tell_part(all, "dnc", "do-not-call entries", tell_dnc);
     tell_part(all, "contacts", "contacts", tell_contact);
