@@ -154,6 +154,20 @@ int config_load(const struct config_table *t, const char *file, void *out,
     return err;
 }
 
+/* The password of URL-like text, scheme://user:PASSWORD@host, stays unsaid. */
+static void show_text(const char *text, FILE *to)
+{
+    const char *user = strstr(text, "://");
+    const char *end = user ? user + 3 + strcspn(user + 3, "/?#") : NULL;
+    const char *at = end ? memrchr(user, '@', (size_t)(end - user)) : NULL;
+    const char *colon = at ? memchr(user + 3, ':', (size_t)(at - user - 3)) : NULL;
+
+    if (colon)
+        fprintf(to, "%.*s:(set)%s\n", (int)(colon - text), text, at);
+    else
+        fprintf(to, "%s\n", text);
+}
+
 static void show_value(const struct config_option *o, const void *cfg, FILE *to)
 {
     const char *field = (const char *)cfg + o->offset;
@@ -163,7 +177,7 @@ static void show_value(const struct config_option *o, const void *cfg, FILE *to)
     switch (o->type) {
     case CONFIG_TEXT:
     case CONFIG_CHOICE:
-        fprintf(to, "%s\n", o->secret ? (*field ? "(set)" : "(unset)") : field);
+        show_text(o->secret ? (*field ? "(set)" : "(unset)") : field, to);
         break;
     case CONFIG_INT:
         memcpy(&number, field, sizeof(number));

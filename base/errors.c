@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/str.h"
+
 int errtext_set(struct errtext *e, int err, int line, int column, const char *fmt, ...)
 {
     va_list ap;
@@ -12,7 +14,8 @@ int errtext_set(struct errtext *e, int err, int line, int column, const char *fm
     e->line = line;
     e->column = column;
     va_start(ap, fmt);
-    vsnprintf(e->text, sizeof(e->text), fmt, ap);
+    if (vsnprintf(e->text, sizeof(e->text), fmt, ap) >= (int)sizeof(e->text))
+        str_end_whole(e->text);
     va_end(ap);
     return err;
 }

@@ -30,6 +30,22 @@ void str_cut(char *dst, size_t size, const char *src)
 
     memcpy(dst, src, len);
     dst[len] = '\0';
+    if (src[len])
+        str_end_whole(dst);
+}
+
+void str_end_whole(char *s)
+{
+    size_t len = strlen(s), tail = 0;
+
+    while (tail < 3 && tail < len && ((unsigned char)s[len - 1 - tail] & 0xC0) == 0x80)
+        tail++;
+    if (tail == len)
+        return;
+    unsigned char lead = (unsigned char)s[len - 1 - tail];
+    size_t want = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
+    if (tail < want)
+        s[len - 1 - tail] = '\0';
 }
 
 bool str_to_i64(const char *s, int64_t *out)

@@ -13,8 +13,11 @@
 
 /* Copy src into dst[size]; EMSGSIZE when it does not fit (dst is then ""). */
 NODISCARD int str_copy(char *dst, size_t size, const char *src);
-/* The same for what is only shown: cuts instead of failing. */
+/* The same for what is only shown: cuts instead of failing, never inside a character,
+ * which Postgres would refuse to store. */
 void str_cut(char *dst, size_t size, const char *src);
+/* Drops the first bytes of a UTF-8 character whose rest was cut off at the end of s. */
+void str_end_whole(char *s);
 NODISCARD bool str_to_i64(const char *s, int64_t *out); /* whole string, base 10 */
 bool str_is(const char *a, const char *b);              /* NULL-safe equality */
 char *str_trim(char *s); /* in place; returns the first non-space */

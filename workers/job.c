@@ -6,13 +6,15 @@
 #include <string.h>
 
 #include "base/pg.h"
+#include "base/str.h"
 
 enum job_result job_say(struct job_ctx *ctx, enum job_result result, const char *fmt, ...)
 {
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(ctx->why, sizeof(ctx->why), fmt, ap);
+    if (vsnprintf(ctx->why, sizeof(ctx->why), fmt, ap) >= (int)sizeof(ctx->why))
+        str_end_whole(ctx->why);
     va_end(ap);
     return result;
 }

@@ -158,6 +158,7 @@ static enum job_result judge(struct job_ctx *ctx, const struct http_resp *resp,
     }
     snprintf(o->error, sizeof(o->error), "the provider answered %ld%s%.200s",
              resp->status, message ? ": " : "", message ? message : "");
+    str_end_whole(o->error);
     if (code == TWILIO_OPTED_OUT) {
         o->state = "refused";
         return JOB_DONE;

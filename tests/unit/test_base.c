@@ -218,6 +218,66 @@ static void configuration_comes_from_defaults_file_and_environment(void **state)
     assert_null(strstr(shown, "hush"));
 }
 
+static void passwords_inside_addresses_are_not_shown(void **state)
+{
+    static const struct config_option options[] = {
+        {.name = "url", .type = CONFIG_TEXT, .size = 64}};
+    static const struct config_table table = {
+        .program = "sample", .options = options, .count = 1, .struct_size = 64};
+    static const char *const cases[][2] = {
+        {"http://me:hu@sh@host:80/x", "url = http://me:(set)@host:80/x\n"},
+        {"http://:hush@host", "url = http://:(set)@host\n"},
+        {"http://host:80/a:b@c", "url = http://host:80/a:b@c\n"},
+        {"http://me@host", "url = http://me@host\n"},
+        {"plain", "url = plain\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char shown[128] = "", value[64];
+        snprintf(value, sizeof(value), "%s", cases[i][0]);
+        FILE *f = fmemopen(shown, sizeof(shown), "w");
+        config_show(&table, value, f);
+        fclose(f);
+        assert_string_equal(shown, cases[i][1]);
+    }
+}
+
+static void cut_text_ends_with_a_whole_character(void **state)
+{
+    static const struct {
+        size_t size;
+        const char *src, *want;
+    } cases[] = {
+        {4, "abc", "abc"},
+        {3, "abc", "ab"},
+        {4, "ሰላም", "ሰ"},
+        {6, "ሰላም", "ሰ"},
+        {7, "ሰላም", "ሰላ"},
+        {10, "ሰላም", "ሰላም"},
+        {4, "é\xF0\x9F\x98\x80", "é"},
+        {7, "é\xF0\x9F\x98\x80", "é\xF0\x9F\x98\x80"},
+        {3, "\xF0\x9F\x98\x80", ""},
+        {1, "ሰ", ""},
+    };
+    struct errtext e = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char dst[16];
+        str_cut(dst, cases[i].size, cases[i].src);
+        assert_string_equal(dst, cases[i].want);
+    }
+    for (int pad = 0; pad < 3; pad++) { /* an error longer than its room */
+        char amharic[2 * sizeof(e.text)] = "";
+        for (size_t i = 0; i + 4 < sizeof(amharic); i += 3)
+            memcpy(amharic + i, "ላ", 4);
+        e.text[0] = '\0';
+        (void)errtext_set(&e, EINVAL, 0, 0, "%.*s%s", pad, "ab", amharic);
+        assert_int_equal((strlen(e.text) - (size_t)pad) % 3, 0);
+    }
+}
+
 static void a_wrong_line_is_named_and_changes_nothing(void **state)
 {
     static const struct {
@@ -329,6 +389,8 @@ int main(void)
         cmocka_unit_test(a_virtual_clock_starts_where_told_and_runs_faster),
         cmocka_unit_test(uuids_carry_their_time_and_sort_by_it),
         cmocka_unit_test(configuration_comes_from_defaults_file_and_environment),
+        cmocka_unit_test(passwords_inside_addresses_are_not_shown),
+        cmocka_unit_test(cut_text_ends_with_a_whole_character),
         cmocka_unit_test(a_wrong_line_is_named_and_changes_nothing),
         cmocka_unit_test(redis_addresses_are_read_or_refused),
         cmocka_unit_test(files_are_replaced_whole_and_hashed),
