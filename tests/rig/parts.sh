@@ -57,7 +57,7 @@ check "answers" 4 "$(grep -c '^answer|' "$UAS_LOG")"
 "$RIG/witness.py" "$UAS_LOG" 60 >"$T/log/witness.log" || fail "the witness sees a breach"
 
 # They speak: a recording of one second holds sound.
-ari POST "channels/fw$ID-0/record?name=fw$ID-0-s1&format=wav&maxDurationSeconds=1" >/dev/null || fail record
+ari POST "channels/fw$ID-0/record?name=fw$ID-0-s1&format=wav&maxDurationSeconds=3" >/dev/null || fail record
 wait_for 20 "the recording ends" grep -q RecordingFinished "$T/log/out.log"
 ari GET "recordings/stored/fw$ID-0-s1/file" >"$T/heard.wav" || fail "no recording"
 peak=$(sox "$T/heard.wav" -n stat 2>&1 | sed -n 's/^Maximum amplitude: *0*\.\([0-9]*\).*/\1/p')
