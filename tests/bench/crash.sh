@@ -17,7 +17,7 @@ for process in $processes; do
     seed=1
     while [ $seed -le "$rounds" ]; do
         began=$(date +%s)
-        if said=$("$here/../crash/kill_one.sh" "$process" $seed 2>&1); then held=true; else held=false code=1; fi
+        if said=$("$here/../crash/kill_one.sh" $seed "$process" 2>&1); then held=true; else held=false code=1; fi
         [ $held = true ] || printf '%s\n' "$said" >&2
         printf '{"bench":"crash","process":"%s","seed":%d,"held":%s,"seconds":%d}\n' "$process" $seed $held $(($(date +%s) - began))
         seed=$((seed + 1))

@@ -1,37 +1,48 @@
 #!/bin/sh
-# kill_one.sh PROCESS [SEED]: kill -9 of one process at a seeded instant of a running campaign
-# on a real Asterisk; it is started again. Afterwards: no attempt twice, every contact final,
-# every finished recording a result or a listed failure.
+# kill_one.sh SEED PROCESS…: kill -9 of each process, one after the other, at a seeded instant
+# of a running campaign on a real Asterisk; it is started again. Afterwards: no attempt twice,
+# every contact final, every finished recording a result or a listed failure.
 #   PROCESS  dialer, worker, server, redis, postgres, asterisk
 . "$(dirname "$0")/../lib.sh"
 RIG=$FURROW_SOURCE/tests/rig
 . "$RIG/rig_lib.sh"
 . "$RIG/stack_lib.sh"
-PROCESS=${1:?which process}
-SEED=${2:-1}
+SEED=${1:?which seed}
+shift
 BEHAVIOURS='0 1 4 5 6 8'
+EACH=$((3 + $#))
 
-# Between the first call and about the last first one, by the seed alone.
-moment=$(python3 -c "import random; print('%.2f' % random.Random('$PROCESS $SEED').uniform(0.2, 4.5))")
+# Between the call before and about the last first one, by the seed alone.
+moment() { python3 -c "import random; print('%.2f' % random.Random('$1 $SEED').uniform(0.2, $2))"; }
+calls_seen() { invites | cut -d'|' -f4 | sort -u | wc -l; }
+more_than() { [ "$(calls_seen)" -gt "$1" ]; }
+kill_and_start() {
+    case $1 in
+    dialer) kill9 dialer && dialer_start ;;
+    worker) kill9 worker && worker_start ;;
+    server) kill9 server && server_start ;;
+    redis) redis_kill && redis_start ;;
+    postgres) pg_kill && pg_start ;;
+    asterisk) asterisk_kill && asterisk_again ;;
+    *) fail "no process '$1'" ;;
+    esac
+    [ "$1" = asterisk ] || alive "$1" || fail "$1 did not come back"
+}
 
 stack_start
 dialer_start
 wait_for 20 "the dialer has its slot" dialer_ready
-campaign_make 4 5 12
-wait_for 30 "the first call" grep -q '^invite|' "$UAS_LOG"
-pause "$moment"
-before=$(invites | cut -d'|' -f4 | sort -u | wc -l)
-case $PROCESS in
-dialer) kill9 dialer && dialer_start ;;
-worker) kill9 worker && worker_start ;;
-server) kill9 server && server_start ;;
-redis) redis_kill && redis_start ;;
-postgres) pg_kill && pg_start ;;
-asterisk) asterisk_kill && asterisk_again ;;
-*) fail "no process '$PROCESS'" ;;
-esac
-alive "$PROCESS" || [ "$PROCESS" = asterisk ] || fail "$PROCESS did not come back"
-wait_for 150 "the campaign is done after the death of $PROCESS at $moment s (seed $SEED)" campaign_done
+campaign_make $EACH 5 12
+story=
+for process in "$@"; do
+    before=$(calls_seen)
+    wait_for 60 "a call before $process dies" more_than "$before"
+    at=$(moment "$process" "$([ $# -gt 1 ] && echo 1 || echo 4)")
+    pause "$at"
+    kill_and_start "$process"
+    story="$story $process($at s, $(calls_seen) calls)"
+done
+wait_for 150 "the campaign is done after the deaths of$story (seed $SEED)" campaign_done
 wait_for 60 "the jobs are done" jobs_done
 all_holds
-echo "ok: $PROCESS killed $moment s after the first call, after $before calls: $(summary); $(cat "$T/witness")"
+echo "ok: killed$story: $(summary); $(cat "$T/witness")"
