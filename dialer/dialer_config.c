@@ -75,6 +75,15 @@ static const struct config_option options[] = {
      .initial = "1000",
      .help = "Recordings that may wait to be fetched from the switch; above it no calls "
              "are placed. 0: no limit."},
+    {.name = "recording_look_ms",
+     .type = CONFIG_INT,
+     CONFIG_FIELD_AT(struct dialer_config, recording_look_ms),
+     .min = 200,
+     .max = 600000,
+     .initial = "20000",
+     .help = "How often to look for recordings whose call is over and whose end nobody "
+             "reported, in real milliseconds. One seen twice is asked of the switch and "
+             "ends as finished or as lost_media."},
     {.name = "secrets_file",
      .type = CONFIG_TEXT,
      CONFIG_FIELD_AT(struct dialer_config, secrets_file),

@@ -29,7 +29,6 @@
 enum {
     SLOTS_MAX = 16,
     LAPSED_EVERY_MS = 5000,
-    RECORDINGS_EVERY_MS = 20000,
     OWN_AGAIN_MS = 1000,
     KEY = 3, /* of our work at the door: in order */
 };
@@ -493,7 +492,7 @@ void recovery_tick(struct recovery *r)
         submit_load(r, new_load(r, false));
     }
     if (now >= r->recordings_at_ms && !r->looking_at_recordings) {
-        r->recordings_at_ms = now + RECORDINGS_EVERY_MS;
+        r->recordings_at_ms = now + r->dialer->config.recording_look_ms;
         look_at_recordings(r);
     }
 }

@@ -22,7 +22,7 @@ for window in $WINDOWS; do
 done
 dialer_start
 wait_for 150 "the campaign is done" campaign_done
-wait_for 60 "the jobs are done" jobs_done
+settled
 all_holds
 for window in intent-released released-sent sent-ringing; do
     check "deaths at $window" 2 "$(grep -c "^$window " "$FURROW_FAULT_LOG")"

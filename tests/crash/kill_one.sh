@@ -10,7 +10,8 @@ RIG=$FURROW_SOURCE/tests/rig
 SEED=${1:?which seed}
 shift
 BEHAVIOURS='0 1 4 5 6 8'
-EACH=$((3 + $#))
+EACH=$(($# > 1 ? 10 : 4))
+CPS=$(($# > 1 ? 3 : 5))
 
 # Between the call before and about the last first one, by the seed alone.
 moment() { python3 -c "import random; print('%.2f' % random.Random('$1 $SEED').uniform(0.2, $2))"; }
@@ -32,7 +33,7 @@ kill_and_start() {
 stack_start
 dialer_start
 wait_for 20 "the dialer has its slot" dialer_ready
-campaign_make $EACH 5 12
+campaign_make $EACH $CPS 12
 story=
 for process in "$@"; do
     before=$(calls_seen)
@@ -43,6 +44,6 @@ for process in "$@"; do
     story="$story $process($at s, $(calls_seen) calls)"
 done
 wait_for 150 "the campaign is done after the deaths of$story (seed $SEED)" campaign_done
-wait_for 60 "the jobs are done" jobs_done
+settled
 all_holds
 echo "ok: killed$story: $(summary); $(cat "$T/witness")"

@@ -11,14 +11,14 @@ stack_start
 dialer_start
 wait_for 20 "the dialer has its slot" dialer_ready
 # The demo's flow; a softphone that speaks a file cannot wait for the beep, so it may be late.
-sed 's/"silence_s": 5/"silence_s": 8/' "$FURROW_SOURCE/deploy/demo/coffee.json" >"$T/coffee.json"
+sed 's/"silence_s": 5/"silence_s": 12/' "$FURROW_SOURCE/deploy/demo/coffee.json" >"$T/coffee.json"
 furrow flow publish "$T/coffee.json" >>"$T/log/cli.log" 2>&1 || fail "flow publish"
 furrow extension add 2001 --flow coffee >>"$T/log/cli.log" 2>&1 || fail "extension add"
 in_held() { ari GET applications | grep -q -- '-in"'; }
 wait_for 20 "somebody answers calls in" in_held
 
 # Language 1 during the greeting; the prompts end, then the farmer speaks after the beep.
-speak "$T/said.wav" "$SAID" 11 16
+speak "$T/said.wav" "$SAID" 15 20
 FARMER_NUMBER=+251911000777 FARMER_KEYS=1 FARMER_KEYS_AFTER_S=2 "$RIG/farmer_call.sh" "$T/said.wav" 2001 "$RIG_SIP_PORT" 90 >"$T/log/farmer.log" 2>&1 ||
     fail "the farmer's call: $(tail -3 "$T/log/farmer.log")"
 wait_for 30 "the call has its end" sql_is "SELECT count(*) FROM calls WHERE direction = 'in' AND ended_at IS NOT NULL" 1

@@ -20,7 +20,7 @@ server_start() {
     SERVER_PORT=$(cat "$T/server.port")
 }
 # dialer_start [ENV=VALUE…]
-dialer_start() { start dialer env "$@" "$BIN/furrow-dialer"; }
+dialer_start() { start dialer env FURROW_RECORDING_LOOK_MS=1500 "$@" "$BIN/furrow-dialer"; }
 dialer_ready() { [ "$(sql "SELECT count(*) FROM node_slots WHERE kind = 'dialer' AND lease_until > clock_timestamp()")" != 0 ]; }
 asterisk_kill() { "$RIG/rig.sh" kill "$T/asterisk"; }
 asterisk_again() { "$RIG/rig.sh" restart "$T/asterisk" 2>>"$T/log/rig.log" || fail "Asterisk does not start again"; }
@@ -61,6 +61,13 @@ campaign_make() {
 }
 campaign_done() { sql_is "SELECT state FROM campaigns WHERE name = 'survey'" 'done'; }
 jobs_done() { sql_is "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')" 0; }
+# Recordings whose end came after their call's, or was lost with a process, are settled by
+# the dialer's looks; their jobs follow. With its own bound, so that a stuck one is a failure.
+recordings_settled() { sql_is "SELECT count(*) FROM recordings WHERE state = 'live'" 0; }
+settled() {
+    wait_for 40 "no recording is left without an end" recordings_settled
+    wait_for 40 "the jobs are done" jobs_done
+}
 
 # ---- what must hold after every run ---------------------------------------------------
 
