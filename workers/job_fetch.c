@@ -186,7 +186,10 @@ static int write_rows(struct pg *pg, int tenant_id, const struct recording *r,
                       const struct fetched *f, int64_t now_ms)
 {
     struct pg_args content = {0}, rec = {0};
-    bool none = strcmp(r->pipeline, "none") == 0, empty = f->duration_ms == 0;
+    bool none = strcmp(r->pipeline, "none") == 0;
+    /* The dialer knows silence from speech; a file without a sample is neither: the
+     * switch died in the middle of it, or no audio ever reached it. */
+    bool lost = f->duration_ms == 0;
 
     pg_arg_i64(&content, tenant_id);
     pg_arg_text(&content, f->sha256);
@@ -200,19 +203,20 @@ static int write_rows(struct pg *pg, int tenant_id, const struct recording *r,
     if (err)
         return err;
     pg_arg_uuid(&rec, &r->id);
-    pg_arg_text(&rec, empty ? "empty" : none ? "done" : "stored");
+    pg_arg_text(&rec, lost ? "lost_media" : none ? "done" : "stored");
     pg_arg_text(&rec, f->sha256);
     pg_arg_i64(&rec, f->bytes);
     pg_arg_i64(&rec, f->sample_rate);
     pg_arg_i64(&rec, f->duration_ms);
     pg_arg_ms(&rec, now_ms);
+    pg_arg_text(&rec, lost ? "the file at the switch holds no audio" : "");
     err = pg_run(pg, NULL,
-                 "UPDATE recordings SET state = $2, error = '', sha256 = $3, bytes = $4, "
+                 "UPDATE recordings SET state = $2, error = $8, sha256 = $3, bytes = $4, "
                  "sample_rate = $5, duration_ms = $6, updated_at = furrow_ts($7) "
                  "WHERE id = $1",
                  &rec);
-    return err || none || empty ? err
-                                : recording_enqueue(pg, tenant_id, "asr", &r->id, now_ms);
+    return err || none || lost ? err
+                               : recording_enqueue(pg, tenant_id, "asr", &r->id, now_ms);
 }
 
 static enum job_result commit(struct job_ctx *ctx, const struct job *job,

@@ -38,8 +38,9 @@ wait_for 150 "the campaign is done" campaign_done
 settled
 all_holds
 # The recording cut by Asterisk's death is listed, not forgotten.
+sql "SELECT name, state, duration_ms, bytes, error FROM recordings" >"$T/log/recordings.log"
 cut=$(sql "SELECT state FROM recordings WHERE name = '$CUT'")
-case $cut in lost_media | needs_person | failed) ;; *) fail "the recording that was cut ended as '$cut'" ;; esac
+case $cut in lost_media | needs_person | failed) ;; *) fail "the recording $CUT that was cut ended as '$cut'" ;; esac
 lost=$(sql "SELECT count(*) FROM recordings WHERE state = 'lost_media'")
 furrow recordings list --state lost_media >"$T/lost" || fail "recordings list"
 [ "$lost" = 0 ] || grep -q lost_media "$T/lost" || fail "lost recordings are not listed"
