@@ -13,6 +13,7 @@
 #include "base/xalloc.h"
 #include "campaigns/trunk_store.h"
 #include "cli/groups.h"
+#include "dialer/simulated_script.h"
 
 /* ---- add ---- */
 
@@ -86,12 +87,26 @@ static int parse_add(struct trunk_row *t, int argc, char **argv)
     return copy_option(t->name, sizeof(t->name), "a trunk's name", argv[optind]);
 }
 
+/* Said now: no dialer can open such a trunk, and its campaigns would only wait. */
+static int check_settings(const struct trunk_row *t)
+{
+    struct simulated_settings settings;
+    struct errtext e = {0};
+
+    if (!str_is(t->kind, "simulated") ||
+        !simulated_settings_parse(&settings, t->settings, &e))
+        return CLI_OK;
+    return cli_fail("--settings: %s", e.text);
+}
+
 static int cmd_add(struct cli *cli, int argc, char **argv)
 {
     struct trunk_row t = {.settings = "{}"};
     struct errtext e = {0};
 
     int code = parse_add(&t, argc, argv);
+    if (!code)
+        code = check_settings(&t);
     if (!code)
         code = cli_open_pg(cli);
     if (code)

@@ -182,6 +182,9 @@ static void trunks_are_added_shown_and_removed(void **state)
     expect(RUN("trunk", "add", "sim", "--kind", "simulated", "--cps", "1",
                "--max-channels", "1"),
            1, "", "there is a trunk 'sim' already");
+    expect(RUN("trunk", "add", "odd", "--kind", "simulated", "--cps", "1",
+               "--max-channels", "1", "--settings", "{\"answer\": 7}"),
+           1, "", "answer: want a probability from 0 to 1");
     expect(RUN("trunk", "add", "main", "--kind", "ari", "--endpoint",
                "PJSIP/{number}@provider", "--cps", "5", "--max-channels", "10"),
            0, "trunk 'main'", "");
