@@ -31,6 +31,7 @@ enum {
     LIVE_PLAY_GRACE_MS = 3000,    /* beyond the length of the prompts */
     LIVE_RECORDED_WAIT_MS = 5000, /* for the end of a recording cut by a hang-up */
     LIVE_HANGUP_WAIT_MS = 5000,   /* for the end of a channel we hung up */
+    LIVE_DEADLINE_MIN_MS = 20000, /* of real time, on a virtual clock */
     LIVE_DEAF_MS = 300, /* the key that ended a recording may be told after its end */
     LIVE_NAME_MAX = 160,
 };

@@ -21,7 +21,7 @@ Runs the main job with a simulated carrier on a declared virtual clock that star
 at $START and runs $SCALE times as fast, so it works at any hour.
   --seed N   another set of people and outcomes; the same N gives the same table
   --keep     leave the data in var/demo afterwards
-  --small    200 rows, 40 voices, three times as fast
+  --small    200 rows and 40 voices
 
 example: ./run demo --seed 7
 TEXT
@@ -31,7 +31,7 @@ while [ $# -gt 0 ]; do
     case $1 in
     --seed) SEED=${2:?--seed wants a number}; shift 2 ;;
     --keep) KEEP=yes; shift ;;
-    --small) ROWS=200 VOICES=40 SCALE=180; shift ;;
+    --small) ROWS=200 VOICES=40; shift ;;
     -h | --help) usage; exit 0 ;;
     *) echo "demo: unknown option '$1'" >&2; usage >&2; exit 2 ;;
     esac
