@@ -237,10 +237,13 @@ void snapshot_free(struct campaign_snapshot *s)
     s->zones = NULL;
 }
 
+/* Report and zones are read one after the other: contacts that became final in between
+ * stand in neither, so somebody must be seen waiting at a closed window. */
 bool snapshot_is_windows_closed(const struct campaign_snapshot *s)
 {
-    return s->report.calling == 0 && s->report.open == 0 && s->report.pending > 0 &&
-           s->due_open == 0 && s->next_due_ms == 0;
+    return s->due_closed + s->waiting > 0 && s->report.calling == 0 &&
+           s->report.open == 0 && s->report.pending > 0 && s->due_open == 0 &&
+           s->next_due_ms == 0;
 }
 
 const char *snapshot_why_dry(const struct campaign_snapshot *s,
