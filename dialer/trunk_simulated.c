@@ -32,7 +32,11 @@ enum {
     SILENCE_MS = 2000, /* after which a recording ends when the node states none */
     DIAL_RING_MS = 3000,
     DIAL_TALK_MS = 10000,
-    KEYS_MAX = 6, /* then they lose patience */
+    KEYS_MAX = 6,             /* then they lose patience */
+    AGAIN_MS = 10 * THINK_MS, /* to the next key when nothing follows one */
+    /* Real: on a fast clock AGAIN_MS is gone before a busy machine has stored the step
+     * that the first key began, and what people do would hang on the machine's load. */
+    AGAIN_MIN_REAL_MS = 2 * LIVE_COMMIT_WAIT_MS,
     MANIFEST_MAX = 16 << 20,
     PATH_BYTES = 1024,
 };
@@ -73,6 +77,7 @@ struct sim_call {
 };
 
 static void schedule(struct sim_call *c, enum next next, int64_t business_ms);
+static void schedule_again(struct sim_call *c);
 
 /* ---- the end ---- */
 
@@ -151,7 +156,7 @@ static void press_key(struct sim_call *c)
         ev.key = '9';
     c->keys++;
     /* A menu that does not know the key may say nothing: press another one later. */
-    schedule(c, NEXT_KEY, (int64_t)10 * THINK_MS);
+    schedule_again(c);
     live_event(c->sim->base.dialer->lives, &c->id, &ev);
 }
 
@@ -214,6 +219,16 @@ static void schedule(struct sim_call *c, enum next next, int64_t business_ms)
 {
     c->next = next;
     uv_timer_start(&c->timer, on_timer, (uint64_t)clock_real_delay_ms(business_ms), 0);
+}
+
+static void schedule_again(struct sim_call *c)
+{
+    int64_t real_ms = clock_real_delay_ms(AGAIN_MS);
+
+    if (clock_is_virtual() && real_ms < AGAIN_MIN_REAL_MS)
+        real_ms = AGAIN_MIN_REAL_MS;
+    c->next = NEXT_KEY;
+    uv_timer_start(&c->timer, on_timer, (uint64_t)real_ms, 0);
 }
 
 /* ---- the phone ---- */
