@@ -26,6 +26,8 @@ enum {
     DEGRADED_MS = 50,
     RELAY_AWAKE_MS = 5, /* how often the relay looks after it found something … */
     RELAY_STAY_MS = 50, /* … and for how long */
+    RELAY_KEEN_MS = 1,  /* at first: a notice is not sent while rows are on their way */
+    RELAY_KEEN_TIMES = 3,
     RELAY_SLEEP_MS = 250,
     PREFETCH = 4, /* jobs taken ahead of a quick kind's threads, times its quota */
     FINAL_TRY_MS = 3000,
@@ -370,10 +372,22 @@ static void *acknowledger_main(void *arg)
 
 /* ---- relay ---- */
 
+/* looks: how often nothing was found since something was. */
+static int relay_wait_ms(const struct pool *p, int err, int64_t awake_until_ms, int looks)
+{
+    if (err)
+        return AWAY_MS;
+    if (mono_ms() < awake_until_ms)
+        return looks < RELAY_KEEN_TIMES ? RELAY_KEEN_MS : RELAY_AWAKE_MS;
+    return p->options.sweep_ms < RELAY_SLEEP_MS ? (int)p->options.sweep_ms
+                                                : RELAY_SLEEP_MS;
+}
+
 static void *relay_main(void *arg)
 {
     struct pool *p = arg;
     int64_t awake_until_ms = 0, sweep_at_ms = 0;
+    int looks = 0;
 
     while (!atomic_load(&p->stopping)) {
         int moved = 0, swept = 0;
@@ -385,15 +399,13 @@ static void *relay_main(void *arg)
             if (wiped && err)
                 atomic_store(&p->wiped, true);
         }
-        if (moved + swept > 0)
+        if (moved + swept > 0) {
             awake_until_ms = mono_ms() + RELAY_STAY_MS;
-        int64_t wait = err ? AWAY_MS
-                       : mono_ms() < awake_until_ms
-                           ? RELAY_AWAKE_MS
-                           : (p->options.sweep_ms < RELAY_SLEEP_MS ? p->options.sweep_ms
-                                                                   : RELAY_SLEEP_MS);
+            looks = 0;
+        }
         if (moved == 0 || err)
-            queue_wait_notice(p->relay_queue, p->stop_fd, (int)wait);
+            queue_wait_notice(p->relay_queue, p->stop_fd,
+                              relay_wait_ms(p, err, awake_until_ms, looks++));
     }
     return NULL;
 }

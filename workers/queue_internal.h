@@ -24,7 +24,8 @@ struct queue {
     int held_count, held_cap;
     bool degraded, wiped, groups_made;
     int64_t claim_at_ms, redis_retry_ms; /* monotonic */
-    int listening_pid;
+    int listening_pid, settled_pid;      /* the backend that has this setting; 0: none */
+    bool settled_soft;
     int *tenants;
     size_t tenant_count;
     int64_t tenants_at_ms;

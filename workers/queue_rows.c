@@ -48,6 +48,13 @@ void queue_kinds_array(const struct queue *q, const bool *wanted, struct buf *ou
     "lease_until = clock_timestamp() + $2::bigint * interval '1 millisecond', "          \
     "started_at = clock_timestamp() "
 #define TAKEN " RETURNING id, kind, payload, attempts, max_attempts, last_error"
+/* Queries for known ids say IS NOT DISTINCT FROM, which no index of states can
+ * serve: the planner may take such an index for almost empty (no statistics yet,
+ * or those of a quiet hour) and then reads every waiting job instead of the few. */
+#define IS_FREE_BY_ID                                                                    \
+    "((state IS NOT DISTINCT FROM 'queued' AND run_at <= clock_timestamp()) OR "         \
+    "(state IS NOT DISTINCT FROM 'running' AND lease_until < clock_timestamp()))"
+#define IS_HELD_BY_ID(n) "state IS NOT DISTINCT FROM 'running' AND lease_holder = $" n
 #define IS_FREE                                                                          \
     "((state = 'queued' AND run_at <= clock_timestamp()) OR "                            \
     "(state = 'running' AND lease_until < clock_timestamp()))"
@@ -66,10 +73,40 @@ static void read_item(const struct queue *q, int tenant_id, PGresult *res, int r
     str_cut(item->last_error, sizeof(item->last_error), pg_text(res, row, 5));
 }
 
+/*
+ * Settings of the connection, made again when it is a new one. Plans are made for
+ * each execution: a table of jobs grows by thousands before statistics follow, and
+ * the outbox is read along its key, however few rows are believed to be there.
+ *
+ * soft: a commit that a crash of Postgres may undo, for what is done again without
+ * harm: marks of running jobs (the job is queued again) and ids sent (they are
+ * sent twice). Never for results.
+ */
+static int begin(struct queue *q, int tenant_id, bool soft)
+{
+    int pid = pg_is_connected(q->pg) ? PQbackendPID(pg_conn(q->pg)) : 0;
+
+    if (pid == 0 || pid != q->settled_pid || soft != q->settled_soft) {
+        struct pg_args a = {0};
+        q->settled_pid = 0;
+        pg_arg_text(&a, soft ? "off" : "on");
+        int err = pg_run(q->pg, NULL,
+                         "SELECT set_config('synchronous_commit', $1, false), "
+                         "set_config('plan_cache_mode', 'force_custom_plan', false), "
+                         "set_config('enable_sort', 'off', false)",
+                         &a);
+        if (err)
+            return err;
+        q->settled_pid = PQbackendPID(pg_conn(q->pg));
+        q->settled_soft = soft;
+    }
+    return pg_begin(q->pg, tenant_id);
+}
+
 static int run_in_tenant(struct queue *q, int tenant_id, PGresult **res, const char *sql,
                          const struct pg_args *a)
 {
-    int err = pg_begin(q->pg, tenant_id);
+    int err = begin(q, tenant_id, true);
 
     return err ? err : pg_end(q->pg, pg_run(q->pg, res, sql, a));
 }
@@ -94,7 +131,7 @@ static int take_some(struct queue *q, int n, struct queue_item *items, int *take
         /* Rows another worker is just taking are passed over, not waited for. */
         int err = run_in_tenant(q, tenant_id, &res,
                                 TAKE "WHERE id IN (SELECT id FROM jobs WHERE id = "
-                                     "ANY ($3::uuid[]) AND " IS_FREE
+                                     "ANY ($3::uuid[]) AND " IS_FREE_BY_ID
                                      " FOR UPDATE SKIP LOCKED)" TAKEN,
                                 &a);
         if (err)
@@ -211,8 +248,7 @@ static int finish_done(struct queue *q, int tenant_id, const struct queue_result
     return pg_run(q->pg, NULL,
                   "UPDATE jobs SET state = 'done', finished_at = clock_timestamp(), "
                   "lease_until = NULL, lease_holder = NULL, last_error = '' "
-                  "WHERE id = ANY ($1::uuid[]) AND state = 'running' AND "
-                  "lease_holder = $2",
+                  "WHERE id = ANY ($1::uuid[]) AND " IS_HELD_BY_ID("2"),
                   &a);
 }
 
@@ -234,14 +270,14 @@ static int finish_other(struct queue *q, const struct queue_result *r)
                   "finished_at = CASE WHEN $3 = 'buried' THEN d.at END "
                   "FROM (SELECT clock_timestamp() + $5::bigint * interval '1 "
                   "millisecond' AS at) d "
-                  "WHERE id = $1 AND state = 'running' AND lease_holder = $2",
+                  "WHERE id = $1 AND " IS_HELD_BY_ID("2"),
                   &a);
 }
 
 static int finish_tenant(struct queue *q, int tenant_id,
                          const struct queue_result *results, int n)
 {
-    int err = pg_begin(q->pg, tenant_id);
+    int err = begin(q, tenant_id, false);
 
     if (err)
         return err;
@@ -290,7 +326,7 @@ int queue_renew(struct queue *q, const struct queue_item *const *items, int n)
         err = run_in_tenant(q, q->tenants[t], NULL,
                             "UPDATE jobs SET lease_until = clock_timestamp() + "
                             "$3::bigint * interval '1 millisecond' WHERE id = ANY "
-                            "($1::uuid[]) AND state = 'running' AND lease_holder = $2",
+                            "($1::uuid[]) AND " IS_HELD_BY_ID("2"),
                             &a);
     }
     return err;
@@ -318,7 +354,7 @@ static int relay_tenant(struct queue *q, int tenant_id, const struct pg_args *a,
                         int *moved)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
-    int err = pg_begin(q->pg, tenant_id);
+    int err = begin(q, tenant_id, true);
 
     if (err)
         return err;
@@ -382,14 +418,16 @@ int queue_sweep(struct queue *q, bool all, int *moved)
 {
     CLEANUP(buf_free) struct buf kinds = {0};
     int64_t under_way[QUEUE_KINDS_MAX] = {0};
-    bool wanted[QUEUE_KINDS_MAX] = {0};
+    bool wanted[QUEUE_KINDS_MAX] = {0}, any = false;
     struct pg_args a = {0};
 
     *moved = 0;
     if (queue_under_way(q, under_way))
         return EAGAIN;
     for (int k = 0; k < q->options->kind_count; k++)
-        wanted[k] = under_way[k] < SWEEP_BATCH;
+        any |= wanted[k] = under_way[k] < SWEEP_BATCH;
+    if (!any)
+        return 0;
     int err = queue_tenants(q);
     queue_kinds_array(q, wanted, &kinds);
     pg_arg_text(&a, kinds.data);
