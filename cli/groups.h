@@ -5,12 +5,14 @@
 #include "cli/cli.h"
 
 extern const struct cli_group cmd_campaign;
+extern const struct cli_group cmd_compliance;
 extern const struct cli_group cmd_contacts;
 extern const struct cli_group cmd_dnc;
 extern const struct cli_group cmd_extension;
 extern const struct cli_group cmd_flow;
 extern const struct cli_group cmd_jobs;
 extern const struct cli_group cmd_migrate;
+extern const struct cli_group cmd_packs;
 extern const struct cli_group cmd_recordings;
 extern const struct cli_group cmd_run;
 extern const struct cli_group cmd_trunk;

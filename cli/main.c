@@ -16,12 +16,14 @@
 /* clang-format off */
 static const struct cli_group *const groups[] = {
     &cmd_campaign,
+    &cmd_compliance,
     &cmd_contacts,
     &cmd_dnc,
     &cmd_extension,
     &cmd_flow,
     &cmd_jobs,
     &cmd_migrate,
+    &cmd_packs,
     &cmd_recordings,
     &cmd_run,
     &cmd_trunk,

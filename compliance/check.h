@@ -16,6 +16,7 @@
 #include <jansson.h>
 
 #include "base/attrs.h"
+#include "compliance/list.h"
 #include "compliance/policy.h"
 #include "compliance/reason.h"
 #include "contacts/phone.h"
@@ -24,7 +25,30 @@ struct compliance_call { /* an earlier attempt that counts (campaigns/attempt.h)
     int64_t at_ms;       /* business time at which it was released */
     int64_t campaign_id;
     bool open; /* still alive */
+    enum outcome outcome;
+    bool other_number;              /* of the same person, not the number at hand */
+    bool other_debt, other_subject; /* than the call at hand */
 };
+
+/* Of calls that were answered in an anchored period (compliance.md: never a rolling one).
+ */
+struct compliance_abandon {
+    int limit_ppm; /* 30000 is 3 % */
+    int64_t answered, abandoned;
+    int64_t unbacked; /* calls in flight without a reserved agent */
+};
+
+struct compliance_block { /* an emergency order */
+    char region[8];
+    int64_t from_ms, until_ms; /* until 0: open */
+};
+
+struct compliance_registration {
+    char region[8];
+    int64_t until_ms; /* 0: for ever */
+};
+
+enum rnd_answer { RND_NONE, RND_NO, RND_YES, RND_NO_DATA };
 
 struct compliance_holiday {
     char region[3]; /* "*" every region */
@@ -51,6 +75,41 @@ struct compliance_facts {
     bool clock_trusted;    /* false: refuse */
     bool campaign_running; /* false: refuse */
     int64_t zones_date_ms; /* zones_date_ms(); older than 400 days: refuse */
+
+    bool kill_switch;
+    bool emergency, protected_line, lead_closed;
+    char state[8];          /* zones_state_of(): "US-FL"; "" none */
+    char address_region[8]; /* "US-CA", "FR"; "" not known */
+    const char *const *address_zones;
+    size_t address_zone_count;
+    bool tz_confirmed; /* the person said so: only address_zones count */
+    enum line_class_fact {
+        LINE_FACT_NONE,
+        LINE_FACT_MOBILE,
+        LINE_FACT_FIXED,
+        LINE_FACT_VOIP
+    } line;
+    int64_t line_checked_ms;
+    const struct compliance_list *lists;
+    size_t list_count;
+    const struct compliance_wash *washes;
+    size_t wash_count;
+    int64_t dnc_added_day; /* of the tenant's own entry, with policy.internal_years; 0
+                              unknown */
+    int64_t consent_given_ms;
+    bool consent_evidence;
+    char consent_seller[32];
+    enum rnd_answer rnd;
+    int64_t rnd_checked_ms;
+    bool reserved_agent;
+    const struct compliance_abandon *abandon;
+    size_t abandon_count;
+    const struct compliance_registration *registrations;
+    size_t registration_count;
+    const struct compliance_block *blocks;
+    size_t block_count;
+    char tzdata[16];       /* tz_version(); "" not asked */
+    int64_t decided_at_ms; /* of the permit; 0 none yet */
 };
 
 enum { VERDICT_REASONS_MAX = 24 };
@@ -71,6 +130,15 @@ struct verdict {
 void compliance_check(const struct policy *policy, const struct compliance_facts *facts,
                       int64_t now_ms, struct verdict *out);
 
+/* Every rule that is asked, its answer and its source:
+ * [{"rule","answer":"pass|refuse","reason", "pack","row","cite","checked_on","grade"}],
+ * in the order of asking. The caller owns it. */
+json_t *compliance_explain(const struct policy *policy,
+                           const struct compliance_facts *facts, int64_t now_ms);
+/* The packs that hold for it, by name: ["US", "US-FL"]. */
+json_t *compliance_packs_of(const struct policy *policy,
+                            const struct compliance_facts *facts);
+
 /* The window part alone, for the hopper (is this zone group open?) and for the send
  * instant. *until_ms: when it closes (open) or opens (closed), 0 not within 60 days. */
 bool compliance_is_open(const struct policy *policy, const char *region,
@@ -81,8 +149,13 @@ bool compliance_is_open(const struct policy *policy, const char *region,
 /* What a verdict was made from, for the decision row: enough to run it again. */
 json_t *compliance_inputs_to_json(const struct policy *policy,
                                   const struct compliance_facts *facts);
-/* Runs a stored decision again. EBADMSG: inputs are not of this form. */
+/* The body of a pack by the sha256 of its canonical JSON: a new reference, or NULL. */
+typedef json_t *(inputs_blob_fn)(const char *sha256, void *arg);
+/* Runs a stored decision again, with the packs of that day: blob (NULL: none) is asked
+ * for them, then this installation's own. EBADMSG: inputs are not of this form; ENOENT: a
+ * pack that held then is not to be had. */
 NODISCARD int compliance_check_again(const json_t *inputs, int64_t now_ms,
+                                     inputs_blob_fn *blob, void *arg,
                                      struct verdict *out);
 
 #endif

@@ -5,17 +5,34 @@
 
 #include "base/xalloc.h"
 #include "compliance/check.h"
+#include "compliance/check_json.h"
+#include "compliance/pack.h"
 
 enum { ZONES_LIMIT = 64, LIST_LIMIT = 100000 };
+
+enum {
+    CALL_OPEN = 1,
+    CALL_OTHER_NUMBER = 2,
+    CALL_OTHER_DEBT = 4,
+    CALL_OTHER_SUBJECT = 8
+};
+
+static json_t *call_to_json(const struct compliance_call *c)
+{
+    int flags = (c->open ? CALL_OPEN : 0) | (c->other_number ? CALL_OTHER_NUMBER : 0) |
+                (c->other_debt ? CALL_OTHER_DEBT : 0) |
+                (c->other_subject ? CALL_OTHER_SUBJECT : 0);
+
+    return json_pack("[IIsi]", (json_int_t)c->at_ms, (json_int_t)c->campaign_id,
+                     outcome_name(c->outcome), flags);
+}
 
 static json_t *calls_to_json(const struct compliance_facts *f)
 {
     json_t *list = json_array();
 
     for (size_t i = 0; i < f->call_count; i++)
-        json_array_append_new(list, json_pack("[IIb]", (json_int_t)f->calls[i].at_ms,
-                                              (json_int_t)f->calls[i].campaign_id,
-                                              f->calls[i].open));
+        json_array_append_new(list, call_to_json(&f->calls[i]));
     return list;
 }
 
@@ -32,54 +49,75 @@ static json_t *holidays_to_json(const struct compliance_facts *f)
     return list;
 }
 
-static json_t *zones_to_json(const struct compliance_facts *f)
+static json_t *zones_to_json(const char *const *zones, size_t n)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; i < f->zone_count; i++)
-        json_array_append_new(list, json_string(f->zones[i]));
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, json_string(zones[i]));
     return list;
+}
+
+/* Which packs held, by name and content: they are found again by their hashes. */
+static void packs_to_json(const struct policy *policy, const struct compliance_facts *f,
+                          json_t *json)
+{
+    if (!policy || policy->pack_mode == PACKS_NONE)
+        return;
+    json_t *names = compliance_packs_of(policy, f), *packs = json_array();
+    for (size_t i = 0; i < json_array_size(names); i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        const struct pack *pack = packs_find(policy->packs, name);
+        if (pack)
+            json_array_append_new(packs, json_pack("[ss]", name, pack->hash));
+    }
+    json_object_set_new(json, "packs", packs);
+    json_decref(names);
 }
 
 json_t *compliance_inputs_to_json(const struct policy *policy,
                                   const struct compliance_facts *f)
 {
-    return json_pack(
+    json_t *json = json_pack(
         "{s:i, s:o, s:I, s:i, s:b, s:s, s:o, s:I, s:b, s:b, s:s, s:b, s:o, "
         "s:o, s:b, s:b, "
         "s:b, s:I}",
-        "v", 1, "policy", policy ? policy_to_json(policy) : json_null(), "phone",
+        "v", 2, "policy", policy ? policy_to_json(policy) : json_null(), "phone",
         (json_int_t)f->phone, "type", (int)f->type, "valid", f->valid, "region",
-        f->region, "zones", zones_to_json(f), "campaign", (json_int_t)f->campaign_id,
-        "dnc_tenant", f->dnc_tenant, "dnc_campaign", f->dnc_campaign, "consent",
-        consent_level_name(f->consent), "revoked", f->consent_revoked, "calls",
-        calls_to_json(f), "holidays", holidays_to_json(f), "history", f->history_known,
-        "clock_trusted", f->clock_trusted, "running", f->campaign_running,
-        "zones_date_ms", (json_int_t)f->zones_date_ms);
+        f->region, "zones", zones_to_json(f->zones, f->zone_count), "campaign",
+        (json_int_t)f->campaign_id, "dnc_tenant", f->dnc_tenant, "dnc_campaign",
+        f->dnc_campaign, "consent", consent_level_name(f->consent), "revoked",
+        f->consent_revoked, "calls", calls_to_json(f), "holidays", holidays_to_json(f),
+        "history", f->history_known, "clock_trusted", f->clock_trusted, "running",
+        f->campaign_running, "zones_date_ms", (json_int_t)f->zones_date_ms);
+    facts_more_to_json(f, json);
+    packs_to_json(policy, f, json);
+    return json;
 }
 
 /* Everything that reading allocates. */
 struct inputs {
     struct policy policy;
     struct compliance_facts facts;
-    const char *zones[ZONES_LIMIT];
+    const char *zones[ZONES_LIMIT], *address_zones[ZONES_LIMIT];
+    struct facts_more more;
+    struct packs *packs;
     struct compliance_call *calls;
     struct compliance_holiday *holidays;
 };
 
-static int read_zones(struct inputs *in, const json_t *list)
+static int read_zones(const char **zones, const json_t *list, size_t *count)
 {
     size_t n = json_array_size(list);
 
     if (!json_is_array(list) || n > ZONES_LIMIT)
         return EBADMSG;
     for (size_t i = 0; i < n; i++) {
-        in->zones[i] = json_string_value(json_array_get(list, i));
-        if (!in->zones[i])
+        zones[i] = json_string_value(json_array_get(list, i));
+        if (!zones[i])
             return EBADMSG;
     }
-    in->facts.zones = in->zones;
-    in->facts.zone_count = n;
+    *count = n;
     return 0;
 }
 
@@ -92,10 +130,19 @@ static int read_calls(struct inputs *in, const json_t *list)
     in->calls = xcalloc(n + 1, sizeof(*in->calls));
     for (size_t i = 0; i < n; i++) {
         json_int_t at = 0, campaign = 0;
-        int open = 0;
-        if (json_unpack(json_array_get(list, i), "[IIb!]", &at, &campaign, &open))
+        const char *outcome = NULL;
+        int flags = 0;
+        if (json_unpack(json_array_get(list, i), "[IIsi!]", &at, &campaign, &outcome,
+                        &flags))
             return EBADMSG;
-        in->calls[i] = (struct compliance_call){at, campaign, open};
+        in->calls[i] =
+            (struct compliance_call){.at_ms = at,
+                                     .campaign_id = campaign,
+                                     .open = flags & CALL_OPEN,
+                                     .outcome = outcome_parse(outcome),
+                                     .other_number = flags & CALL_OTHER_NUMBER,
+                                     .other_debt = flags & CALL_OTHER_DEBT,
+                                     .other_subject = flags & CALL_OTHER_SUBJECT};
     }
     in->facts.calls = in->calls;
     in->facts.call_count = n;
@@ -155,16 +202,54 @@ static int read_flags(struct compliance_facts *f, const json_t *json)
     return 0;
 }
 
-int compliance_check_again(const json_t *json, int64_t now_ms, struct verdict *out)
+/* The packs of that day, by their hashes: from the caller's store, else from this
+ * installation's when they are still the same. */
+static int resolve_packs(struct inputs *in, const json_t *json, inputs_blob_fn *blob,
+                         void *arg)
+{
+    const json_t *list = json_object_get(json, "packs");
+    json_t *found = json_object();
+    int err = 0;
+
+    for (size_t i = 0; !err && i < json_array_size(list); i++) {
+        const char *name = NULL, *hash = NULL;
+        if (json_unpack(json_array_get(list, i), "[ss!]", &name, &hash)) {
+            err = EBADMSG;
+            break;
+        }
+        const struct pack *now = packs_find(packs_of_process(), name);
+        json_t *body = blob ? blob(hash, arg) : NULL;
+        if (!body && now && strcmp(now->hash, hash) == 0)
+            body = json_incref(now->json);
+        if (body)
+            json_object_set_new(found, name, body);
+        else
+            err = ENOENT;
+    }
+    if (!err && list)
+        err = packs_read(found, &in->packs, NULL);
+    json_decref(found);
+    return err;
+}
+
+int compliance_check_again(const json_t *json, int64_t now_ms, inputs_blob_fn *blob,
+                           void *arg, struct verdict *out)
 {
     struct inputs in = {0};
     const json_t *policy = json_object_get(json, "policy");
 
-    int err = json_integer_value(json_object_get(json, "v")) == 1 && policy ? 0 : EBADMSG;
+    int err = json_integer_value(json_object_get(json, "v")) == 2 && policy ? 0 : EBADMSG;
     if (!err)
         err = read_flags(&in.facts, json);
     if (!err)
-        err = read_zones(&in, json_object_get(json, "zones"));
+        err = read_zones(in.zones, json_object_get(json, "zones"), &in.facts.zone_count);
+    in.facts.zones = in.zones;
+    in.facts.address_zones = in.address_zones;
+    if (!err && json_object_get(json, "address_zones"))
+        err = read_zones(in.address_zones, json_object_get(json, "address_zones"),
+                         &in.facts.address_zone_count);
+    if (!err)
+        err = facts_more_from_json(&in.facts, &in.more, json);
     if (!err)
         err = read_calls(&in, json_object_get(json, "calls"));
     if (!err)
@@ -172,8 +257,13 @@ int compliance_check_again(const json_t *json, int64_t now_ms, struct verdict *o
     if (!err && !json_is_null(policy))
         err = policy_from_json(&in.policy, policy);
     if (!err)
+        err = resolve_packs(&in, json, blob, arg);
+    in.policy.packs = in.packs;
+    if (!err)
         compliance_check(json_is_null(policy) ? NULL : &in.policy, &in.facts, now_ms,
                          out);
+    facts_more_free(&in.more);
+    packs_free(in.packs);
     free(in.calls);
     free(in.holidays);
     return err;

@@ -4,10 +4,41 @@
 
 #include "contacts/zones.h"
 
-enum { MINUTE_S = 60, DAY_S = 86400 };
+enum { MINUTE_S = 60, DAY_S = 86400, FRIDAY = 5 };
 #define DAY_MS ((int64_t)86400 * 1000)
 
-_Static_assert(ARRAY_LEN(((struct windows *)0)->zones) >= ZONES_MAX, "a set must fit");
+_Static_assert(WINDOWS_ZONES_MAX >= 2 * ZONES_MAX, "number and address must fit");
+
+/* ---- zones ---- */
+
+static bool add_zones(struct windows *w, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct tz_zone *zone = NULL;
+        bool known = false;
+        if (w->zone_count == WINDOWS_ZONES_MAX || tz_find(names[i], &zone))
+            return false;
+        for (size_t k = 0; !known && k < w->zone_count; k++)
+            known = w->zones[k] == zone;
+        if (!known)
+            w->zones[w->zone_count++] = zone;
+    }
+    return true;
+}
+
+static bool are_near(const struct windows *w, int64_t at_ms)
+{
+    int limit_s =
+        w->policy->max_spread_s > 0 ? w->policy->max_spread_s : ZONES_SPREAD_LIMIT_S;
+    int32_t least_s = INT32_MAX, most_s = INT32_MIN;
+
+    for (size_t i = 0; i < w->zone_count; i++) {
+        int32_t offset_s = tz_offset_s(w->zones[i], at_ms);
+        least_s = offset_s < least_s ? offset_s : least_s;
+        most_s = offset_s > most_s ? offset_s : most_s;
+    }
+    return w->zone_count > 0 && most_s - least_s <= limit_s;
+}
 
 bool windows_init(struct windows *w, const struct policy *policy,
                   const struct compliance_facts *facts, int64_t at_ms)
@@ -16,44 +47,55 @@ bool windows_init(struct windows *w, const struct policy *policy,
     w->region = facts->region;
     w->holidays = facts->holidays;
     w->holiday_count = facts->holiday_count;
-    w->zone_count = 0;
-    if (facts->zone_count > ARRAY_LEN(w->zones) ||
-        zones_are_unknown(facts->zones, facts->zone_count, at_ms))
+    w->zone_count = w->pack_count = 0;
+    bool known = add_zones(w, facts->address_zones, facts->address_zone_count);
+    if (known && !(facts->tz_confirmed && facts->address_zone_count > 0))
+        known = facts->zone_count > 0 && add_zones(w, facts->zones, facts->zone_count);
+    return known && are_near(w, at_ms);
+}
+
+bool windows_add(struct windows *w, const struct pack *pack, const struct pack_row *row)
+{
+    if (w->pack_count == WINDOWS_PACKS_MAX)
         return false;
-    for (size_t i = 0; i < facts->zone_count; i++)
-        if (tz_find(facts->zones[i], &w->zones[w->zone_count++]))
-            return false;
+    w->packs[w->pack_count].pack = pack;
+    w->packs[w->pack_count++].row = row;
     return true;
 }
 
-static bool is_holiday(const struct windows *w, const struct tz_local *local)
-{
-    if (!w->policy->observe_holidays)
-        return false;
-    int64_t day = tz_day_number(local->year, local->month, local->day);
-    for (size_t i = 0; i < w->holiday_count; i++) {
-        const struct compliance_holiday *h = &w->holidays[i];
-        if (h->day == day &&
-            (strcmp(h->region, "*") == 0 || strcmp(h->region, w->region) == 0))
-            return true;
-    }
-    return false;
-}
+/* ---- one wall clock ---- */
 
-static int second_of_day(const struct tz_local *local)
-{
-    return (local->hour * MINUTE_S + local->minute) * MINUTE_S + local->second;
-}
+struct wall {
+    int64_t day; /* tz_day_number */
+    int weekday; /* 1 Monday */
+    int now_s;   /* of the day */
+};
 
-enum windows_state windows_zone_state(const struct windows *w, const struct tz_zone *zone,
-                                      int64_t at_ms)
+static struct wall wall_of(const struct tz_zone *zone, int64_t at_ms)
 {
     const struct tz_local local = tz_local_at(zone, at_ms);
-    const struct policy_day *day = &w->policy->week[local.weekday - 1];
-    int now_s = second_of_day(&local);
 
-    if (is_holiday(w, &local))
-        return WINDOWS_HOLIDAY;
+    return (struct wall){.day = tz_day_number(local.year, local.month, local.day),
+                         .weekday = local.weekday,
+                         .now_s = (local.hour * MINUTE_S + local.minute) * MINUTE_S +
+                                  local.second};
+}
+
+static int64_t floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
+
+static struct wall wall_of_clock(int offset_s, int64_t at_ms)
+{
+    int64_t local_s = floor_div(at_ms, 1000) + offset_s;
+    int64_t day = floor_div(local_s, DAY_S);
+
+    return (struct wall){day, tz_day_weekday(day), (int)(local_s - day * DAY_S)};
+}
+
+static unsigned day_state(const struct policy_day *day, int now_s)
+{
     if (day->n == 0)
         return WINDOWS_DAY;
     for (size_t i = 0; i < day->n; i++)
@@ -63,24 +105,108 @@ enum windows_state windows_zone_state(const struct windows *w, const struct tz_z
     return WINDOWS_HOUR;
 }
 
+/* ---- the policy's own ---- */
+
+static bool is_own_holiday(const struct windows *w, int64_t day)
+{
+    if (!w->policy->observe_holidays)
+        return false;
+    for (size_t i = 0; i < w->holiday_count; i++) {
+        const struct compliance_holiday *h = &w->holidays[i];
+        if (h->day == day &&
+            (strcmp(h->region, "*") == 0 || strcmp(h->region, w->region) == 0))
+            return true;
+    }
+    return false;
+}
+
+static unsigned own_at(const struct windows *w, const struct wall *at)
+{
+    for (size_t i = 0; i < w->policy->blackout_count; i++)
+        if (w->policy->blackout[i] == at->day)
+            return WINDOWS_BLACKOUT;
+    if (is_own_holiday(w, at->day))
+        return WINDOWS_HOLIDAY;
+    return day_state(&w->policy->week[at->weekday - 1], at->now_s);
+}
+
+/* ---- a pack's ---- */
+
+static const struct policy_day *day_of(const struct pack *pack,
+                                       const struct pack_row *row, const struct wall *at)
+{
+    if (pack->has_eve && at->weekday <= FRIDAY && pack_is_holiday(pack, at->day + 1))
+        return &pack->eve;
+    return &row->week[at->weekday - 1];
+}
+
+static unsigned row_at(const struct pack *pack, const struct pack_row *row,
+                       const struct wall *at)
+{
+    if (!pack_row_in_force(row, at->day))
+        return WINDOWS_OPEN;
+    if (pack_is_holiday(pack, at->day))
+        return WINDOWS_HOLIDAY;
+    return day_state(day_of(pack, row, at), at->now_s);
+}
+
+static unsigned clock_at(const struct pack_row *row, int offset_s, int64_t at_ms)
+{
+    struct wall at = wall_of_clock(offset_s, at_ms);
+
+    if (!pack_row_in_force(row, at.day))
+        return WINDOWS_OPEN;
+    return day_state(&row->week[at.weekday - 1], at.now_s);
+}
+
+unsigned windows_own_state(const struct windows *w, int64_t at_ms)
+{
+    unsigned state = WINDOWS_OPEN;
+
+    for (size_t i = 0; i < w->zone_count; i++) {
+        struct wall at = wall_of(w->zones[i], at_ms);
+        state |= own_at(w, &at);
+    }
+    return state;
+}
+
+unsigned windows_row_state(const struct windows *w, size_t which, int64_t at_ms)
+{
+    const struct pack *pack = w->packs[which].pack;
+    const struct pack_row *row = w->packs[which].row;
+    unsigned state = WINDOWS_OPEN;
+
+    for (size_t i = 0; i < w->zone_count; i++) {
+        struct wall at = wall_of(w->zones[i], at_ms);
+        state |= row_at(pack, row, &at);
+    }
+    for (size_t i = 0; i < pack->clock_count; i++)
+        state |= clock_at(row, pack->clocks_s[i], at_ms);
+    return state;
+}
+
 bool windows_are_open(const struct windows *w, int64_t at_ms)
 {
-    for (size_t i = 0; i < w->zone_count; i++)
-        if (windows_zone_state(w, w->zones[i], at_ms) != WINDOWS_OPEN)
+    for (size_t i = 0; i < w->zone_count; i++) {
+        struct wall at = wall_of(w->zones[i], at_ms);
+        if (own_at(w, &at) != WINDOWS_OPEN)
             return false;
+        for (size_t k = 0; k < w->pack_count; k++)
+            if (row_at(w->packs[k].pack, w->packs[k].row, &at) != WINDOWS_OPEN)
+                return false;
+    }
+    for (size_t k = 0; k < w->pack_count; k++)
+        for (size_t i = 0; i < w->packs[k].pack->clock_count; i++)
+            if (clock_at(w->packs[k].row, w->packs[k].pack->clocks_s[i], at_ms) !=
+                WINDOWS_OPEN)
+                return false;
     return w->zone_count > 0;
 }
 
-/* The next instant at which the state of a zone may change: an edge of a window, local
- * midnight, or a change of the offset. */
-static int64_t next_edge(const struct windows *w, const struct tz_zone *zone,
-                         int64_t at_ms)
-{
-    const struct tz_local local = tz_local_at(zone, at_ms);
-    const struct policy_day *day = &w->policy->week[local.weekday - 1];
-    int now_s = second_of_day(&local), edge_s = DAY_S;
-    int64_t change_ms = 0;
+/* ---- edges ---- */
 
+static int day_edge(const struct policy_day *day, int now_s, int edge_s)
+{
     for (size_t i = 0; i < day->n; i++) {
         int from_s = day->at[i].from_min * MINUTE_S;
         int until_s = day->at[i].until_min * MINUTE_S;
@@ -89,22 +215,45 @@ static int64_t next_edge(const struct windows *w, const struct tz_zone *zone,
         if (until_s > now_s && until_s < edge_s)
             edge_s = until_s;
     }
+    return edge_s;
+}
+
+/* The next instant at which the state of a zone may change: an edge of a window, local
+ * midnight, or a change of the offset. */
+static int64_t zone_edge(const struct windows *w, const struct tz_zone *zone,
+                         int64_t at_ms)
+{
+    struct wall at = wall_of(zone, at_ms);
+    int edge_s = day_edge(&w->policy->week[at.weekday - 1], at.now_s, DAY_S);
+    int64_t change_ms = 0;
+
+    for (size_t k = 0; k < w->pack_count; k++)
+        edge_s =
+            day_edge(day_of(w->packs[k].pack, w->packs[k].row, &at), at.now_s, edge_s);
     /* Offsets are whole seconds, so the part of a second is UTC's own. */
-    int64_t second_ms = at_ms - (at_ms % 1000 + 1000) % 1000;
-    int64_t edge_ms = second_ms + (int64_t)(edge_s - now_s) * 1000;
+    int64_t second_ms = floor_div(at_ms, 1000) * 1000;
+    int64_t edge_ms = second_ms + (int64_t)(edge_s - at.now_s) * 1000;
     if (!tz_next_change(zone, at_ms, &change_ms) && change_ms < edge_ms)
         return change_ms;
     return edge_ms;
 }
 
-static int64_t next_edge_of_all(const struct windows *w, int64_t at_ms)
+static int64_t next_edge(const struct windows *w, int64_t at_ms)
 {
-    int64_t first_ms = INT64_MAX;
+    int64_t first_ms = INT64_MAX, second_ms = floor_div(at_ms, 1000) * 1000;
 
     for (size_t i = 0; i < w->zone_count; i++) {
-        int64_t edge_ms = next_edge(w, w->zones[i], at_ms);
-        if (edge_ms < first_ms)
-            first_ms = edge_ms;
+        int64_t edge_ms = zone_edge(w, w->zones[i], at_ms);
+        first_ms = edge_ms < first_ms ? edge_ms : first_ms;
+    }
+    for (size_t k = 0; k < w->pack_count; k++) {
+        for (size_t i = 0; i < w->packs[k].pack->clock_count; i++) {
+            struct wall at = wall_of_clock(w->packs[k].pack->clocks_s[i], at_ms);
+            int edge_s =
+                day_edge(&w->packs[k].row->week[at.weekday - 1], at.now_s, DAY_S);
+            int64_t edge_ms = second_ms + (int64_t)(edge_s - at.now_s) * 1000;
+            first_ms = edge_ms < first_ms ? edge_ms : first_ms;
+        }
     }
     return first_ms;
 }
@@ -116,7 +265,7 @@ int64_t windows_next_change(const struct windows *w, int64_t at_ms, int days)
 
     if (w->zone_count == 0)
         return 0;
-    for (int64_t t = next_edge_of_all(w, at_ms); t <= end_ms; t = next_edge_of_all(w, t))
+    for (int64_t t = next_edge(w, at_ms); t <= end_ms; t = next_edge(w, t))
         if (windows_are_open(w, t) != open)
             return t;
     return 0;
@@ -140,4 +289,58 @@ int64_t windows_next_open(const struct windows *w, int64_t at_ms, int64_t guard_
         t = close_ms;
     }
     return 0;
+}
+
+/* ---- dates ---- */
+
+int64_t windows_zone_day(const struct tz_zone *zone, int64_t at_ms)
+{
+    return wall_of(zone, at_ms).day;
+}
+
+int64_t windows_first_day(const struct windows *w, int64_t at_ms)
+{
+    int64_t first = INT64_MAX;
+
+    for (size_t i = 0; i < w->zone_count; i++) {
+        int64_t day = windows_zone_day(w->zones[i], at_ms);
+        first = day < first ? day : first;
+    }
+    return w->zone_count > 0 ? first : floor_div(at_ms, DAY_MS);
+}
+
+int64_t windows_last_day(const struct windows *w, int64_t at_ms)
+{
+    int64_t last = INT64_MIN;
+
+    for (size_t i = 0; i < w->zone_count; i++) {
+        int64_t day = windows_zone_day(w->zones[i], at_ms);
+        last = day > last ? day : last;
+    }
+    return w->zone_count > 0 ? last : floor_div(at_ms, DAY_MS);
+}
+
+static int64_t zone_day_begins(const struct tz_zone *zone, int64_t day)
+{
+    int64_t t = (day - 2) * DAY_MS; /* earlier than it can begin anywhere */
+
+    for (;;) {
+        struct wall at = wall_of(zone, t);
+        int64_t change_ms = 0, midnight_ms = t + (int64_t)(DAY_S - at.now_s) * 1000;
+        if (at.day >= day)
+            return t;
+        t = !tz_next_change(zone, t, &change_ms) && change_ms < midnight_ms ? change_ms
+                                                                            : midnight_ms;
+    }
+}
+
+int64_t windows_day_begins(const struct windows *w, int64_t day)
+{
+    int64_t last_ms = day * DAY_MS;
+
+    for (size_t i = 0; i < w->zone_count; i++) {
+        int64_t t = zone_day_begins(w->zones[i], day);
+        last_ms = i == 0 || t > last_ms ? t : last_ms;
+    }
+    return last_ms;
 }

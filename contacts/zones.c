@@ -1,5 +1,7 @@
 #include "contacts/zones.h"
 
+#include <stdlib.h>
+
 #include "contacts/tz.h"
 #include "contacts/zones_table.h"
 
@@ -97,6 +99,39 @@ const struct zone_set *zones_of(int64_t e164, enum phone_type type)
     const struct zone_set *set = search(zones_table_npas, zones_table_npa_count,
                                         (uint32_t)(first_digits(e164, digits, 4) % 1000));
     return set ? set : &unknown;
+}
+
+/* Its index in the tables of area codes; -1 none. */
+static int npa_index(uint32_t npa)
+{
+    for (int low = 0, high = zones_table_npa_count; low < high;) {
+        int middle = low + (high - low) / 2;
+
+        if (zones_table_npas[middle].prefix == npa)
+            return middle;
+        if (zones_table_npas[middle].prefix < npa)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return -1;
+}
+
+const char *zones_state_of(int64_t e164)
+{
+    int digits = digits_of(e164);
+
+    if (digits != 11 || first_digits(e164, digits, 1) != 1)
+        return "";
+    int at = npa_index((uint32_t)(first_digits(e164, digits, 4) % 1000));
+    return at < 0 ? "" : zones_table_npa_regions[at];
+}
+
+const struct zone_set *zones_of_npa_raw(const char *npa)
+{
+    int at = npa_index((uint32_t)strtoul(npa, NULL, 10));
+
+    return at < 0 ? &unknown : &zones_table_sets[zones_table_npas_raw[at]];
 }
 
 bool zones_are_unknown(const char *const *names, size_t n, int64_t at_ms)

@@ -29,6 +29,15 @@ struct zone_set {
 /* Never NULL; static. type as phone_parse gave it. */
 const struct zone_set *zones_of(int64_t e164, enum phone_type type);
 
+/* The state or province of a +1 number by its area code, "US-FL", "CA-ON"; "" for every
+ * other number, for toll-free ones and area codes that span several. Never NULL; static.
+ */
+const char *zones_state_of(int64_t e164);
+
+/* What the numbering data alone says of an area code ("850"), without overlay families
+ * and corrections: for rule cases that state their own. Never NULL; static. */
+const struct zone_set *zones_of_npa_raw(const char *npa);
+
 /* True when these zones say nothing about the clock on the wall at at_ms: none,
  * one that tzdata does not know, or offsets more than six hours apart. */
 bool zones_are_unknown(const char *const *names, size_t n, int64_t at_ms);

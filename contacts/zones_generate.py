@@ -69,6 +69,8 @@ ADD_NPA = {
     "867": ["America/Iqaluit", "America/Rankin_Inlet"],
 }
 # Other prefixes: every entry at or below it gets these zones instead.
+# They span provinces.
+SEVERAL_STATES = {"867", "902", "782"}
 REPLACE_PREFIX = {"212": ["Africa/Casablanca"]}
 
 EASTERN, CENTRAL = "America/New_York", "America/Chicago"
@@ -98,11 +100,17 @@ def families():
         yield set(line.split())
 
 
-def npa_unions():
+def npa_raw():
+    """What the data itself says of an area code and of all longer prefixes below it."""
     zones = collections.defaultdict(set)
     for prefix, names in TIMEZONE_DATA.items():
         if prefix[0] == "1" and len(prefix) >= 4 and len(names) < 30:
             zones[prefix[1:4]] |= set(names)
+    return zones
+
+
+def npa_unions():
+    zones = npa_raw()
     for npa, names in ADD_NPA.items():
         zones[npa] |= set(names)
     changed = True
@@ -148,8 +156,65 @@ def npa_states():
             for npa, c in found.items()}
 
 
-def lint(npas, table):
+STATE_NAMES = {
+    "Alabama": "AL", "Alaska": "AK", "Alberta": "AB", "Arizona": "AZ", "Arkansas": "AR",
+    "British Columbia": "BC", "California": "CA", "Colorado": "CO", "Connecticut": "CT",
+    "Delaware": "DE", "Florida": "FL", "Georgia": "GA", "Hawaii": "HI", "Idaho": "ID",
+    "Illinois": "IL", "Indiana": "IN", "Iowa": "IA", "Kansas": "KS", "Kentucky": "KY",
+    "Louisiana": "LA", "Maine": "ME", "Manitoba": "MB", "Maryland": "MD",
+    "Massachusetts": "MA", "Michigan": "MI", "Minnesota": "MN", "Mississippi": "MS",
+    "Missouri": "MO", "Montana": "MT", "Nebraska": "NE", "Nevada": "NV",
+    "New Brunswick": "NB", "New Hampshire": "NH", "New Jersey": "NJ", "New Mexico": "NM",
+    "New York": "NY", "Newfoundland and Labrador": "NL", "North Carolina": "NC",
+    "North Dakota": "ND", "Ohio": "OH", "Oklahoma": "OK", "Ontario": "ON", "Oregon": "OR",
+    "Pennsylvania": "PA", "Philadelphia": "PA", "Quebec": "QC", "Rhode Island": "RI",
+    "Saskatchewan": "SK", "South Carolina": "SC", "South Dakota": "SD", "Tennessee": "TN",
+    "Texas": "TX", "Utah": "UT", "Vermont": "VT", "Virginia": "VA", "Washington D.C.": "DC",
+    "Washington State": "WA", "West Virginia": "WV", "Wisconsin": "WI", "Wyoming": "WY",
+}
+PROVINCES = "AB BC MB NB NL NS NT NU ON PE QC SK YT".split()
+
+
+def npa_regions():
+    """Area code -> "US-FL", "CA-ON"; none where it spans two of them or lies elsewhere."""
+    found = {}
+    for prefix, names in GEOCODE_DATA.items():
+        if prefix[0] == "1" and len(prefix) == 4 and "en" in names:
+            name = names["en"]
+            found[prefix[1:4]] = STATE_NAMES.get(name) or (
+                name.rsplit(", ", 1)[1] if ", " in name else None)
+    for npa, states in npa_states().items():
+        if npa not in found and len(states) == 1:
+            found[npa] = next(iter(states))
+    for codes in families():
+        known = {found[c] for c in codes if found.get(c)}
+        if len(known) == 1:
+            for c in codes:
+                found.setdefault(c, next(iter(known)))
+    return {npa: ("CA-" if s in PROVINCES else "US-") + s for npa, s in found.items()
+            if s in STATE_NAMES.values() or s in PROVINCES}
+
+
+def lint_regions(regions, npas):
     bad = []
+    for codes in families():
+        if len({regions[c] for c in codes if c in regions}) > 1:
+            bad.append("one family, different states: %s" % sorted(codes))
+    for npa, states in npa_states().items():
+        if npa in regions and states and regions[npa][3:] not in states:
+            bad.append("%s is given to %s, its towns lie in %s" % (npa, regions[npa], states))
+    for npa in npas:
+        number = phonenumbers.PhoneNumber(country_code=1, national_number=int(npa) * 10**7 + 2345678)
+        country = phonenumbers.region_code_for_number(number)
+        if country in ("US", "CA") and npa not in regions and npa not in SEVERAL_STATES:
+            bad.append("area code %s has no state" % npa)
+        if npa in regions and country and regions[npa][:2] != country:
+            bad.append("area code %s: %s, but %s" % (npa, regions[npa], country))
+    return bad
+
+
+def lint(npas, table):
+    bad = lint_regions(npa_regions(), npas)
     for names in set(npas.values()) | set(table.values()):
         for name in names:
             if not os.path.isfile(os.path.join(ZONEINFO, name)):
@@ -189,7 +254,9 @@ def c_lines(items, width=88):
 
 
 def write(npas, table, out):
-    sets = sorted(set(npas.values()) | set(table.values()))
+    raw = {npa: tuple(sorted(z)) for npa, z in npa_raw().items()}
+    regions = npa_regions()
+    sets = sorted(set(npas.values()) | set(table.values()) | set(raw.values()) | {()})
     number = {s: i for i, s in enumerate(sets)}
     flat, firsts = [], []
     for s in sets:
@@ -215,6 +282,12 @@ const int zones_table_date[3] = {%d, %d, %d};
               ", ".join(map(str, starts)))
     out.write("const struct zones_prefix zones_table_npas[] = {\n%s\n};\n\nconst int zones_table_npa_count = %d;\n\n" %
               (c_lines("{%s, %d}" % (k, number[npas[k]]) for k in sorted(npas)), len(npas)))
+    out.write("/* The sets of the same area codes without families and corrections. */\n"
+              "const uint16_t zones_table_npas_raw[] = {\n%s\n};\n\n" %
+              c_lines(str(number[raw.get(k, ())]) for k in sorted(npas)))
+    out.write("/* And the state or province; \"\" where there is none or are several. */\n"
+              "const char zones_table_npa_regions[][6] = {\n%s\n};\n\n" %
+              c_lines('"%s"' % regions.get(k, "") for k in sorted(npas)))
     out.write("const unsigned char zones_table_two_digit_codes[] = {\n%s\n    0};\n\n" %
               c_lines(str(c) for c in two_digit_codes()))
     out.write("const unsigned char zones_table_geographic_mobiles[] = {\n%s\n    0};\n\n" %

@@ -25,6 +25,9 @@ extern const int zones_table_starts[ZONES_PREFIX_DIGITS + 1];
 /* Area codes of +1, ascending. */
 extern const struct zones_prefix zones_table_npas[];
 extern const int zones_table_npa_count;
+/* For each of them: the set without families and corrections; "US-FL", "CA-ON", "". */
+extern const uint16_t zones_table_npas_raw[];
+extern const char zones_table_npa_regions[][6];
 /* Country codes; 0 ends each. */
 extern const unsigned char zones_table_two_digit_codes[];
 extern const unsigned char zones_table_geographic_mobiles[];

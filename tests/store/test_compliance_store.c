@@ -374,8 +374,9 @@ static int keep(const struct decision_row *row, void *arg)
 
     assert_true(r->n < 8);
     if (row->stage != DECISION_SEND)
-        assert_int_equal(compliance_check_again(row->inputs, row->at_ms, &r->again[r->n]),
-                         0);
+        assert_int_equal(
+            compliance_check_again(row->inputs, row->at_ms, NULL, NULL, &r->again[r->n]),
+            0);
     r->row[r->n++] = *row;
     return 0;
 }
