@@ -5,8 +5,8 @@
  * by statements of their own, so that each sees what was committed before: an opt-out
  * (dnc_add takes the same lock), a release of the same number by another dialer, the
  * campaign's state (its row is locked in share mode: a pause waits for this commit,
- * or this sees the pause). Locks are taken in one order everywhere: numbers ascending,
- * campaigns ascending, attempts ascending, contacts.
+ * or this sees the pause). Locks are taken in one order everywhere: the kill switch,
+ * numbers ascending, campaigns ascending, attempts ascending, contacts.
  *
  * Two intents of one number never wait for each other: of intents, only those with a
  * smaller id count as open calls (facts_load). The younger one is withdrawn, to be
@@ -41,6 +41,7 @@ struct candidate {
     const struct policy *policy;
     struct compliance_facts facts;
     struct verdict verdict;
+    char decision[65]; /* sha256 of its inputs */
 };
 
 struct release {
@@ -162,7 +163,9 @@ static int lock_all(struct release *r, const struct attempt_row *rows, size_t n)
     CLEANUP(pg_result_free) PGresult *campaigns = NULL;
     CLEANUP(pg_result_free) PGresult *attempts = NULL;
 
-    int err = lock_numbers(r, rows, n);
+    int err = facts_lock_switch(r->pg, r->tenant_id, false);
+    if (!err)
+        err = lock_numbers(r, rows, n);
     if (!err)
         err = lock_campaigns(r, rows, n, &campaigns);
     if (!err)
@@ -213,7 +216,8 @@ static int write_decisions(struct release *r)
                                     .at_ms = r->now_ms,
                                     .verdict = &r->at[i].verdict,
                                     .policy = r->at[i].policy,
-                                    .facts = &r->at[i].facts};
+                                    .facts = &r->at[i].facts,
+                                    .inputs_hash = r->at[i].decision};
     return decision_write(r->pg, r->tenant_id, list, r->n);
 }
 
@@ -304,6 +308,7 @@ static void mint(const struct release *r, struct permit **permits)
         if (!c->verdict.allow)
             continue;
         memcpy(facts.caller_id, c->caller_id, sizeof(facts.caller_id));
+        memcpy(facts.decision, c->decision, sizeof(facts.decision));
         permits[c->row] = permit_mint(&facts, mono_ms());
     }
 }

@@ -15,8 +15,10 @@
 
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/campaign_law.h"
 #include "campaigns/campaign_rules.h"
 #include "campaigns/doc_reader.h"
+#include "compliance/pack.h"
 #include "compliance/policy.h"
 #include "contacts/tz.h"
 
@@ -24,13 +26,17 @@ enum {
     GUARD_AFTER_RING_S = 5,
     ATTEMPTS_LIMIT = 1000,
     DELAY_LIMIT_S = 366 * 86400,
+    DECISION_TTL_S = 2, /* of a permit */
     UNSET = -1,
 };
+/* Older time zone data is wrong about this year: British Columbia, Alberta,
+ * Manitoba and Morocco changed. */
+static const char MIN_TZDATA[] = "2026f";
 
 struct draft {
     struct campaign_doc doc;
     struct policy policy;
-    int consent, each_run, close_guard_s;
+    int consent, each_run, close_guard_s, purpose, voice;
 };
 
 #define IN(type, member) .offset = offsetof(type, member)
@@ -55,6 +61,30 @@ static void read_regions(struct doc_reader *r, json_t *value, const char *pointe
                          void *owner)
 {
     campaign_read_regions(r, value, pointer, &((struct draft *)owner)->policy);
+}
+
+static void read_frequency(struct doc_reader *r, json_t *value, const char *pointer,
+                           void *owner)
+{
+    campaign_read_frequency(r, value, pointer, &((struct draft *)owner)->policy);
+}
+
+static void read_cooldowns(struct doc_reader *r, json_t *value, const char *pointer,
+                           void *owner)
+{
+    campaign_read_cooldowns(r, value, pointer, &((struct draft *)owner)->policy);
+}
+
+static void read_blackout(struct doc_reader *r, json_t *value, const char *pointer,
+                          void *owner)
+{
+    campaign_read_blackout(r, value, pointer, &((struct draft *)owner)->policy);
+}
+
+static void read_dnc(struct doc_reader *r, json_t *value, const char *pointer,
+                     void *owner)
+{
+    campaign_read_dnc(r, value, pointer, &((struct draft *)owner)->policy);
 }
 
 /* ---- pacing, schedule ---- */
@@ -185,6 +215,10 @@ static void read_retry(struct doc_reader *r, json_t *value, const char *pointer,
 /* ---- the document ---- */
 
 static const char *const consent_words[] = {"none", "express", "express_written", NULL};
+static const char *const purpose_words[] = {
+    "telemarketing", "informational", "debt_collection", "healthcare", "survey",
+    "charity",       "political",     "emergency",       NULL};
+static const char *const voice_words[] = {"live", "prerecorded", "ai", NULL};
 static const char *const each_run_words[] = {"new", "everyone", NULL};
 _Static_assert(CONSENT_EXPRESS_WRITTEN == 2 && CAMPAIGN_RUN_EVERYONE == 1,
                "words stand in the order of the enums");
@@ -221,6 +255,24 @@ static const struct doc_field document_fields[] = {
      .words = consent_words,
      .hint = "what a contact must have agreed to before it may be called"},
     {.key = "regions", .kind = DOC_PART, .read = read_regions},
+    {.key = "purpose",
+     .kind = DOC_CHOICE,
+     IN(struct draft, purpose),
+     .words = purpose_words,
+     .hint = "what the calls are for: the law asks; telemarketing is the strictest and "
+             "usual"},
+    {.key = "voice_mode",
+     .kind = DOC_CHOICE,
+     IN(struct draft, voice),
+     .words = voice_words,
+     .hint = "who speaks: a person, a recording or a made voice"},
+    {.key = "frequency", .kind = DOC_PART, .read = read_frequency},
+    {.key = "cooldowns", .kind = DOC_PART, .read = read_cooldowns},
+    {.key = "blackout_dates", .kind = DOC_PART, .read = read_blackout},
+    {.key = "dnc", .kind = DOC_PART, .read = read_dnc},
+    {.key = "seller",
+     TEXT(struct draft, policy.seller),
+     .hint = "on whose behalf: a consent given to another seller does not count"},
     {.key = "pacing", .kind = DOC_PART, .read = read_pacing},
     {.key = "ring_timeout_s",
      .kind = DOC_INT,
@@ -293,6 +345,15 @@ static void check_together(struct doc_reader *r, struct draft *d, const json_t *
                   "'each_run' says what a schedule's starts do, and there is none");
     doc->each_run = (enum campaign_each_run)d->each_run;
     d->policy.consent_required = (enum consent_level)d->consent;
+    d->policy.purpose = (enum purpose)d->purpose;
+    d->policy.voice = (enum voice)d->voice;
+    d->policy.pack_mode = PACKS_AUTO;
+    d->policy.packs = packs_of_process();
+    d->policy.decision_ttl_s = DECISION_TTL_S;
+    str_cut(d->policy.min_tzdata, sizeof(d->policy.min_tzdata), MIN_TZDATA);
+    /* Regions and hours named by hand stand in where no pack does. */
+    d->policy.hours_stated =
+        json_object_get(root, "windows") && json_object_get(root, "regions");
     d->policy.ring_timeout_s = doc->ring_timeout_s;
     d->policy.close_guard_s = d->close_guard_s != UNSET
                                   ? d->close_guard_s
@@ -333,6 +394,8 @@ static int read_document(const char *text, size_t len, struct draft *d,
     retry_rules_default(&d->doc.retry);
     d->doc.ring_timeout_s = d->policy.ring_timeout_s;
     d->consent = (int)d->policy.consent_required;
+    d->purpose = PURPOSE_TELEMARKETING;
+    d->voice = VOICE_PRERECORDED; /* a flow speaks */
     d->close_guard_s = UNSET;
     doc_read_object(&r, root, "", document_fields, ARRAY_LEN(document_fields), d);
     if (json_is_object(root))

@@ -31,7 +31,7 @@ const struct permit_facts *permit_facts(const struct permit *p)
 
 bool permit_is_live(const struct permit *p, int64_t mono_now_ms, int64_t now_ms)
 {
-    return !p->spent && mono_now_ms >= p->minted_ms &&
+    return !p->spent && p->facts.decision[0] && mono_now_ms >= p->minted_ms &&
            mono_now_ms - p->minted_ms < PERMIT_TTL_MS &&
            (p->facts.open_until_ms == 0 || now_ms < p->facts.open_until_ms);
 }

@@ -26,6 +26,10 @@ struct permit_facts { /* what it is bound to */
     int64_t campaign_id, contact_id, phone, trunk_id;
     int64_t open_until_ms; /* business time at which the calling window closes; 0 none */
     char caller_id[64];
+    /* sha256 of the inputs of the decision that allowed it, as stored: policy, packs,
+     * list generations, tzdata version and every fact. A permit without one is not live.
+     */
+    char decision[65];
 };
 
 struct permit *permit_mint(const struct permit_facts *facts, int64_t mono_now_ms);

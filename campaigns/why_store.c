@@ -31,7 +31,8 @@ static const struct {
      "campaign, d.attempt_id, "
      "furrow_ms(d.decided_at) AS at_ms, d.reason, d.reasons, "
      "furrow_ms(d.next_allowed_at) "
-     "AS next_ms FROM decisions d LEFT JOIN campaigns c ON c.id = d.campaign_id WHERE "
+     "AS next_ms, d.inputs FROM decisions d LEFT JOIN campaigns c ON c.id = "
+     "d.campaign_id WHERE "
      "d.phone = $1 AND ($2 = 0 OR d.campaign_id = $2) ORDER BY d.decided_at DESC, d.id "
      "DESC LIMIT 200) q"},
     {"dnc",

@@ -16,6 +16,8 @@
 #include "cli/groups.h"
 #include "compliance/check.h"
 #include "compliance/facts_store.h"
+#include "compliance/pack.h"
+#include "compliance/pack_store.h"
 #include "contacts/phone.h"
 #include "contacts/tz.h"
 
@@ -90,11 +92,15 @@ static int decide(struct why *w, int64_t campaign_id, const char *name, bool run
         return err;
     }
     policy_default(&usual);
+    usual.pack_mode = PACKS_AUTO;
+    usual.packs = packs_of_process();
     struct compliance_facts facts = facts_get(set, 0);
     facts.campaign_running = running;
     compliance_check(doc ? doc->policy : &usual, &facts, w->at_ms, &v);
     json_t *verdict = verdict_json(&v);
     json_object_set_new(verdict, "campaign", name ? json_string(name) : json_null());
+    json_object_set_new(verdict, "rules",
+                        compliance_explain(doc ? doc->policy : &usual, &facts, w->at_ms));
     json_array_append_new(verdicts, verdict);
     if (!json_object_get(number, "zones"))
         json_object_set_new(number, "zones", zones_json(&facts, w->at_ms));
@@ -129,6 +135,23 @@ static int decide_each(struct why *w, json_t *all, json_t *number)
     return err || i > 0 ? err : decide(w, 0, NULL, true, verdicts, number);
 }
 
+/* What was asked then, from the stored inputs and with the packs of that day. */
+static void explain_decisions(struct why *w, json_t *all)
+{
+    size_t i = 0;
+    json_t *d = NULL;
+
+    json_array_foreach(json_object_get(all, "decisions"), i, d)
+    {
+        json_t *rules = NULL;
+        const json_t *inputs = json_object_get(d, "inputs");
+        if (inputs && !compliance_explain_again(
+                          inputs, json_integer_value(json_object_get(d, "at_ms")),
+                          pack_body, w->cli->pg, &rules))
+            json_object_set_new(d, "rules", rules);
+    }
+}
+
 static int gather(struct why *w, json_t **out)
 {
     struct phone phone = {0};
@@ -145,6 +168,7 @@ static int gather(struct why *w, json_t **out)
                   phone_type_name(phone.type));
     json_object_set_new(all, "number", number);
     json_object_set_new(all, "at", time_json(w->at_ms));
+    explain_decisions(w, all);
     err = decide_each(w, all, number);
     if (err)
         json_decref(all);
@@ -271,6 +295,21 @@ static void tell_brief(const json_t *all)
     tell_each(all, "recordings", tell_recording);
 }
 
+static void tell_rule(const json_t *rule)
+{
+    bool refuses = strcmp(cli_text(rule, "answer"), "refuse") == 0;
+
+    printf("      %-7s %-18s", refuses ? "REFUSES" : "passes", cli_text(rule, "rule"));
+    if (*cli_text(rule, "pack"))
+        printf(" %s/%s", cli_text(rule, "pack"), cli_text(rule, "row"));
+    if (refuses)
+        printf(" %s", cli_text(rule, "reason"));
+    if (*cli_text(rule, "cite"))
+        printf(" (%s; grade %s, checked %s)", cli_text(rule, "cite"),
+               cli_text(rule, "grade"), cli_text(rule, "checked_on"));
+    putchar('\n');
+}
+
 static void tell_verdict(const json_t *v)
 {
     size_t i = 0;
@@ -288,6 +327,8 @@ static void tell_verdict(const json_t *v)
         printf("    next allowed: %s\n", cli_text(v, "next_allowed"));
     if (*cli_text(v, "open_until"))
         printf("    until %s\n", cli_text(v, "open_until"));
+    printf("    every rule that was asked\n");
+    tell_each(v, "rules", tell_rule);
 }
 
 static void tell_zone(const json_t *z)
@@ -300,10 +341,17 @@ static void tell_decision(const json_t *d)
     static const char *const stages[] = {"", "picked", "released", "sent"};
     char at[CLOCK_TEXT_MAX];
     int64_t stage = int_in(d, "stage"), reason = int_in(d, "reason");
+    size_t i = 0;
+    json_t *rule = NULL;
 
     printf("    %s %s: %s\n", time_in(d, "at_ms", at),
            stage >= 1 && stage <= 3 ? stages[stage] : "", reason ? "refused" : "allowed");
     tell_reasons(json_object_get(d, "reasons"));
+    json_array_foreach(json_object_get(d, "rules"), i, rule)
+    {
+        if (strcmp(cli_text(rule, "answer"), "refuse") == 0)
+            tell_rule(rule);
+    }
 }
 
 static void tell_call(const json_t *c)

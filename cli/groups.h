@@ -4,10 +4,13 @@
 
 #include "cli/cli.h"
 
+extern const struct cli_group cmd_calling;
 extern const struct cli_group cmd_campaign;
 extern const struct cli_group cmd_compliance;
+extern const struct cli_group cmd_consent;
 extern const struct cli_group cmd_contacts;
 extern const struct cli_group cmd_dnc;
+extern const struct cli_group cmd_doctor;
 extern const struct cli_group cmd_extension;
 extern const struct cli_group cmd_flow;
 extern const struct cli_group cmd_jobs;

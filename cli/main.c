@@ -15,10 +15,13 @@
 
 /* clang-format off */
 static const struct cli_group *const groups[] = {
+    &cmd_calling,
     &cmd_campaign,
     &cmd_compliance,
+    &cmd_consent,
     &cmd_contacts,
     &cmd_dnc,
+    &cmd_doctor,
     &cmd_extension,
     &cmd_flow,
     &cmd_jobs,

@@ -11,7 +11,7 @@ function(layer_test layer name timeout)
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${layer}.${name} COMMAND test_${layer}_${name})
   set_tests_properties(${layer}.${name} PROPERTIES LABELS ${layer} TIMEOUT ${timeout}
-    SKIP_RETURN_CODE 77 ENVIRONMENT "ASAN_OPTIONS=handle_segv=2;FURROW_BUILD=${CMAKE_BINARY_DIR}")
+    SKIP_RETURN_CODE 77 ENVIRONMENT "ASAN_OPTIONS=handle_segv=2;FURROW_BUILD=${CMAKE_BINARY_DIR};FURROW_PACKS_DIR=${CMAKE_SOURCE_DIR}/tests/data/packs")
 endfunction()
 
 function(unit_test name)
@@ -23,5 +23,5 @@ function(script_test layer name timeout)
   add_test(NAME ${layer}.${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${name}.sh)
   set_tests_properties(${layer}.${name} PROPERTIES LABELS ${layer} TIMEOUT ${timeout}
     SKIP_RETURN_CODE 77
-    ENVIRONMENT "FURROW_SOURCE=${CMAKE_SOURCE_DIR};FURROW_BUILD=${CMAKE_BINARY_DIR}")
+    ENVIRONMENT "FURROW_SOURCE=${CMAKE_SOURCE_DIR};FURROW_BUILD=${CMAKE_BINARY_DIR};FURROW_PACKS_DIR=${CMAKE_SOURCE_DIR}/tests/data/packs")
 endfunction()

@@ -149,6 +149,9 @@ bool compliance_is_open(const struct policy *policy, const char *region,
 /* What a verdict was made from, for the decision row: enough to run it again. */
 json_t *compliance_inputs_to_json(const struct policy *policy,
                                   const struct compliance_facts *facts);
+/* The packs that hold for it: [["US-FL", sha256]]; NULL when it asks for none. New. */
+json_t *compliance_pack_hashes(const struct policy *policy,
+                               const struct compliance_facts *facts);
 /* The body of a pack by the sha256 of its canonical JSON: a new reference, or NULL. */
 typedef json_t *(inputs_blob_fn)(const char *sha256, void *arg);
 /* Runs a stored decision again, with the packs of that day: blob (NULL: none) is asked
@@ -157,5 +160,9 @@ typedef json_t *(inputs_blob_fn)(const char *sha256, void *arg);
 NODISCARD int compliance_check_again(const json_t *inputs, int64_t now_ms,
                                      inputs_blob_fn *blob, void *arg,
                                      struct verdict *out);
+
+/* compliance_explain() of a stored decision; *out is the caller's. Errors likewise. */
+NODISCARD int compliance_explain_again(const json_t *inputs, int64_t now_ms,
+                                       inputs_blob_fn *blob, void *arg, json_t **out);
 
 #endif

@@ -58,12 +58,12 @@ static json_t *zones_to_json(const char *const *zones, size_t n)
     return list;
 }
 
-/* Which packs held, by name and content: they are found again by their hashes. */
-static void packs_to_json(const struct policy *policy, const struct compliance_facts *f,
-                          json_t *json)
+/* By name and content: they are found again by their hashes. */
+json_t *compliance_pack_hashes(const struct policy *policy,
+                               const struct compliance_facts *f)
 {
     if (!policy || policy->pack_mode == PACKS_NONE)
-        return;
+        return NULL;
     json_t *names = compliance_packs_of(policy, f), *packs = json_array();
     for (size_t i = 0; i < json_array_size(names); i++) {
         const char *name = json_string_value(json_array_get(names, i));
@@ -71,8 +71,8 @@ static void packs_to_json(const struct policy *policy, const struct compliance_f
         if (pack)
             json_array_append_new(packs, json_pack("[ss]", name, pack->hash));
     }
-    json_object_set_new(json, "packs", packs);
     json_decref(names);
+    return packs;
 }
 
 json_t *compliance_inputs_to_json(const struct policy *policy,
@@ -91,7 +91,9 @@ json_t *compliance_inputs_to_json(const struct policy *policy,
         "history", f->history_known, "clock_trusted", f->clock_trusted, "running",
         f->campaign_running, "zones_date_ms", (json_int_t)f->zones_date_ms);
     facts_more_to_json(f, json);
-    packs_to_json(policy, f, json);
+    json_t *packs = compliance_pack_hashes(policy, f);
+    if (packs)
+        json_object_set_new(json, "packs", packs);
     return json;
 }
 
@@ -232,39 +234,63 @@ static int resolve_packs(struct inputs *in, const json_t *json, inputs_blob_fn *
     return err;
 }
 
-int compliance_check_again(const json_t *json, int64_t now_ms, inputs_blob_fn *blob,
-                           void *arg, struct verdict *out)
+static int read_inputs(struct inputs *in, const json_t *json, inputs_blob_fn *blob,
+                       void *arg, const json_t *policy)
+{
+    int err = json_integer_value(json_object_get(json, "v")) == 2 && policy ? 0 : EBADMSG;
+
+    if (!err)
+        err = read_flags(&in->facts, json);
+    if (!err)
+        err =
+            read_zones(in->zones, json_object_get(json, "zones"), &in->facts.zone_count);
+    in->facts.zones = in->zones;
+    in->facts.address_zones = in->address_zones;
+    if (!err && json_object_get(json, "address_zones"))
+        err = read_zones(in->address_zones, json_object_get(json, "address_zones"),
+                         &in->facts.address_zone_count);
+    if (!err)
+        err = facts_more_from_json(&in->facts, &in->more, json);
+    if (!err)
+        err = read_calls(in, json_object_get(json, "calls"));
+    if (!err)
+        err = read_holidays(in, json_object_get(json, "holidays"));
+    if (!err && !json_is_null(policy))
+        err = policy_from_json(&in->policy, policy);
+    if (!err)
+        err = resolve_packs(in, json, blob, arg);
+    in->policy.packs = in->packs;
+    return err;
+}
+
+/* Either out or trace. */
+static int again(const json_t *json, int64_t now_ms, inputs_blob_fn *blob, void *arg,
+                 struct verdict *out, json_t **trace)
 {
     struct inputs in = {0};
     const json_t *policy = json_object_get(json, "policy");
+    const struct policy *rules = json_is_null(policy) ? NULL : &in.policy;
 
-    int err = json_integer_value(json_object_get(json, "v")) == 2 && policy ? 0 : EBADMSG;
-    if (!err)
-        err = read_flags(&in.facts, json);
-    if (!err)
-        err = read_zones(in.zones, json_object_get(json, "zones"), &in.facts.zone_count);
-    in.facts.zones = in.zones;
-    in.facts.address_zones = in.address_zones;
-    if (!err && json_object_get(json, "address_zones"))
-        err = read_zones(in.address_zones, json_object_get(json, "address_zones"),
-                         &in.facts.address_zone_count);
-    if (!err)
-        err = facts_more_from_json(&in.facts, &in.more, json);
-    if (!err)
-        err = read_calls(&in, json_object_get(json, "calls"));
-    if (!err)
-        err = read_holidays(&in, json_object_get(json, "holidays"));
-    if (!err && !json_is_null(policy))
-        err = policy_from_json(&in.policy, policy);
-    if (!err)
-        err = resolve_packs(&in, json, blob, arg);
-    in.policy.packs = in.packs;
-    if (!err)
-        compliance_check(json_is_null(policy) ? NULL : &in.policy, &in.facts, now_ms,
-                         out);
+    int err = read_inputs(&in, json, blob, arg, policy);
+    if (!err && out)
+        compliance_check(rules, &in.facts, now_ms, out);
+    else if (!err)
+        *trace = compliance_explain(rules, &in.facts, now_ms);
     facts_more_free(&in.more);
     packs_free(in.packs);
     free(in.calls);
     free(in.holidays);
     return err;
+}
+
+int compliance_check_again(const json_t *inputs, int64_t now_ms, inputs_blob_fn *blob,
+                           void *arg, struct verdict *out)
+{
+    return again(inputs, now_ms, blob, arg, out, NULL);
+}
+
+int compliance_explain_again(const json_t *inputs, int64_t now_ms, inputs_blob_fn *blob,
+                             void *arg, json_t **out)
+{
+    return again(inputs, now_ms, blob, arg, NULL, out);
 }

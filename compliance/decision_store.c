@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/pg.h"
+#include "base/sha256.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 
@@ -32,11 +34,27 @@ static json_t *inputs_of(struct shared_policy *shared, const struct decision *d)
 {
     json_t *inputs = d->facts ? compliance_inputs_to_json(NULL, d->facts) : json_object();
 
-    if (d->facts)
+    if (d->facts) {
+        json_t *packs = compliance_pack_hashes(d->policy, d->facts);
         json_object_set_new(inputs, "policy", policy_of(shared, d->policy));
+        if (packs)
+            json_object_set_new(inputs, "packs", packs);
+    }
     json_object_set_new(inputs, "clock",
                         json_string(clock_is_virtual() ? "virtual" : "real"));
     return inputs;
+}
+
+static void hash_inputs(const json_t *inputs, char out[SHA256_TEXT_MAX])
+{
+    CLEANUP(free_cleanup) char *text = json_dumps(inputs, JSON_COMPACT | JSON_SORT_KEYS);
+    uint8_t hash[SHA256_BYTES];
+
+    out[0] = '\0';
+    if (!text)
+        return;
+    sha256_of(text, strlen(text), hash);
+    sha256_text(hash, out);
 }
 
 /* One decision as a JSON object; the statement takes the list apart again, which keeps
@@ -49,6 +67,9 @@ static json_t *to_json(struct shared_policy *shared, const struct decision *d)
 
     for (size_t i = 0; i < d->verdict->n; i++)
         json_array_append_new(reasons, json_integer(d->verdict->reasons[i]));
+    json_t *inputs = inputs_of(shared, d);
+    if (d->inputs_hash)
+        hash_inputs(inputs, d->inputs_hash);
     return json_pack(
         "{s:s, s:i, s:I, s:I, s:o, s:I, s:I, s:i, s:o, s:o, s:o}", "id",
         uuid_text(&id, id_text), "stage", (int)d->stage, "campaign_id",
@@ -58,7 +79,7 @@ static json_t *to_json(struct shared_policy *shared, const struct decision *d)
         (int)d->verdict->reason, "reasons", reasons, "next_ms",
         d->verdict->next_allowed_ms ? json_integer(d->verdict->next_allowed_ms)
                                     : json_null(),
-        "inputs", inputs_of(shared, d));
+        "inputs", inputs);
 }
 
 int decision_write(struct pg *pg, int tenant_id, const struct decision *list, size_t n)

@@ -26,6 +26,9 @@ struct decision {
     const struct verdict *verdict;
     const struct policy *policy;          /* for the inputs; NULL for stage 3 */
     const struct compliance_facts *facts; /* likewise */
+    /* NULL, or where decision_write puts the sha256 of the inputs as they are stored, 64
+     * hex digits: policy, packs, list generations, tzdata and all facts in one. */
+    char *inputs_hash;
 };
 
 /* All in one statement, in the caller's transaction. */

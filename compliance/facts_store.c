@@ -7,6 +7,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "compliance/facts_set.h"
 #include "contacts/tz.h"
 #include "contacts/zones.h"
 
@@ -18,20 +19,6 @@ enum {
 /* What rolling limits can see, and more than the longest gap a campaign may state. */
 #define RECENT_MS (7 * DAY_MS)
 #define READ_MS   (400 * DAY_MS)
-
-struct number {
-    struct compliance_facts facts;
-    const char **zones;
-    char *zone_text; /* the names, one after the other */
-    struct compliance_call *calls;
-};
-
-struct facts_set {
-    size_t n;
-    struct number *numbers;
-    struct compliance_holiday *holidays;
-    size_t holiday_count;
-};
 
 /* ---- the lock ---- */
 
@@ -62,29 +49,25 @@ int facts_lock_numbers(struct pg *pg, int tenant_id, const int64_t *phones, size
                   &a);
 }
 
-/* ---- reading ---- */
-
-static void set_zones(struct number *f, const char *json)
+static int64_t switch_key(int tenant_id)
 {
-    json_t *list = json_loads(json, 0, NULL);
-    size_t n = json_array_size(list), len = 0;
-
-    for (size_t i = 0; i < n; i++)
-        len += json_string_length(json_array_get(list, i)) + 1;
-    f->zones = xcalloc(n + 1, sizeof(*f->zones));
-    f->zone_text = xcalloc(len + 1, 1);
-    char *at = f->zone_text;
-    for (size_t i = 0; i < n; i++) {
-        const char *name = json_string_value(json_array_get(list, i));
-        size_t size = strlen(name) + 1;
-        memcpy(at, name, size);
-        f->zones[i] = at;
-        at += size;
-    }
-    f->facts.zones = f->zones;
-    f->facts.zone_count = n;
-    json_decref(list);
+    /* No number has as many digits. */
+    return (int64_t)((uint64_t)tenant_id << PHONE_BITS |
+                     ((UINT64_C(1) << PHONE_BITS) - 1));
 }
+
+int facts_lock_switch(struct pg *pg, int tenant_id, bool exclusive)
+{
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, switch_key(tenant_id));
+    return pg_run(pg, NULL,
+                  exclusive ? "SELECT pg_advisory_xact_lock($1)"
+                            : "SELECT pg_advisory_xact_lock_shared($1)",
+                  &a);
+}
+
+/* ---- reading ---- */
 
 /* Fills *a in place: its values point into itself, so that it cannot be copied. */
 static void args_of_keys(struct pg_args *a, struct buf arrays[4], int tenant_id,
@@ -115,10 +98,6 @@ static void args_of_keys(struct pg_args *a, struct buf arrays[4], int tenant_id,
         pg_arg_text(a, arrays[i].data);
 }
 
-#define KEYS                                                                             \
-    "unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[]) WITH ORDINALITY AS "   \
-    "k(phone, campaign_id, zone_group, own, i) "
-
 /* Do-not-call entries, consent, region and zones: one row a key, in the keys' order. */
 static int load_marks(struct pg *pg, const struct pg_args *a, struct facts_set *set)
 {
@@ -139,7 +118,7 @@ static int load_marks(struct pg *pg, const struct pg_args *a, struct facts_set *
         "$1 "
         "AND c.phone = k.phone ORDER BY greatest(c.given_at, c.revoked_at) DESC, c.id "
         "DESC LIMIT 1), false), "
-        "g.region, to_json(g.zones) FROM " KEYS
+        "g.region, to_json(g.zones) FROM " FACTS_KEYS
         "LEFT JOIN zone_groups g ON g.id = k.zone_group AND g.tenant_id = $1 ORDER BY "
         "k.i",
         a);
@@ -154,9 +133,30 @@ static int load_marks(struct pg *pg, const struct pg_args *a, struct facts_set *
         if (f->zones) /* found by the caller */
             continue;
         str_cut(f->facts.region, sizeof(f->facts.region), pg_text(res, i, 4));
-        set_zones(f, pg_is_null(res, i, 5) ? "[]" : pg_text(res, i, 5));
+        f->facts.zone_count = facts_read_names(
+            pg_is_null(res, i, 5) ? "[]" : pg_text(res, i, 5), &f->zones, &f->zone_text);
+        f->facts.zones = f->zones;
     }
     return err;
+}
+
+/* A disposition as rules count it. What was answered counts as a conversation: the person
+ * was spoken to, by a voice or by somebody. */
+static enum outcome outcome_of(const char *disposition)
+{
+    static const struct {
+        const char *name;
+        enum outcome outcome;
+    } outcomes[] = {
+        {"completed", OUTCOME_CONVERSATION},   {"busy", OUTCOME_BUSY},
+        {"no_answer", OUTCOME_NO_ANSWER},      {"bad_number", OUTCOME_NOT_CONNECTED},
+        {"congestion", OUTCOME_NOT_CONNECTED}, {"unreachable", OUTCOME_NOT_CONNECTED},
+        {"config", OUTCOME_NOT_CONNECTED}};
+
+    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++)
+        if (str_is(disposition, outcomes[i].name))
+            return outcomes[i].outcome;
+    return OUTCOME_OTHER;
 }
 
 /* Rows [i, end) are one number's calls, oldest first. Of the old ones those of its
@@ -169,7 +169,8 @@ static void take_calls(struct number *f, const PGresult *res, int i, int end,
     for (; i < end; i++) {
         const struct compliance_call call = {.at_ms = pg_i64(res, i, 1),
                                              .campaign_id = pg_i64(res, i, 2),
-                                             .open = pg_bool(res, i, 3)};
+                                             .open = pg_bool(res, i, 3),
+                                             .outcome = outcome_of(pg_text(res, i, 4))};
         if (call.open || call.at_ms > now_ms - RECENT_MS ||
             call.campaign_id == f->facts.campaign_id || i == end - 1)
             f->calls[f->facts.call_count++] = call;
@@ -189,7 +190,8 @@ static int load_calls(struct pg *pg, struct pg_args *a, int64_t now_ms,
         /* OFFSET 0 keeps the numbers outside: one look into the index for each, whatever
          * the planner believes about the table. */
         "SELECT k.i - 1, furrow_ms(coalesce(t.released_at, t.intent_at)), t.campaign_id, "
-        "t.state IN ('intent', 'released', 'ringing', 'answered') FROM " KEYS
+        "t.state IN ('intent', 'released', 'ringing', 'answered'), t.disposition "
+        "FROM " FACTS_KEYS
         "CROSS JOIN LATERAL (SELECT * FROM attempts a WHERE a.tenant_id = $1 AND a.phone "
         "= k.phone OFFSET 0) t WHERE t.id <> k.own AND (t.state IN ('released', "
         "'ringing', 'answered', 'ended', 'unknown') OR (t.state = 'intent' AND (k.own = "
@@ -254,6 +256,9 @@ static struct facts_set *new_set(const struct facts_key *keys, size_t n)
                                       .clock_trusted = true,
                                       .campaign_running = true,
                                       .zones_date_ms = zones_date_ms()};
+    for (size_t i = 0; i < n; i++)
+        str_cut(set->numbers[i].facts.state, sizeof(set->numbers[i].facts.state),
+                zones_state_of(keys[i].phone));
     return set;
 }
 
@@ -265,6 +270,8 @@ static int fill(struct pg *pg, int tenant_id, const struct facts_key *keys, size
 
     args_of_keys(&a, arrays, tenant_id, keys, n);
     int err = load_marks(pg, &a, set);
+    if (!err)
+        err = facts_load_rare(pg, &a, tenant_id, set);
     if (!err)
         err = load_calls(pg, &a, now_ms, set);
     if (!err)
@@ -295,6 +302,7 @@ void facts_free(struct facts_set *set)
 {
     if (!set)
         return;
+    facts_free_rare(set);
     for (size_t i = 0; i < set->n; i++) {
         free(set->numbers[i].zones);
         free(set->numbers[i].zone_text);

@@ -22,6 +22,10 @@ struct pg;
 NODISCARD int facts_lock_numbers(struct pg *pg, int tenant_id, const int64_t *phones,
                                  size_t n);
 
+/* The same for the tenant's kill switch: releases hold it shared, whoever switches all
+ * calling off holds it alone, so that no permit is minted after that commit. */
+NODISCARD int facts_lock_switch(struct pg *pg, int tenant_id, bool exclusive);
+
 struct facts_key {
     int64_t phone, campaign_id;
     int zone_group;

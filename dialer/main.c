@@ -18,6 +18,8 @@
 #include "base/program.h"
 #include "base/xalloc.h"
 #include "campaigns/slot_store.h"
+#include "compliance/pack.h"
+#include "compliance/pack_store.h"
 #include "dialer/ari.h"
 #include "dialer/db.h"
 #include "dialer/dialer.h"
@@ -155,6 +157,9 @@ static int open_node(struct process *p, const struct pg_options *options,
     if (!err && (err = pg_installation(pg, d->installation)))
         errtext_set(e, err, 0, 0, "installation: %s (run 'furrow migrate')",
                     pg_error(pg));
+    /* Decisions name packs by content: each must be there to be found again. */
+    if (!err && (err = packs_keep(pg, packs_of_process())))
+        errtext_set(e, err, 0, 0, "rule packs: %s", pg_error(pg));
     if (!err)
         err = node_slot_take(&p->slot, pg, d->config.common.data_dir, e);
     pg_close(pg);

@@ -11,6 +11,8 @@ T=$(mktemp -d "/tmp/furrow-t-XXXXXX")
 chmod 755 "$T"
 mkdir -p "$T/pids" "$T/log" "$T/data"
 export FURROW_SOURCE FURROW_BUILD FURROW_DATA_DIR="$T/data"
+# Tests run at any hour: their own packs are open around the clock.
+export FURROW_PACKS_DIR="$FURROW_SOURCE/tests/data/packs"
 unset DATABASE_URL REDIS_URL FURROW_TENANT FURROW_FAULT || true
 
 say() { printf '%s\n' "$*" >&2; }

@@ -65,7 +65,7 @@ trap 'exit 130' INT TERM
 rm -rf "$DIR"
 mkdir -p "$DIR"
 chmod 755 "$DIR"
-unset DATABASE_URL REDIS_URL FURROW_ASR_URL FURROW_TENANT
+unset DATABASE_URL REDIS_URL FURROW_ASR_URL FURROW_TENANT FURROW_PACKS_DIR
 began=$(date +%s)
 
 step "1  The people: $ROWS messy contacts, a do-not-call list, $VOICES spoken answers (seed $SEED)"

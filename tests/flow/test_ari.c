@@ -274,7 +274,8 @@ static int tear_down(void **state)
 
 static void originate(int64_t minted_before_ms)
 {
-    const struct permit_facts facts = {.attempt = t.attempt, .phone = 251911234567};
+    const struct permit_facts facts = {
+        .decision = "of a test", .attempt = t.attempt, .phone = 251911234567};
     const struct trunk_origination o = {.attempt = t.attempt,
                                         .phone = 251911234567,
                                         .caller_id = "2001",

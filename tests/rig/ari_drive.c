@@ -278,7 +278,8 @@ static void originate_all(void)
 {
     for (size_t i = 0; i < drive.placed; i++) {
         struct call *c = &drive.calls[i];
-        const struct permit_facts facts = {.attempt = c->id, .phone = c->phone};
+        const struct permit_facts facts = {
+            .decision = "of a test", .attempt = c->id, .phone = c->phone};
         const struct trunk_origination o = {.attempt = c->id,
                                             .phone = c->phone,
                                             .caller_id = "\"Furrow\" <2001>",

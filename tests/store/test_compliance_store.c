@@ -406,12 +406,13 @@ static void a_decision_is_kept_with_all_it_was_made_from(void **state)
     assert_true(yes.allow);
     struct compliance_facts listed = facts_get(set, 0);
     const struct decision list[] = {
-        {DECISION_CLAIM, 5, 9, key.phone, NULL, NOW_MS, &yes, &p, &f},
+        {DECISION_CLAIM, 5, 9, key.phone, NULL, NOW_MS, &yes, &p, &f, NULL},
         {DECISION_RELEASE, 5, 9, key.phone, &attempt_id, NOW_MS + 12 * 3600 * 1000, &no,
-         &p, &listed},
-        {DECISION_CLAIM, 6, 9, key.phone, NULL, NOW_MS + 12 * 3600 * 1000, &late, &p, &f},
+         &p, &listed, NULL},
+        {DECISION_CLAIM, 6, 9, key.phone, NULL, NOW_MS + 12 * 3600 * 1000, &late, &p, &f,
+         NULL},
         {DECISION_SEND, 5, 9, key.phone, &attempt_id, NOW_MS + 13 * 3600 * 1000, &sent,
-         NULL, NULL},
+         NULL, NULL, NULL},
     };
     assert_int_equal(pg_begin(db, TENANT), 0);
     assert_int_equal(decision_write(db, TENANT, list, 4), 0);
@@ -467,8 +468,8 @@ static void what_is_rolled_back_was_never_decided(void **state)
     policy_default(&p);
     struct verdict v = decide(&p, &f, NOW_MS);
     const struct decision d[] = {
-        {DECISION_CLAIM, 1, 1, f.phone, NULL, NOW_MS, &v, &p, &f},
-        {DECISION_CLAIM, 1, 1, f.phone, NULL, NOW_MS + 1, &v, &p, &f}};
+        {DECISION_CLAIM, 1, 1, f.phone, NULL, NOW_MS, &v, &p, &f, NULL},
+        {DECISION_CLAIM, 1, 1, f.phone, NULL, NOW_MS + 1, &v, &p, &f, NULL}};
     assert_int_equal(pg_begin(db, TENANT), 0);
     assert_int_equal(decision_write(db, TENANT, d, 2), 0);
     pg_rollback(db);
@@ -489,7 +490,8 @@ static void a_decision_for_another_tenant_cannot_be_written(void **state)
     (void)state;
     policy_default(&p);
     struct verdict v = decide(&p, &f, NOW_MS);
-    const struct decision d = {DECISION_CLAIM, 1, 1, f.phone, NULL, NOW_MS, &v, &p, &f};
+    const struct decision d = {DECISION_CLAIM, 1,  1,  f.phone, NULL,
+                               NOW_MS,         &v, &p, &f,      NULL};
     assert_int_equal(pg_begin(db, TENANT), 0);
     assert_int_not_equal(decision_write(db, other_tenant, &d, 1), 0);
     pg_rollback(db);

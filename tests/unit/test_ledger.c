@@ -75,7 +75,7 @@ static void dispositions_follow_the_order_up_then_us_then_cause(void **state)
 
 static void a_permit_opens_one_door_once_and_only_for_two_seconds(void **state)
 {
-    const struct permit_facts facts = {.phone = 251911234567};
+    const struct permit_facts facts = {.decision = "of a test", .phone = 251911234567};
     struct permit *p = permit_mint(&facts, 1000);
 
     (void)state;
@@ -93,7 +93,8 @@ static void a_permit_opens_one_door_once_and_only_for_two_seconds(void **state)
 
 static void a_permit_closes_with_the_window(void **state)
 {
-    const struct permit_facts facts = {.phone = 251911234567, .open_until_ms = 5000};
+    const struct permit_facts facts = {
+        .decision = "of a test", .phone = 251911234567, .open_until_ms = 5000};
     struct permit *p = permit_mint(&facts, 0);
 
     (void)state;

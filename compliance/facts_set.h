@@ -1,0 +1,43 @@
+/* facts_set - what facts_store.c and facts_store_rare.c fill together. Internal. */
+#ifndef COMPLIANCE_FACTS_SET_H
+#define COMPLIANCE_FACTS_SET_H
+
+#include "compliance/facts_store.h"
+
+struct pg_args;
+
+struct number {
+    struct compliance_facts facts;
+    const char **zones, **address_zones;
+    char *zone_text, *address_text; /* the names, one after the other */
+    struct compliance_call *calls;
+    struct compliance_wash *washes;
+    char *wash_names;
+};
+
+struct facts_set {
+    size_t n;
+    struct number *numbers;
+    struct compliance_holiday *holidays;
+    size_t holiday_count;
+    struct compliance_registration *registrations;
+    size_t registration_count;
+    struct compliance_block *blocks;
+    size_t block_count;
+};
+
+/* The keys as parameters $1 (tenant) to $5 stand for this in a statement. */
+#define FACTS_KEYS                                                                       \
+    "unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[]) WITH ORDINALITY AS "   \
+    "k(phone, campaign_id, zone_group, own, i) "
+
+/* A JSON array of names to a list of pointers into one text; both are the caller's. */
+size_t facts_read_names(const char *json, const char ***names, char **text);
+
+/* Line types, reassigned numbers, places, consent's circumstances, washes; and what holds
+ * for the whole tenant: registrations, emergency blocks, the kill switch. */
+NODISCARD int facts_load_rare(struct pg *pg, const struct pg_args *keys, int tenant_id,
+                              struct facts_set *set);
+void facts_free_rare(struct facts_set *set);
+
+#endif
