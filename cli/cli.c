@@ -1,5 +1,8 @@
 #include "cli/cli.h"
 
+#include "cli/cmd_dnc_lists.h"
+#include "compliance/dnc_list.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -10,6 +13,7 @@
 #include "base/clock.h"
 #include "base/migrate.h"
 #include "base/pg.h"
+#include "base/xalloc.h"
 
 static const struct config_option options[] = {
     CONFIG_COMMON(struct cli_config, common),
@@ -72,7 +76,11 @@ int cli_open_pg(struct cli *cli)
         err = pg_tenant_find(cli->pg,
                              cli->tenant_option ? cli->tenant_option : cli->config.tenant,
                              &cli->tenant_id, &e);
-    return err ? cli_fail("%s", e.text) : CLI_OK;
+    if (err)
+        return cli_fail("%s", e.text);
+    CLEANUP(free_cleanup) char *lists = cli_dnc_dir(cli);
+    dnc_lists_use(lists);
+    return CLI_OK;
 }
 
 int cli_print_json(json_t *json)

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/campaign_store.h"
+#include "cli/cmd_dnc_lists.h"
 #include "cli/groups.h"
 #include "compliance/dnc_store.h"
 #include "contacts/columns.h"
@@ -224,10 +225,17 @@ static int check_one(struct cli *cli, struct dnc_command *c, int64_t phone)
         return cli_fail("%s", pg_error(cli->pg));
     }
     phone_text(phone, text);
+    json_t *lists = cli_dnc_lists_of(cli, phone);
     if (c->json)
-        return cli_print_json(json_pack("{s:s, s:b, s:o}", "phone", text, "listed",
-                                        f.in_force > 0, "entries", f.list));
+        return cli_print_json(json_pack("{s:s, s:b, s:o, s:o}", "phone", text, "listed",
+                                        f.in_force > 0, "entries", f.list, "lists",
+                                        lists));
     printf("%s is %son the do-not-call list\n", text, f.in_force ? "" : "not ");
+    json_array_foreach(lists, i, entry)
+    {
+        printf("  on the list %s\n", json_string_value(entry));
+    }
+    json_decref(lists);
     json_array_foreach(f.list, i, entry)
     {
         print_entry(entry);
@@ -479,6 +487,8 @@ static int import(struct cli *cli, int argc, char **argv)
     struct errtext e = {0};
     size_t added = 0;
 
+    if (cmd_dnc_names_list(argc, argv))
+        return cmd_dnc_import_list(cli, argc, argv);
     int code = parse_some(&c, argc, argv);
     if (!code && optind + 1 < argc)
         code = cli_usage("unexpected argument '%s'", argv[optind + 1]);
@@ -523,16 +533,32 @@ static const struct cli_verb verbs[] = {
      .example = "furrow dnc list --json",
      .run = list},
     {.name = "import",
-     .arguments = "FILE.csv|- [--column NAME] [--rejects FILE]\n"
-                  "                  " SCOPE,
+     .arguments =
+         "FILE.csv|- [--column NAME] [--rejects FILE]\n"
+         "                  " SCOPE "\n"
+         "       furrow dnc import --list NAME FILE… [--changes] [--obtained TIME]\n"
+         "                  [--valid-days N] [--force] [--json]",
      .about =
          "Add every number of a CSV file. The phone column is found by its name or "
          "given with\n"
          "--column. A file that cannot be read to its end changes nothing; rows that "
          "are no\n"
-         "numbers are listed. Running it twice changes nothing more.",
+         "numbers are listed. Running it twice changes nothing more.\n"
+         "With --list it makes a registry's list, e.g. us.ftc, of any size: numbers, CSV "
+         "or "
+         "'area\n"
+         "code,number' lines; --changes applies add and delete lines to the present one. "
+         "A "
+         "list that\n"
+         "shrank by more than 2 % is not published without --force.",
      .example = "furrow dnc import do-not-call.csv --rejects bad.csv",
      .run = import},
+    {.name = "lists",
+     .arguments = "[--verify] [--json]",
+     .about = "Registries' lists of this installation: generation, count, age, checksum. "
+              "--verify\nreads them whole; exit 1 when one is damaged.",
+     .example = "furrow dnc lists --verify",
+     .run = cmd_dnc_lists},
 };
 
 const struct cli_group cmd_dnc = {.name = "dnc",

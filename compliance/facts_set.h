@@ -4,6 +4,7 @@
 
 #include "compliance/facts_store.h"
 
+struct dnc_list;
 struct pg_args;
 
 struct number {
@@ -13,6 +14,7 @@ struct number {
     struct compliance_call *calls;
     struct compliance_wash *washes;
     char *wash_names;
+    struct compliance_list *lists;
 };
 
 struct facts_set {
@@ -24,6 +26,8 @@ struct facts_set {
     size_t registration_count;
     struct compliance_block *blocks;
     size_t block_count;
+    struct dnc_list *pinned[64]; /* their names are borrowed by facts */
+    size_t pinned_count;
 };
 
 /* The keys as parameters $1 (tenant) to $5 stand for this in a statement. */
@@ -37,7 +41,7 @@ size_t facts_read_names(const char *json, const char ***names, char **text);
 /* Line types, reassigned numbers, places, consent's circumstances, washes; and what holds
  * for the whole tenant: registrations, emergency blocks, the kill switch. */
 NODISCARD int facts_load_rare(struct pg *pg, const struct pg_args *keys, int tenant_id,
-                              struct facts_set *set);
+                              int64_t now_ms, struct facts_set *set);
 void facts_free_rare(struct facts_set *set);
 
 #endif

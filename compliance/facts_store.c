@@ -271,7 +271,7 @@ static int fill(struct pg *pg, int tenant_id, const struct facts_key *keys, size
     args_of_keys(&a, arrays, tenant_id, keys, n);
     int err = load_marks(pg, &a, set);
     if (!err)
-        err = facts_load_rare(pg, &a, tenant_id, set);
+        err = facts_load_rare(pg, &a, tenant_id, now_ms, set);
     if (!err)
         err = load_calls(pg, &a, now_ms, set);
     if (!err)

@@ -1,11 +1,14 @@
 /* The rarer facts: tables that most tenants have few rows in. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "compliance/dnc_list.h"
 #include "compliance/facts_set.h"
 #include "contacts/tz.h"
 
@@ -184,10 +187,58 @@ static int load_tenant(struct pg *pg, int tenant_id, struct facts_set *set)
     return 0;
 }
 
+/* ---- national lists ---- */
+
+/* Lists of the number's country, and those of no country. */
+static bool concerns(const char *name, const char *region)
+{
+    bool of_country = strlen(name) > 2 && strchr(".-", name[2]);
+
+    return !of_country || (tolower((unsigned char)region[0]) == name[0] &&
+                           tolower((unsigned char)region[1]) == name[1]);
+}
+
+static void ask_lists(struct facts_set *set, struct number *f, int64_t now_ms)
+{
+    f->lists = xcalloc(set->pinned_count + 1, sizeof(*f->lists));
+    for (size_t i = 0; i < set->pinned_count; i++) {
+        struct dnc_list *list = set->pinned[i];
+        const struct dnc_head *head = dnc_list_head(list);
+        if (!concerns(dnc_list_name(list), f->facts.region))
+            continue;
+        f->lists[f->facts.list_count++] = (struct compliance_list){
+            .name = dnc_list_name(list),
+            .state = dnc_list_look(list, f->facts.phone),
+            .obtained_at_ms = head ? head->obtained_at_ms : 0,
+            .generation = head ? head->generation : 0,
+        };
+        struct compliance_list *l = &f->lists[f->facts.list_count - 1];
+        if (head && head->valid_until_ms > 0 && head->valid_until_ms <= now_ms &&
+            l->state == LIST_CLEAR)
+            l->state = LIST_STALE; /* past its own date */
+    }
+    f->facts.lists = f->lists;
+}
+
+/* One generation of each for the whole batch. */
+static void load_lists(struct facts_set *set, int64_t now_ms)
+{
+    struct dnc_lists *lists = dnc_lists_of_process();
+
+    if (!lists)
+        return;
+    dnc_lists_pin_all(lists, mono_ms(), set->pinned, ARRAY_LEN(set->pinned),
+                      &set->pinned_count);
+    for (size_t i = 0; set->pinned_count > 0 && i < set->n; i++)
+        ask_lists(set, &set->numbers[i], now_ms);
+}
+
 int facts_load_rare(struct pg *pg, const struct pg_args *keys, int tenant_id,
-                    struct facts_set *set)
+                    int64_t now_ms, struct facts_set *set)
 {
     int err = load_marks(pg, keys, set);
+
+    load_lists(set, now_ms);
 
     if (!err)
         err = load_washes(pg, keys, set);
@@ -196,7 +247,10 @@ int facts_load_rare(struct pg *pg, const struct pg_args *keys, int tenant_id,
 
 void facts_free_rare(struct facts_set *set)
 {
+    for (size_t i = 0; i < set->pinned_count; i++)
+        dnc_lists_unpin(dnc_lists_of_process(), set->pinned[i]);
     for (size_t i = 0; i < set->n; i++) {
+        free(set->numbers[i].lists);
         free(set->numbers[i].address_zones);
         free(set->numbers[i].address_text);
         free(set->numbers[i].washes);

@@ -18,6 +18,7 @@
 #include "base/program.h"
 #include "base/xalloc.h"
 #include "campaigns/slot_store.h"
+#include "compliance/dnc_list.h"
 #include "compliance/pack.h"
 #include "compliance/pack_store.h"
 #include "dialer/ari.h"
@@ -178,6 +179,8 @@ static int open_parts(struct process *p, struct errtext *e)
     const struct pg_options pg = {
         .url = c->common.database_url, .role = "furrow_app", .name = "furrow-dialer"};
 
+    CLEANUP(free_cleanup) char *lists = xasprintf("%s/dnc", c->common.data_dir);
+    dnc_lists_use(lists);
     int err = open_node(p, &pg, e);
     if (!err)
         err = db_new(&d->db, d->loop, &pg, (int)c->db_threads, QUEUE_MAX, e);
