@@ -179,6 +179,25 @@ enum list_state dnc_list_look(struct dnc_list *l, int64_t e164)
     return look_in_others(l, (uint64_t)e164);
 }
 
+void dnc_list_look_many(struct dnc_list *l, const int64_t *e164, size_t n,
+                        enum list_state *out)
+{
+    enum { AHEAD = 16 };
+    static const int64_t one = INT64_C(10000000000);
+
+    for (size_t i = 0; i < n + AHEAD; i++) {
+        if (i < n && l->head && e164[i] / one == 1) {
+            int64_t national = e164[i] % one;
+            uint16_t slot = l->head->slot_of[national / DNC_SLOT_BITS];
+            if (slot)
+                __builtin_prefetch(slot_at(l, (uint32_t)slot - 1) +
+                                   national % DNC_SLOT_BITS / 8);
+        }
+        if (i >= AHEAD)
+            out[i - AHEAD] = dnc_list_look(l, e164[i - AHEAD]);
+    }
+}
+
 bool dnc_list_verify(struct dnc_list *l)
 {
     uint64_t count = 0;

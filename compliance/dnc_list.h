@@ -60,6 +60,9 @@ void dnc_lists_pin_all(struct dnc_lists *lists, int64_t now_ms, struct dnc_list 
 
 /* CLEAR, HIT or CORRUPT. */
 enum list_state dnc_list_look(struct dnc_list *list, int64_t e164);
+/* Of many numbers: memory is asked for ahead. */
+void dnc_list_look_many(struct dnc_list *list, const int64_t *e164, size_t n,
+                        enum list_state *out);
 /* NULL: its head is damaged. */
 const struct dnc_head *dnc_list_head(const struct dnc_list *list);
 const char *dnc_list_name(const struct dnc_list *list);

@@ -198,26 +198,27 @@ static bool concerns(const char *name, const char *region)
                            tolower((unsigned char)region[1]) == name[1]);
 }
 
-static void ask_lists(struct facts_set *set, struct number *f, int64_t now_ms)
+static void ask_list(struct facts_set *set, struct dnc_list *list, int64_t now_ms)
 {
-    f->lists = xcalloc(set->pinned_count + 1, sizeof(*f->lists));
-    for (size_t i = 0; i < set->pinned_count; i++) {
-        struct dnc_list *list = set->pinned[i];
-        const struct dnc_head *head = dnc_list_head(list);
+    CLEANUP(free_cleanup) int64_t *phones = xcalloc(set->n + 1, sizeof(*phones));
+    CLEANUP(free_cleanup) enum list_state *states = xcalloc(set->n + 1, sizeof(*states));
+    const struct dnc_head *head = dnc_list_head(list);
+    bool past = head && head->valid_until_ms > 0 && head->valid_until_ms <= now_ms;
+
+    for (size_t i = 0; i < set->n; i++)
+        phones[i] = set->numbers[i].facts.phone;
+    dnc_list_look_many(list, phones, set->n, states);
+    for (size_t i = 0; i < set->n; i++) {
+        struct number *f = &set->numbers[i];
         if (!concerns(dnc_list_name(list), f->facts.region))
             continue;
         f->lists[f->facts.list_count++] = (struct compliance_list){
             .name = dnc_list_name(list),
-            .state = dnc_list_look(list, f->facts.phone),
+            .state = states[i] == LIST_CLEAR && past ? LIST_STALE : states[i],
             .obtained_at_ms = head ? head->obtained_at_ms : 0,
             .generation = head ? head->generation : 0,
         };
-        struct compliance_list *l = &f->lists[f->facts.list_count - 1];
-        if (head && head->valid_until_ms > 0 && head->valid_until_ms <= now_ms &&
-            l->state == LIST_CLEAR)
-            l->state = LIST_STALE; /* past its own date */
     }
-    f->facts.lists = f->lists;
 }
 
 /* One generation of each for the whole batch. */
@@ -229,8 +230,13 @@ static void load_lists(struct facts_set *set, int64_t now_ms)
         return;
     dnc_lists_pin_all(lists, mono_ms(), set->pinned, ARRAY_LEN(set->pinned),
                       &set->pinned_count);
-    for (size_t i = 0; set->pinned_count > 0 && i < set->n; i++)
-        ask_lists(set, &set->numbers[i], now_ms);
+    for (size_t i = 0; set->pinned_count > 0 && i < set->n; i++) {
+        set->numbers[i].lists =
+            xcalloc(set->pinned_count, sizeof(*set->numbers[i].lists));
+        set->numbers[i].facts.lists = set->numbers[i].lists;
+    }
+    for (size_t i = 0; i < set->pinned_count; i++)
+        ask_list(set, set->pinned[i], now_ms);
 }
 
 int facts_load_rare(struct pg *pg, const struct pg_args *keys, int tenant_id,

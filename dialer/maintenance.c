@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/campaign_store.h"
+#include "compliance/audit_store.h"
 #include "dialer/sweep_parts.h"
 
 enum { POPULATE_BATCH = 2000, POPULATE_BATCHES = 5 }; /* a pass must not last long */
@@ -99,6 +100,20 @@ static int count_backlog(struct pg *pg, int tenant_id, int64_t *backlog)
     return pg_end(pg, err);
 }
 
+/* Calls do not wait for it: what is not sealed now is sealed by the next look. */
+static int seal_decisions(struct pg *pg, int tenant_id)
+{
+    int64_t rows = 0;
+    int err = audit_seal(pg, tenant_id, clock_now_ms(), &rows);
+
+    if (err && err != ECONNRESET) {
+        log_warn("sweep", "tenant=%d decisions are not sealed: %s", tenant_id,
+                 LOG_ESC(pg_error(pg)));
+        err = 0;
+    }
+    return err;
+}
+
 static int run_tenant(struct pg *pg, struct maintenance *m, int tenant_id)
 {
     CLEANUP(free_cleanup) struct campaign_row *rows = NULL;
@@ -117,7 +132,7 @@ static int run_tenant(struct pg *pg, struct maintenance *m, int tenant_id)
         log_info("sweep", "tenant=%d completed_campaigns=%zu", tenant_id, count);
     if (!err)
         err = count_backlog(pg, tenant_id, &m->backlog);
-    return err;
+    return err ? err : seal_decisions(pg, tenant_id);
 }
 
 int maintenance_run(struct pg *pg, struct maintenance *m)

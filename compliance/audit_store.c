@@ -1,0 +1,504 @@
+#include "compliance/audit_store.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/pg.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "compliance/audit.h"
+#include "compliance/pack_store.h"
+
+/* bytea comes as \x and hex digits. */
+static int read_bytes(const PGresult *res, int row, int col, uint8_t *out, size_t n)
+{
+    const char *text = pg_text(res, row, col);
+
+    return strncmp(text, "\\x", 2) == 0 ? audit_hex_parse(text + 2, out, n) : EBADMSG;
+}
+
+/* ---- sealing ---- */
+
+struct seal {
+    struct pg *pg;
+    int tenant_id;
+    int64_t now_ms;
+    char from[32], below[32]; /* transactions, [from, below) */
+    struct audit_segment last;
+};
+
+static int begin_seal(struct seal *s)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, s->tenant_id);
+    int err =
+        pg_run(s->pg, NULL,
+               "SELECT pg_advisory_xact_lock(hashtextextended('furrow audit', $1))", &a);
+    if (!err)
+        err = pg_run(
+            s->pg, &res,
+            "SELECT coalesce(max(below), '0')::text, "
+            "pg_snapshot_xmin(pg_current_snapshot())::text, coalesce(max(segment), 0), "
+            "(SELECT hash FROM audit_segments WHERE tenant_id = $1 ORDER BY segment DESC "
+            "LIMIT 1) FROM audit_segments WHERE tenant_id = $1",
+            &a);
+    if (err)
+        return err;
+    str_cut(s->from, sizeof(s->from), pg_text(res, 0, 0));
+    str_cut(s->below, sizeof(s->below), pg_text(res, 0, 1));
+    s->last.number = (int)pg_i64(res, 0, 2);
+    return s->last.number ? read_bytes(res, 0, 3, s->last.hash, SHA256_BYTES) : 0;
+}
+
+static int write_segment(struct seal *s, const PGresult *rows, int from, int n)
+{
+    CLEANUP(free_cleanup) struct uuid *ids = xcalloc((size_t)n, sizeof(*ids));
+    CLEANUP(free_cleanup) uint8_t *hashes = xcalloc((size_t)n, SHA256_BYTES);
+    CLEANUP(buf_free) struct buf array = {0};
+    struct audit_segment next = {
+        .number = s->last.number + 1, .n = (size_t)n, .ids = ids, .hashes = hashes};
+    struct pg_args a = {0};
+    int err = 0;
+
+    memcpy(next.previous, s->last.hash, SHA256_BYTES);
+    for (int i = 0; !err && i < n; i++) {
+        err = pg_uuid(rows, from + i, 0, &ids[i]);
+        if (!err)
+            err = read_bytes(rows, from + i, 1, hashes + (size_t)i * SHA256_BYTES,
+                             SHA256_BYTES);
+    }
+    if (err)
+        return err;
+    audit_segment_hash(&next, next.hash);
+    pg_array_uuid(&array, ids, (size_t)n);
+    pg_arg_i64(&a, s->tenant_id);
+    pg_arg_i64(&a, next.number);
+    pg_arg_text(&a, s->below);
+    pg_arg_text(&a, array.data);
+    pg_arg_bytes(&a, hashes, (size_t)n * SHA256_BYTES);
+    pg_arg_bytes(&a, next.previous, SHA256_BYTES);
+    pg_arg_bytes(&a, next.hash, SHA256_BYTES);
+    pg_arg_ms(&a, s->now_ms);
+    err = pg_run(
+        s->pg, NULL,
+        "INSERT INTO audit_segments (tenant_id, segment, below, row_ids, row_hashes, "
+        "previous, hash, sealed_at) VALUES ($1, $2, $3::xid8, $4::uuid[], $5, $6, $7, "
+        "furrow_ts($8))",
+        &a);
+    next.ids = NULL;
+    next.hashes = NULL;
+    s->last = next;
+    return err;
+}
+
+static int seal(struct seal *s, int64_t *rows)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    int err = begin_seal(s);
+    if (err)
+        return err;
+    pg_arg_i64(&a, s->tenant_id);
+    pg_arg_text(&a, s->from);
+    pg_arg_text(&a, s->below);
+    err = pg_run(
+        s->pg, &res,
+        "SELECT d.id, sha256(convert_to(furrow_decision_text(d), 'UTF8')) FROM decisions "
+        "d WHERE d.tenant_id = $1 AND d.xid >= $2::xid8 AND d.xid < $3::xid8 ORDER BY "
+        "d.xid, d.id",
+        &a);
+    int n = err ? 0 : PQntuples(res);
+    for (int at = 0; !err && at < n; at += AUDIT_SEGMENT_ROWS)
+        err = write_segment(s, res, at,
+                            n - at < AUDIT_SEGMENT_ROWS ? n - at : AUDIT_SEGMENT_ROWS);
+    *rows = n;
+    return err;
+}
+
+int audit_seal(struct pg *pg, int tenant_id, int64_t now_ms, int64_t *rows)
+{
+    struct seal s = {.pg = pg, .tenant_id = tenant_id, .now_ms = now_ms};
+
+    *rows = 0;
+    int err = pg_begin(pg, tenant_id);
+    if (!err)
+        err = pg_end(pg, seal(&s, rows));
+    return err;
+}
+
+/* ---- verifying ---- */
+
+struct verify {
+    struct pg *pg;
+    int tenant_id;
+    bool again;
+    audit_finding_fn *each;
+    void *arg;
+    void (*progress)(void *arg, int64_t rows);
+    struct audit_counts *out;
+    uint8_t previous[SHA256_BYTES];
+};
+
+static void found(struct verify *v, const char *kind, const char *what,
+                  const char *detail)
+{
+    v->out->wrong++;
+    v->each(v->arg, kind, what, detail);
+}
+
+/* The segment against itself and the one before. */
+static int check_chain(struct verify *v, const PGresult *res, int number)
+{
+    size_t n = (size_t)pg_i64(res, 0, 0);
+    CLEANUP(free_cleanup) struct uuid *ids = xcalloc(n + 1, sizeof(*ids));
+    CLEANUP(free_cleanup) uint8_t *hashes = xcalloc(n + 1, SHA256_BYTES);
+    struct audit_segment s = {.number = number, .n = n, .ids = ids, .hashes = hashes};
+    uint8_t stated[SHA256_BYTES], is[SHA256_BYTES];
+    char what[32];
+
+    snprintf(what, sizeof(what), "segment %d", number);
+    int err = read_bytes(res, 0, 1, (uint8_t *)ids, n * sizeof(*ids));
+    if (!err)
+        err = read_bytes(res, 0, 2, hashes, n * SHA256_BYTES);
+    if (!err)
+        err = read_bytes(res, 0, 3, s.previous, SHA256_BYTES);
+    if (!err)
+        err = read_bytes(res, 0, 4, stated, SHA256_BYTES);
+    if (err == EBADMSG) {
+        found(v, "segment", what, "its ids and hashes do not fit together");
+        return 0;
+    }
+    audit_segment_hash(&s, is);
+    if (memcmp(is, stated, sizeof(is)) != 0)
+        found(v, "segment", what, "its hash is not that of what it holds");
+    if (memcmp(s.previous, v->previous, sizeof(s.previous)) != 0)
+        found(v, "segment", what, "it does not follow the segment before");
+    memcpy(v->previous, stated, sizeof(stated));
+    audit_hex_text(stated, sizeof(stated), v->out->head);
+    return err;
+}
+
+static int check_again(struct verify *v, const char *id, const char *text)
+{
+    struct audit_row row;
+    struct verdict verdict;
+    char detail[160];
+
+    if (audit_row_read(text, &row)) {
+        found(v, "unreadable", id, "its text cannot be read");
+        return 0;
+    }
+    int err = audit_row_again(&row, pack_body, v->pg, &verdict);
+    v->out->again++;
+    if (err == EILSEQ) {
+        snprintf(detail, sizeof(detail), "it says %s, its inputs give %s",
+                 reason_name(row.reason), reason_name(verdict.reason));
+        found(v, "verdict", id, detail);
+    } else if (err) {
+        found(v, "unreadable", id,
+              err == ENOENT ? "a rule pack of that day is not on file"
+                            : "its inputs cannot be read");
+    }
+    return 0;
+}
+
+static int check_rows(struct verify *v, int number)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+    int err = 0;
+
+    pg_arg_i64(&a, v->tenant_id);
+    pg_arg_i64(&a, number);
+    err = pg_run(
+        v->pg, &res,
+        "SELECT i.id, d.id IS NULL, d.id IS NOT NULL AND "
+        "sha256(convert_to(furrow_decision_text(d), 'UTF8')) IS DISTINCT FROM "
+        "substring(s.row_hashes FROM (i.at::int - 1) * 32 + 1 FOR 32), "
+        "coalesce((d.xid, d.id) <= lag((d.xid, d.id)) OVER (ORDER BY i.at), false), "
+        "furrow_decision_text(d) FROM audit_segments s CROSS JOIN LATERAL "
+        "unnest(s.row_ids) WITH ORDINALITY i(id, at) LEFT JOIN decisions d ON d.id = "
+        "i.id "
+        "AND d.tenant_id = $1 WHERE s.tenant_id = $1 AND s.segment = $2 ORDER BY i.at",
+        &a);
+    for (int i = 0; !err && i < PQntuples(res); i++) {
+        const char *id = pg_text(res, i, 0);
+        v->out->rows++;
+        if (pg_bool(res, i, 1))
+            found(v, "removed", id, "it was sealed and is gone");
+        else if (pg_bool(res, i, 2))
+            found(v, "altered", id, "it is not what was sealed");
+        else if (pg_bool(res, i, 3))
+            found(v, "reordered", id, "it does not stand where its transaction was");
+        if (!pg_bool(res, i, 1) && v->again)
+            err = check_again(v, id, pg_text(res, i, 4));
+    }
+    return err;
+}
+
+/* Rows of transactions that were sealed, in no segment. */
+static int check_inserted(struct verify *v)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, v->tenant_id);
+    int err =
+        pg_run(v->pg, &res,
+               "WITH line AS (SELECT max(below) AS below FROM audit_segments WHERE "
+               "tenant_id = $1), "
+               "sealed AS MATERIALIZED (SELECT unnest(row_ids) AS id FROM audit_segments "
+               "WHERE tenant_id "
+               "= $1) SELECT d.id FROM decisions d, line WHERE d.tenant_id = $1 AND "
+               "d.xid < line.below "
+               "AND NOT EXISTS (SELECT FROM sealed s WHERE s.id = d.id) ORDER BY d.id",
+               &a);
+    for (int i = 0; !err && i < PQntuples(res); i++)
+        found(v, "inserted", pg_text(res, i, 0), "no segment of its time holds it");
+    return err;
+}
+
+static int count_unsealed(struct verify *v)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, v->tenant_id);
+    int err =
+        pg_run(v->pg, &res,
+               "SELECT count(*) FROM decisions WHERE tenant_id = $1 AND xid >= coalesce("
+               "(SELECT max(below) FROM audit_segments WHERE tenant_id = $1), '0'::xid8)",
+               &a);
+    if (!err)
+        v->out->unsealed = pg_i64(res, 0, 0);
+    return err;
+}
+
+static int check_segment(struct verify *v, int number)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+    char what[32];
+
+    pg_arg_i64(&a, v->tenant_id);
+    pg_arg_i64(&a, number);
+    int err = pg_run(
+        v->pg, &res,
+        "SELECT cardinality(row_ids), decode(replace(array_to_string(row_ids, ''), "
+        "'-', ''), 'hex'), row_hashes, previous, hash FROM audit_segments WHERE "
+        "tenant_id = $1 AND segment = $2",
+        &a);
+    if (!err && PQntuples(res) == 0) {
+        snprintf(what, sizeof(what), "segment %d", number);
+        found(v, "segment", what, "it is gone");
+        return 0;
+    }
+    if (!err)
+        err = check_chain(v, res, number);
+    if (!err)
+        err = check_rows(v, number);
+    if (!err && v->progress)
+        v->progress(v->arg, v->out->rows);
+    return err;
+}
+
+static int verify(struct verify *v, const char *head)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, v->tenant_id);
+    /* One look at everything: what is sealed meanwhile is not half seen. */
+    int err =
+        pg_run(v->pg, NULL, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", NULL);
+    if (!err)
+        err = pg_run(
+            v->pg, &res,
+            "SELECT coalesce(max(segment), 0) FROM audit_segments WHERE tenant_id = $1",
+            &a);
+    int last = err ? 0 : (int)pg_i64(res, 0, 0);
+    v->out->segments = last;
+    for (int number = 1; !err && number <= last; number++)
+        err = check_segment(v, number);
+    if (!err && last > 0)
+        err = check_inserted(v);
+    if (!err)
+        err = count_unsealed(v);
+    if (!err && head && strcmp(head, v->out->head) != 0)
+        found(v, "head", head,
+              "the newest segment has another hash: segments were cut off");
+    return err;
+}
+
+int audit_verify(struct pg *pg, int tenant_id, const char *head, bool again,
+                 audit_finding_fn *each, void *arg,
+                 void (*progress)(void *arg, int64_t rows), struct audit_counts *out)
+{
+    struct verify v = {.pg = pg,
+                       .tenant_id = tenant_id,
+                       .again = again,
+                       .each = each,
+                       .arg = arg,
+                       .progress = progress,
+                       .out = out};
+
+    *out = (struct audit_counts){0};
+    int err = pg_run(pg, NULL, "BEGIN", NULL);
+    struct pg_args a = {0};
+    pg_arg_i64(&a, tenant_id);
+    if (err)
+        return err;
+    err = pg_run(pg, NULL, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+                 NULL);
+    if (!err)
+        err = pg_run(pg, NULL, "SELECT set_config('furrow.tenant', $1, true)", &a);
+    if (!err)
+        err = verify(&v, head);
+    return pg_end(pg, err);
+}
+
+/* ---- a bundle ---- */
+
+static int add_rows(struct pg *pg, int tenant_id, int64_t phone, json_t *decisions)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, tenant_id);
+    pg_arg_i64(&a, phone);
+    int err = pg_run(pg, &res,
+                     "SELECT furrow_decision_text(d), s.segment, "
+                     "array_position(s.row_ids, d.id) - 1 FROM "
+                     "decisions d JOIN audit_segments s ON s.tenant_id = $1 AND "
+                     "s.row_ids @> ARRAY[d.id] WHERE "
+                     "d.tenant_id = $1 AND d.phone = $2 ORDER BY s.segment, 3",
+                     &a);
+    for (int i = 0; !err && i < PQntuples(res); i++)
+        json_array_append_new(decisions,
+                              json_pack("{s:s, s:I, s:I}", "text", pg_text(res, i, 0),
+                                        "segment", (json_int_t)pg_i64(res, i, 1),
+                                        "position", (json_int_t)pg_i64(res, i, 2)));
+    return err;
+}
+
+static int add_segments(struct pg *pg, int tenant_id, int64_t phone, json_t *segments)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, tenant_id);
+    pg_arg_i64(&a, phone);
+    int err = pg_run(pg, &res,
+                     "SELECT segment, to_json(row_ids), encode(row_hashes, 'hex'), "
+                     "encode(previous, 'hex'), "
+                     "encode(hash, 'hex') FROM audit_segments s WHERE tenant_id = $1 AND "
+                     "EXISTS (SELECT FROM "
+                     "decisions d WHERE d.tenant_id = $1 AND d.phone = $2 AND s.row_ids "
+                     "@> ARRAY[d.id]) ORDER "
+                     "BY segment",
+                     &a);
+    for (int i = 0; !err && i < PQntuples(res); i++)
+        json_array_append_new(segments,
+                              json_pack("{s:I, s:o, s:s, s:s, s:s}", "segment",
+                                        (json_int_t)pg_i64(res, i, 0), "ids",
+                                        json_loads(pg_text(res, i, 1), 0, NULL), "hashes",
+                                        pg_text(res, i, 2), "previous",
+                                        pg_text(res, i, 3), "hash", pg_text(res, i, 4)));
+    return err;
+}
+
+static void add_packs(struct pg *pg, const json_t *decisions, json_t *packs)
+{
+    size_t i = 0, k = 0;
+    json_t *d = NULL, *pack = NULL;
+
+    json_array_foreach(decisions, i, d)
+    {
+        struct audit_row row;
+        if (audit_row_read(json_string_value(json_object_get(d, "text")), &row))
+            continue;
+        json_auto_t *inputs = json_loads(row.inputs, 0, NULL);
+        json_array_foreach(json_object_get(inputs, "packs"), k, pack)
+        {
+            const char *hash = json_string_value(json_array_get(pack, 1));
+            if (hash && !json_object_get(packs, hash)) {
+                json_t *body = pack_body(hash, pg);
+                if (body)
+                    json_object_set_new(packs, hash, body);
+            }
+        }
+    }
+}
+
+/* What else is on file of the number, as rows. */
+static int add_evidence(struct pg *pg, int tenant_id, int64_t phone, json_t *bundle)
+{
+    static const struct {
+        const char *key, *sql;
+    } parts[] = {
+        {"consents",
+         "SELECT coalesce(json_agg(row_to_json(q)), '[]') FROM (SELECT level, seller, "
+         "evidence, given_at, revoked_at FROM consents WHERE tenant_id = $1 AND phone "
+         "= $2 ORDER BY id) q"},
+        {"do_not_call",
+         "SELECT coalesce(json_agg(row_to_json(q)), '[]') FROM (SELECT campaign_id, "
+         "source, added_at, removed_at FROM dnc_entries WHERE tenant_id = $1 AND "
+         "phone = $2 ORDER BY id) q"},
+        {"calls",
+         "SELECT coalesce(json_agg(row_to_json(q)), '[]') FROM (SELECT id, number, "
+         "state, "
+         "released_at, answered_at, ended_at, disposition FROM attempts WHERE tenant_id "
+         "= $1 AND phone = $2 ORDER BY id) q"},
+        {"recordings",
+         "SELECT coalesce(json_agg(row_to_json(q)), '[]') FROM (SELECT r.id, "
+         "r.call_id, r.state, r.sha256 FROM recordings r "
+         "JOIN calls c ON c.id = r.call_id WHERE c.tenant_id = $1 AND c.phone = $2 "
+         "ORDER BY r.id) q"},
+    };
+    int err = 0;
+
+    for (size_t i = 0; !err && i < ARRAY_LEN(parts); i++) {
+        CLEANUP(pg_result_free) PGresult *res = NULL;
+        struct pg_args a = {0};
+        pg_arg_i64(&a, tenant_id);
+        pg_arg_i64(&a, phone);
+        err = pg_run(pg, &res, parts[i].sql, &a);
+        if (!err)
+            json_object_set_new(bundle, parts[i].key,
+                                json_loads(pg_text(res, 0, 0), 0, NULL));
+    }
+    return err;
+}
+
+int audit_bundle(struct pg *pg, int tenant_id, int64_t phone, json_t **out)
+{
+    json_t *decisions = json_array(), *segments = json_array(), *packs = json_object();
+    json_t *bundle = json_pack("{s:i, s:I, s:o, s:o, s:o}", "furrow_audit", 1, "phone",
+                               (json_int_t)phone, "decisions", decisions, "segments",
+                               segments, "packs", packs);
+
+    int err = pg_begin(pg, tenant_id);
+    if (!err) {
+        err = add_rows(pg, tenant_id, phone, decisions);
+        if (!err && json_array_size(decisions) == 0)
+            err = ENOENT;
+        if (!err)
+            err = add_segments(pg, tenant_id, phone, segments);
+        if (!err)
+            err = add_evidence(pg, tenant_id, phone, bundle);
+        if (!err)
+            add_packs(pg, decisions, packs);
+        err = pg_end(pg, err);
+    }
+    if (err)
+        json_decref(bundle);
+    else
+        *out = bundle;
+    return err;
+}
