@@ -7,6 +7,7 @@
 #define NODISCARD         __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 #define CLEANUP(fn)       __attribute__((cleanup(fn)))
+#define WEAK              __attribute__((weak)) /* NULL where nothing defines it */
 #define EXPORT            __attribute__((visibility("default")))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

@@ -8,3 +8,4 @@ foreach(lib libpq hiredis libcurl libuv libwebsockets jansson libmicrohttpd libs
 endforeach()
 find_library(CSV_LIBRARY csv REQUIRED)
 find_library(PHONENUMBER_LIBRARY phonenumber REQUIRED)
+find_library(PROTOBUF_LIBRARY protobuf REQUIRED) # what libphonenumber's metadata is written in

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "contacts/phone_fast.h"
 
 static const char *const type_names[] = {
     [PHONE_FIXED] = "fixed",
@@ -49,6 +50,14 @@ const char *phone_error_reason(enum phone_error error)
 const char *phone_error_hint(enum phone_error error)
 {
     return errors[error].hint;
+}
+
+enum phone_error phone_parse(const char *text, size_t len, const char *default_region,
+                             struct phone *out)
+{
+    if (phone_fast_parse(text, len, default_region, out))
+        return PHONE_VALID;
+    return phone_parse_by_library(text, len, default_region, out);
 }
 
 enum phone_error phone_from_e164(int64_t e164, struct phone *out)

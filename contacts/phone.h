@@ -4,7 +4,8 @@
  * libphonenumber behind one C face; its exceptions stop here. It never guesses a
  * country: without a leading + the default region is needed. Letters are never
  * turned into digits (a cell that says "call my wife" is not a number). An
- * extension after the number is dropped. Thread-safe; about 10 µs a number.
+ * extension after the number is dropped. Thread-safe; a valid number in plain writing
+ * takes a tenth of a microsecond (contacts/phone_fast.h), anything else about 10 µs.
  */
 #ifndef CONTACTS_PHONE_H
 #define CONTACTS_PHONE_H

@@ -4,13 +4,30 @@
 #include <cstring>
 #include <exception>
 #include <string>
+#include <vector>
 
+#include <phonenumbers/phonemetadata.pb.h>
 #include <phonenumbers/phonenumber.pb.h>
 #include <phonenumbers/phonenumberutil.h>
 
-#include "contacts/phone.h"
+#include "base/attrs.h"
+#include "contacts/phone_fast.h"
 
+/* The metadata inside the library: exported, but declared in none of its headers. A
+ * library that hides it leaves both NULL, and then there is no fast way. */
+namespace i18n
+{
+namespace phonenumbers
+{
+WEAK int metadata_size();
+WEAK const void *metadata_get();
+} // namespace phonenumbers
+} // namespace i18n
+
+using i18n::phonenumbers::PhoneMetadata;
+using i18n::phonenumbers::PhoneMetadataCollection;
 using i18n::phonenumbers::PhoneNumber;
+using i18n::phonenumbers::PhoneNumberDesc;
 using i18n::phonenumbers::PhoneNumberUtil;
 
 static_assert(static_cast<int>(PhoneNumberUtil::FIXED_LINE) == PHONE_FIXED, "");
@@ -95,7 +112,7 @@ phone_error parse(const std::string &text, const std::string &region, struct pho
 
 } // namespace
 
-extern "C" enum phone_error phone_parse(const char *text, size_t len,
+extern "C" enum phone_error phone_parse_by_library(const char *text, size_t len,
                                         const char *default_region, struct phone *out)
 {
     *out = {};
@@ -135,6 +152,89 @@ extern "C" bool phone_region_is_known(const char *region)
 {
     try {
         return PhoneNumberUtil::GetInstance()->GetCountryCodeForRegion(region) != 0;
+    } catch (const std::exception &) {
+        return false;
+    }
+}
+
+/* ---- what the library knows ---- */
+
+namespace
+{
+
+uint32_t length_bit(int length)
+{
+    return UINT32_C(1) << (length < 0 || length > 31 ? 31 : length);
+}
+
+void fill_pattern(const PhoneNumberDesc &desc, struct phone_region *out, phone_pattern at)
+{
+    out->patterns[at] = desc.national_number_pattern().c_str();
+    for (int length : desc.possible_length())
+        out->lengths[at] |= length_bit(length);
+}
+
+void fill_region(const PhoneMetadata &m, struct phone_region *out)
+{
+    std::snprintf(out->id, sizeof(out->id), "%s", m.id().c_str());
+    out->country_code = m.country_code();
+    out->is_main = m.main_country_for_code();
+    out->same_mobile_and_fixed = m.same_mobile_and_fixed_line_pattern();
+    out->leading_digits = m.leading_digits().c_str();
+    out->prefix = m.national_prefix_for_parsing().c_str();
+    out->prefix_rule = m.national_prefix_transform_rule().c_str();
+    out->international_prefix = m.international_prefix().c_str();
+    fill_pattern(m.general_desc(), out, PHONE_PATTERN_GENERAL);
+    fill_pattern(m.premium_rate(), out, PHONE_PATTERN_PREMIUM);
+    fill_pattern(m.toll_free(), out, PHONE_PATTERN_TOLL_FREE);
+    fill_pattern(m.shared_cost(), out, PHONE_PATTERN_SHARED_COST);
+    fill_pattern(m.voip(), out, PHONE_PATTERN_VOIP);
+    fill_pattern(m.personal_number(), out, PHONE_PATTERN_PERSONAL);
+    fill_pattern(m.pager(), out, PHONE_PATTERN_PAGER);
+    fill_pattern(m.uan(), out, PHONE_PATTERN_UAN);
+    fill_pattern(m.voicemail(), out, PHONE_PATTERN_VOICEMAIL);
+    fill_pattern(m.fixed_line(), out, PHONE_PATTERN_FIXED);
+    fill_pattern(m.mobile(), out, PHONE_PATTERN_MOBILE);
+    for (int length : m.general_desc().possible_length_local_only())
+        out->local_lengths |= length_bit(length);
+}
+
+} // namespace
+
+extern "C" size_t phone_regions(const struct phone_region **out)
+{
+    static PhoneMetadataCollection all;
+    static std::vector<struct phone_region> regions;
+
+    try {
+        if (regions.empty() && i18n::phonenumbers::metadata_get &&
+            i18n::phonenumbers::metadata_size &&
+            all.ParseFromArray(i18n::phonenumbers::metadata_get(),
+                               i18n::phonenumbers::metadata_size())) {
+            regions.resize(static_cast<size_t>(all.metadata_size()));
+            for (size_t i = 0; i < regions.size(); i++)
+                fill_region(all.metadata(static_cast<int>(i)), &regions[i]);
+        }
+    } catch (const std::exception &) {
+        regions.clear();
+    }
+    *out = regions.data();
+    return regions.size();
+}
+
+extern "C" bool phone_example(const char *region, enum phone_type type, int64_t *e164)
+{
+    try {
+        const PhoneNumberUtil &util = *PhoneNumberUtil::GetInstance();
+        PhoneNumber number;
+        std::string digits;
+
+        if (!util.GetExampleNumberForType(
+                region, static_cast<PhoneNumberUtil::PhoneNumberType>(type), &number))
+            return false;
+        util.Format(number, PhoneNumberUtil::E164, &digits);
+        *e164 = std::strtoll(digits.c_str(), nullptr, 10);
+        return true;
     } catch (const std::exception &) {
         return false;
     }
