@@ -16,7 +16,7 @@
 
 enum {
     CALLS_MAX = 1024,
-    LISTS_MAX = 32,
+    LISTS_MAX = 128,
     CASE_ZONES_MAX = 2 * ZONES_MAX,
     MANY_ZONES = 30,
     DAY_MINUTES = 24 * 60,

@@ -34,7 +34,7 @@ static int64_t days_after(const struct look *l, const struct compliance_call *c,
     int64_t last_ms = INT64_MIN;
 
     if (l->windows.zone_count == 0)
-        return (c->at_ms / DAY_MS + days + 1) * DAY_MS;
+        return (c->at_ms / DAY_MS + days) * DAY_MS; /* UTC's dates */
     for (size_t i = 0; i < l->windows.zone_count; i++) {
         struct windows one = {.zones = {l->windows.zones[i]}, .zone_count = 1};
         int64_t t =
