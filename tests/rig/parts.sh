@@ -75,7 +75,7 @@ FARMER_KEYS=2 FARMER_KEYS_AFTER_S=1 "$RIG/farmer_call.sh" "$T/said.wav" 2001 "$R
 farmer=$!
 in_channel() { grep StasisStart "$T/log/in.log" | grep '"number":"farmer"' | sed -n 's/.*"channel":{"id":"\([^"]*\)".*/\1/p'; }
 has_channel() { [ -n "$(in_channel)" ]; }
-wait_for 15 "the farmer's call is in Stasis" has_channel
+wait_for 45 "the farmer's call is in Stasis" has_channel
 channel=$(in_channel)
 grep '"number":"farmer"' "$T/log/in.log" | grep -q '"args":\["2001"\]' || fail "the number dialled is not the argument"
 ari POST "channels/$channel/answer" >/dev/null || fail answer

@@ -16,7 +16,7 @@ wait_for 60 "the speech service is ready" test -s "$T/asr.port"
 speak "$T/said.wav" "$SAID"
 start farmer "$RIG/farmer_call.sh" "$T/said.wav" 2001 "$RIG_SIP_PORT" 60
 has_channel() { grep -q StasisStart "$T/log/in.log"; }
-wait_for 15 "the call is in Stasis" has_channel
+wait_for 45 "the call is in Stasis" has_channel
 channel=$(grep StasisStart "$T/log/in.log" | sed -n 's/.*"channel":{"id":"\([^"]*\)".*/\1/p')
 ari POST "channels/$channel/answer" >/dev/null || fail answer
 ari POST "channels/$channel/record?name=said&format=wav16&maxDurationSeconds=12" >/dev/null || fail record
