@@ -3,10 +3,11 @@
  * campaign_contacts from the list, start what is planned, complete what is done.
  *
  * last_contact_id says up to where a list was copied. It is moved only past
- * contacts that can be seen, and never while an import into the list runs, whose
- * rows have their ids before anybody sees them. Should a row still slip past (two
- * callbacks that commit out of order), completion compares list and campaign once
- * more and moves it back.
+ * contacts that can be seen. While an import into the list runs, whose rows have their
+ * ids before anybody sees them, it is moved only past contacts of imports: those become
+ * visible in the order of their ids, since there is one import into a list at a time.
+ * Should a row still slip past (two callbacks that commit out of order), completion
+ * compares list and campaign once more and moves it back.
  */
 #include "campaigns/campaign_store.h"
 
@@ -32,7 +33,7 @@ struct source {
 };
 
 /* An import holds the advisory lock of contacts/contact_import_store.c ("FURM",
- * list) as long as its transaction; its row is committed before it takes it. */
+ * list) as long as it runs. */
 static int read_source(struct pg *pg, int64_t campaign_id, struct source *out)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
@@ -63,8 +64,9 @@ static int read_source(struct pg *pg, int64_t campaign_id, struct source *out)
 /* What one batch found. */
 struct batch {
     int64_t seen, added;
-    int64_t last_id;   /* of the contacts seen */
-    int64_t newest_id; /* of all contacts, any list */
+    int64_t last_id;     /* of the contacts seen */
+    int64_t imported_id; /* the last of them that an import put there */
+    int64_t newest_id;   /* of all contacts, any list */
 };
 
 static int copy_batch(struct pg *pg, const struct source *from, size_t max,
@@ -80,20 +82,23 @@ static int copy_batch(struct pg *pg, const struct source *from, size_t max,
     pg_arg_ms(&a, now_ms);
     int err = pg_run(
         pg, &res,
-        "WITH batch AS MATERIALIZED (SELECT id, phone, zone_group FROM contacts WHERE "
+        "WITH batch AS MATERIALIZED (SELECT id, phone, zone_group, import_id FROM "
+        "contacts WHERE "
         "list_id = $2 AND id > $3 ORDER BY id LIMIT $4), copied AS (INSERT INTO "
         "campaign_contacts (tenant_id, campaign_id, contact_id, phone, zone_group, "
         "next_attempt_at) SELECT furrow_tenant(), $1, id, phone, zone_group, "
         "furrow_ts($5) FROM batch ON CONFLICT DO NOTHING RETURNING 1) SELECT (SELECT "
         "count(*) FROM batch), (SELECT count(*) FROM copied), (SELECT max(id) FROM "
-        "batch), (SELECT max(id) FROM contacts)",
+        "batch), (SELECT max(id) FROM contacts), (SELECT max(id) FROM batch WHERE "
+        "import_id IS NOT NULL)",
         &a);
     if (err)
         return err;
     *out = (struct batch){.seen = pg_i64(res, 0, 0),
                           .added = pg_i64(res, 0, 1),
                           .last_id = pg_i64(res, 0, 2),
-                          .newest_id = pg_i64(res, 0, 3)};
+                          .newest_id = pg_i64(res, 0, 3),
+                          .imported_id = pg_i64(res, 0, 4)};
     return 0;
 }
 
@@ -136,7 +141,9 @@ static int populate_batch(struct pg *pg, int64_t campaign_id, size_t max, int64_
      * the next look does not walk over them. */
     int64_t mark =
         !*more && batch.newest_id > batch.last_id ? batch.newest_id : batch.last_id;
-    if (*loading || mark <= before.last_contact_id)
+    if (*loading)
+        mark = batch.imported_id;
+    if (mark <= before.last_contact_id)
         return 0;
     return set_last_contact(pg, campaign_id, mark);
 }

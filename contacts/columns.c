@@ -25,7 +25,7 @@ static const char *const phone_keys[] = {
 };
 
 /* Letters beyond ASCII stay as they are. */
-static char *key_of(const char *name)
+char *column_key(const char *name)
 {
     char *key = xcalloc(1, strlen(name) + 1), *p = key;
 
@@ -78,7 +78,7 @@ static void add_columns(struct columns *c, const struct csv_record *first)
         column->name =
             c->has_header && *name ? xstrdup(name) : xasprintf("column %zu", i + 1);
         free(copy);
-        column->key = key_of(column->name);
+        column->key = column_key(column->name);
         if (!*column->key) {
             free(column->key);
             column->key = xasprintf("column_%zu", i + 1);
@@ -120,26 +120,53 @@ static bool find_column(const struct columns *c, const char *wanted, size_t *out
     return true;
 }
 
-static int apply_maps(struct columns *c, const struct column_map *maps, size_t n,
-                      bool *phone_found, struct errtext *e)
+/* "phone" and "phone1" are 0, "phone2" 1 …; COLUMN_NONE for any other key. */
+static size_t phone_rank(const char *key)
 {
+    if (strncmp(key, "phone", 5) != 0)
+        return COLUMN_NONE;
+    if (!key[5])
+        return 0;
+    return key[5] >= '1' && key[5] <= '9' && !key[6] ? (size_t)(key[5] - '1')
+                                                     : COLUMN_NONE;
+}
+
+/* Ranks that were left out are closed up. */
+static void close_ranks(struct columns *c, const size_t ranks[PHONE_COLUMNS_MAX])
+{
+    for (size_t k = 0; k < PHONE_COLUMNS_MAX; k++)
+        if (ranks[k] != COLUMN_NONE && !columns_is_phone(c, ranks[k]))
+            c->phones[c->phone_count++] = ranks[k];
+}
+
+static int apply_maps(struct columns *c, const struct column_map *maps, size_t n,
+                      struct errtext *e)
+{
+    size_t ranks[PHONE_COLUMNS_MAX];
+
+    for (size_t k = 0; k < PHONE_COLUMNS_MAX; k++)
+        ranks[k] = COLUMN_NONE;
     for (size_t m = 0; m < n; m++) {
-        size_t i = 0;
+        size_t i = 0, rank = phone_rank(maps[m].key);
 
         if (!find_column(c, maps[m].column, &i))
             return no_column(c, maps[m].column, e);
-        if (strcmp(maps[m].key, "phone") == 0) {
-            c->phone = i;
-            *phone_found = true;
+        if (rank != COLUMN_NONE) {
+            ranks[rank] = i;
+            continue;
+        }
+        if (strcmp(maps[m].key, COLUMN_PERSON) == 0) {
+            c->person = i;
             continue;
         }
         free(c->at[i].key);
-        c->at[i].key = key_of(maps[m].key);
+        c->at[i].key = column_key(maps[m].key);
         if (!*c->at[i].key)
             return errtext_set(e, EINVAL, 0, 0,
                                "--map %s=%s: no name before the =", maps[m].key,
                                maps[m].column);
     }
+    close_ranks(c, ranks);
     return 0;
 }
 
@@ -148,12 +175,43 @@ static bool find_phone(struct columns *c)
     for (size_t k = 0; k < ARRAY_LEN(phone_keys); k++) {
         for (size_t i = 0; i < c->n; i++) {
             if (strcmp(c->at[i].key, phone_keys[k]) == 0) {
-                c->phone = i;
+                c->phones[c->phone_count++] = i;
                 return true;
             }
         }
     }
     return false;
+}
+
+bool columns_is_phone(const struct columns *c, size_t i)
+{
+    size_t k = 0;
+
+    while (k < c->phone_count && c->phones[k] != i)
+        k++;
+    return k < c->phone_count;
+}
+
+static bool comes_before(const struct column *a, const struct column *b)
+{
+    size_t m = strlen(a->key), n = strlen(b->key);
+
+    return m != n ? m < n : strcmp(a->key, b->key) < 0;
+}
+
+static void make_order(struct columns *c)
+{
+    c->order = xcalloc(c->n + 1, sizeof(*c->order));
+    for (size_t i = 0; i < c->n; i++) {
+        size_t k = c->order_count;
+
+        if (columns_is_phone(c, i))
+            continue;
+        for (; k > 0 && comes_before(&c->at[i], &c->at[c->order[k - 1]]); k--)
+            c->order[k] = c->order[k - 1];
+        c->order[k] = i;
+        c->order_count++;
+    }
 }
 
 /* The first cell that is a valid number; n when none is. */
@@ -203,11 +261,12 @@ int columns_new(struct columns **out, const struct csv_record *first, const char
     size_t number = first_number(first, region);
     bool found = number < first->n;
     c->has_header = !found;
-    c->phone = found ? number : 0;
+    c->person = COLUMN_NONE;
     add_columns(c, first);
-    bool mapped = false;
-    err = apply_maps(c, maps, map_count, &mapped, e);
-    if (!err && !mapped && !found && !find_phone(c))
+    err = apply_maps(c, maps, map_count, e);
+    if (!err && !c->phone_count && found)
+        c->phones[c->phone_count++] = number;
+    if (!err && !c->phone_count && !find_phone(c))
         err = no_column(c, NULL, e);
     if (err) {
         columns_free(c);
@@ -218,7 +277,10 @@ int columns_new(struct columns **out, const struct csv_record *first, const char
             c->at[i].key[NAME_LIMIT] = '\0';
         make_unique(c, i);
         c->at[i].json = json_of(c->at[i].key);
+        c->at[i].json_len = strlen(c->at[i].json);
     }
+    c->phone = c->phones[0];
+    make_order(c);
     *out = c;
     return 0;
 }
@@ -233,5 +295,6 @@ void columns_free(struct columns *c)
         free(c->at[i].json);
     }
     free(c->at);
+    free(c->order);
     free(c);
 }

@@ -12,14 +12,14 @@ int contact_lists(struct pg *pg, int tenant_id, contact_list_fn *each, void *arg
     int err = pg_begin_own(pg, tenant_id, &own);
 
     if (!err)
-        err =
-            pg_run(pg, &res,
-                   "SELECT l.name, (SELECT count(*) FROM contacts c WHERE c.list_id = "
-                   "l.id), i.n, furrow_ms(l.created_at), coalesce(furrow_ms(i.last), 0) "
-                   "FROM lists l CROSS JOIN LATERAL (SELECT count(*) AS n, "
-                   "max(finished_at) AS last FROM imports i WHERE i.list_id = l.id AND "
-                   "i.state = 'done') i ORDER BY l.name",
-                   NULL);
+        err = pg_run(pg, &res,
+                     "SELECT l.name, coalesce(c.n, 0), i.n, furrow_ms(l.created_at), "
+                     "coalesce(furrow_ms(i.last), 0) FROM lists l LEFT JOIN (SELECT "
+                     "list_id, count(*) AS n FROM contacts GROUP BY 1) c ON c.list_id = "
+                     "l.id CROSS JOIN LATERAL (SELECT count(*) AS n, "
+                     "max(finished_at) AS last FROM imports i WHERE i.list_id = l.id AND "
+                     "i.state = 'done') i ORDER BY l.name",
+                     NULL);
     err = pg_end_own(pg, own, err);
     for (int row = 0; !err && row < PQntuples(res); row++) {
         struct contact_list list = {.contacts = pg_i64(res, row, 1),

@@ -34,13 +34,15 @@ struct csv_reader {
     csv_read_fn *read;
     void *arg;
     struct csv_parser parser;
-    bool windows_1252;
+    bool windows_1252, lines;
     char delimiter;
 
     char chunk[CHUNK_BYTES];
     size_t at, end; /* what is left of the chunk */
     bool ended, nul_follows;
     int64_t bytes, line;
+    size_t hashed;           /* of the chunk */
+    uint64_t hash;           /* of the stream up to there */
     bool after_cr;           /* the last byte was a CR: a LF now ends the same line */
     int64_t quote_line;      /* where the open quote was opened; 0 none */
     bool finished, skipping; /* skipping the rest of a faulty line */
@@ -191,8 +193,21 @@ static char find_delimiter(const char *p, size_t len)
     return candidates[best];
 }
 
+/* FNV-1a: byte by byte, so that it does not matter where chunks ended. */
+static void hash_to(struct csv_reader *r, size_t at)
+{
+    uint64_t h = r->hash;
+
+    for (size_t i = r->hashed; i < at; i++)
+        h = (h ^ (unsigned char)r->chunk[i]) * UINT64_C(0x100000001b3);
+    r->hash = h;
+    r->hashed = at;
+}
+
 static int fill(struct csv_reader *r, struct errtext *e)
 {
+    hash_to(r, r->end);
+    r->hashed = 0;
     if (r->nul_follows)
         return errtext_set(e, EBADMSG, (int)r->line, 0,
                            "line %" PRId64 " has a NUL byte: this is a binary file or "
@@ -224,7 +239,7 @@ static int look_at_beginning(struct csv_reader *r, struct errtext *e)
     static const char mark[] = "\xEF\xBB\xBF";
 
     for (size_t i = 0; i < ARRAY_LEN(magics); i++)
-        if (r->end >= magics[i].len &&
+        if (!(r->lines && magics[i].bytes[0] == '{') && r->end >= magics[i].len &&
             memcmp(r->chunk, magics[i].bytes, magics[i].len) == 0)
             return errtext_set(e, EBADMSG, 1, 0, "%s", magics[i].what);
     if (looks_binary(r->chunk, r->end))
@@ -254,8 +269,10 @@ int csv_reader_new(struct csv_reader **out, csv_read_fn *read, void *arg,
     r->read = read;
     r->arg = arg;
     r->line = 1;
+    r->hash = UINT64_C(0xcbf29ce484222325);
     r->windows_1252 = options->windows_1252;
     r->delimiter = options->delimiter;
+    r->lines = options->lines;
     int err = csv_init(&r->parser, OPTIONS) ? EINVAL : fill(r, e);
     if (!err && r->end == 0 && !r->nul_follows)
         err = errtext_set(e, ENODATA, 0, 0, "the file is empty");
@@ -371,6 +388,33 @@ static void note_quote(struct csv_reader *r, int64_t line)
         r->quote_line = line;
 }
 
+static bool is_blank(const struct csv_reader *r)
+{
+    return r->fault == RECORD_SOUND && r->text[strspn(r->text, " \t")] == '\0';
+}
+
+/* A line as it is, or a piece of it; blank lines are no records. */
+static void add_line(struct csv_reader *r, const char *p, size_t len, bool ends)
+{
+    while (ends && len > 0 && strchr("\r\n", p[len - 1]))
+        len--;
+    if (r->n == 0)
+        r->places[r->n++] = (struct place){0};
+    struct place *place = &r->places[0];
+    if (place->len + len > RECORD_ROW_LIMIT) {
+        set_fault(r, RECORD_ROW_TOO_LONG);
+        r->fault_cell = 0;
+        len = 0;
+    }
+    memcpy(r->text + place->len, p, len);
+    place->len += len;
+    r->text[place->len] = '\0';
+    bool blank = is_blank(r);
+    r->complete = ends && !blank;
+    if (ends && blank)
+        r->n = 0;
+}
+
 static int feed_line(struct csv_reader *r, struct errtext *e)
 {
     bool ends = false;
@@ -382,7 +426,10 @@ static int feed_line(struct csv_reader *r, struct errtext *e)
     if (between_records(r))
         r->record_line = r->line;
     size_t cells = r->n;
-    feed(r, p, len);
+    if (r->lines)
+        add_line(r, p, len, ends);
+    else
+        feed(r, p, len);
     /* A record that began another quoted cell on this line opened it here. */
     if (r->n != cells)
         r->quote_line = 0;
@@ -402,7 +449,7 @@ static int finish(struct csv_reader *r, struct errtext *e)
     if (r->finished)
         return ENODATA;
     r->finished = true;
-    if (r->skipping) {
+    if (r->skipping || (r->lines && r->n > 0 && !is_blank(r))) {
         r->complete = true;
         return 0;
     }
@@ -441,6 +488,38 @@ int csv_reader_next(struct csv_reader *r, struct csv_record *out, struct errtext
                                .fault = r->fault,
                                .fault_cell = r->fault_cell};
     return 0;
+}
+
+struct record_position csv_reader_position(struct csv_reader *r)
+{
+    /* The LF of a CR LF that was read up to the CR belongs to the record. */
+    if (r->after_cr && r->at < r->end && r->chunk[r->at] == '\n') {
+        r->at++;
+        r->after_cr = false;
+    }
+    hash_to(r, r->at);
+    return (struct record_position){
+        .bytes = r->bytes - (int64_t)(r->end - r->at), .line = r->line, .hash = r->hash};
+}
+
+int csv_reader_skip_to(struct csv_reader *r, const struct record_position *to,
+                       struct errtext *e)
+{
+    int64_t chunk_at = r->bytes - (int64_t)r->end; /* of the chunk's first byte */
+
+    while (!r->nul_follows && !r->ended && r->bytes < to->bytes) {
+        int err = fill(r, e);
+        if (err)
+            return err;
+        chunk_at = r->bytes - (int64_t)r->end;
+    }
+    if (to->bytes < chunk_at + (int64_t)r->at || to->bytes > chunk_at + (int64_t)r->end)
+        return ESTALE;
+    r->at = (size_t)(to->bytes - chunk_at);
+    hash_to(r, r->at);
+    r->after_cr = r->at > 0 && r->chunk[r->at - 1] == '\r';
+    r->line = to->line;
+    return r->hash == to->hash ? 0 : ESTALE;
 }
 
 char csv_reader_delimiter(const struct csv_reader *r)

@@ -48,12 +48,20 @@ struct csv_record {
     size_t fault_cell; /* index of the cell it is about */
 };
 
+/* A place between two records: everything before it has been given out. */
+struct record_position {
+    int64_t bytes; /* from the beginning of the stream */
+    int64_t line;  /* on which the next record begins */
+    uint64_t hash; /* of the bytes before it */
+};
+
 /* As read(2): bytes, 0 at the end, -1 with errno. */
 typedef ssize_t(csv_read_fn)(void *arg, void *buf, size_t size);
 
 struct csv_options {
     bool windows_1252; /* cells are converted to UTF-8; not with a UTF-8 mark */
     char delimiter;    /* 0: find it */
+    bool lines;        /* no CSV: each line is a record of one cell (JSON Lines) */
 };
 
 struct csv_reader;
@@ -68,6 +76,14 @@ void csv_reader_free(struct csv_reader *r); /* NULL is allowed */
  * file cannot be read on from here, e names the line; else the errno of read. */
 NODISCARD int csv_reader_next(struct csv_reader *r, struct csv_record *out,
                               struct errtext *e);
+
+/* Where the reader is, after a record or at the end. */
+struct record_position csv_reader_position(struct csv_reader *r);
+/* Goes on at a position of an earlier reading of the same stream, at most once and
+ * only forward. ESTALE: what lies before it is not what was read then; the reader is
+ * of no more use. Else the errno of read. */
+NODISCARD int csv_reader_skip_to(struct csv_reader *r, const struct record_position *to,
+                                 struct errtext *e);
 
 char csv_reader_delimiter(const struct csv_reader *r);
 int64_t csv_reader_bytes(const struct csv_reader *r); /* taken from the stream */

@@ -32,6 +32,7 @@ struct slot {
 
 struct import {
     const struct import_options *options;
+    struct text_source *text;
     struct csv_reader *reader;
     struct columns *columns;
     struct csv_record first;
@@ -48,6 +49,25 @@ struct import {
     struct errtext read_e;
 };
 
+static int open_reader(struct import *im, csv_read_fn *read, void *arg, struct errtext *e)
+{
+    const struct import_options *o = im->options;
+    int err = text_source_new(&im->text, read, arg, o->encoding, e);
+
+    if (err)
+        return err;
+    const struct csv_options csv = {.windows_1252 = text_source_encoding(im->text) ==
+                                                    TEXT_WINDOWS_1252,
+                                    .delimiter = o->delimiter,
+                                    .lines = o->json_lines};
+    err = csv_reader_new(&im->reader, text_source_read, im->text, &csv, e);
+    if (!err)
+        err = csv_reader_next(im->reader, &im->first, e);
+    return err == ENODATA && im->reader
+               ? errtext_set(e, ENODATA, 0, 0, "the file has no rows")
+               : err;
+}
+
 int import_open(struct import **out, csv_read_fn *read, void *arg,
                 const struct import_options *options, struct errtext *e)
 {
@@ -56,22 +76,28 @@ int import_open(struct import **out, csv_read_fn *read, void *arg,
     im->options = options;
     pthread_mutex_init(&im->lock, NULL);
     pthread_cond_init(&im->changed, NULL);
-    int err = csv_reader_new(&im->reader, read, arg, &options->csv, e);
-    if (!err) {
-        err = csv_reader_next(im->reader, &im->first, e);
-        if (err == ENODATA)
-            err = errtext_set(e, ENODATA, 0, 0, "the file has no rows");
-    }
-    if (!err)
+    int err = open_reader(im, read, arg, e);
+    if (!err && options->json_lines)
+        err = json_columns_new(&im->columns, &im->first, options->region, options->maps,
+                               options->map_count, e);
+    else if (!err)
         err = columns_new(&im->columns, &im->first, options->region, options->maps,
                           options->map_count, e);
     if (err) {
         import_free(im);
         return err;
     }
-    im->first_is_row = !im->columns->has_header;
+    im->first_is_row = options->json_lines || !im->columns->has_header;
     *out = im;
     return 0;
+}
+
+struct import_form import_form(const struct import *im)
+{
+    return (struct import_form){
+        .encoding = text_source_encoding(im->text),
+        .encoding_is_guess = text_source_is_guess(im->text),
+        .delimiter = im->options->json_lines ? 0 : csv_reader_delimiter(im->reader)};
 }
 
 void import_free(struct import *im)
@@ -83,6 +109,7 @@ void import_free(struct import *im)
     free(im->ring);
     columns_free(im->columns);
     csv_reader_free(im->reader);
+    text_source_free(im->text);
     pthread_cond_destroy(&im->changed);
     pthread_mutex_destroy(&im->lock);
     free(im);
@@ -91,6 +118,12 @@ void import_free(struct import *im)
 const struct columns *import_columns(const struct import *im)
 {
     return im->columns;
+}
+
+int import_skip_to(struct import *im, const struct record_position *to, struct errtext *e)
+{
+    im->first_is_row = false;
+    return csv_reader_skip_to(im->reader, to, e);
 }
 
 /* ---- reader ---- */
@@ -111,6 +144,7 @@ static int fill_block(struct import *im, struct import_block *b, struct errtext 
         if (!err)
             block_add(b, &record);
     }
+    b->end = csv_reader_position(im->reader);
     b->bytes = csv_reader_bytes(im->reader);
     return err;
 }
@@ -175,6 +209,8 @@ static void *parse_stage(void *arg)
     struct slot *slot = NULL;
 
     while ((slot = wait_filled(im)) != NULL) {
+        if (im->options->json_lines)
+            block_read_json(slot->block, im->columns);
         block_parse(slot->block, im->columns, im->options->region);
         pthread_mutex_lock(&im->lock);
         slot->state = BLOCK_PARSED;
@@ -199,22 +235,20 @@ static struct slot *wait_parsed(struct import *im)
     return slot;
 }
 
-static int write_block(const struct import *im, struct import_block *b,
-                       const struct import_sink *sink, void *arg,
+static int write_block(struct import_block *b, const struct import_sink *sink, void *arg,
                        struct import_counts *counts, struct errtext *e)
 {
     int err = b->row_count ? sink->rows(arg, b->rows, b->row_count, e) : 0;
 
-    if (err)
-        return err;
-    block_settle(b, im->columns);
-    if (b->reject_count)
+    if (!err && b->reject_count)
         err = sink->rejects(arg, b->rejects, b->reject_count, e);
+    if (!err && sink->reached)
+        err = sink->reached(arg, &b->end, (int64_t)b->n, e);
     if (err)
         return err;
     counts->rows_read += (int64_t)b->n;
     counts->rejected += (int64_t)b->reject_count;
-    counts->imported += (int64_t)(b->n - b->reject_count);
+    counts->imported += (int64_t)b->row_count;
     for (size_t i = 0; i < b->reject_count; i++)
         counts->by_reason[b->rejects[i].reason]++;
     counts->bytes = b->bytes;
@@ -234,7 +268,7 @@ static int write_stage(struct import *im, const struct import_sink *sink, void *
         if (err)
             errtext_set(e, err, 0, 0, "stopped");
         if (!err)
-            err = write_block(im, slot->block, sink, arg, counts, e);
+            err = write_block(slot->block, sink, arg, counts, e);
         if (err)
             return err;
         pthread_mutex_lock(&im->lock);

@@ -19,6 +19,7 @@
 #include "contacts/columns.h"
 #include "contacts/csv_reader.h"
 #include "contacts/phone.h"
+#include "contacts/text_source.h"
 #include "contacts/zones.h"
 
 /* Why a record was not taken. The names (import_reason_name) are stable. */
@@ -35,6 +36,7 @@ enum import_reason {
     IMPORT_BAD_QUOTES,
     IMPORT_CELL_TOO_LONG,
     IMPORT_ROW_TOO_LONG,
+    IMPORT_BAD_JSON,
     IMPORT_REASONS,
 };
 
@@ -43,9 +45,11 @@ struct import_row {
     struct phone phone;
     const struct zone_set *zones;
     const char *attrs; /* JSON object, not NUL-terminated */
-    size_t attrs_len;
-    const char *written; /* the number as it stands in the file */
-    bool duplicate;      /* set by the sink: this number is in the list already */
+    size_t attrs_at, attrs_len;
+    const char *column, *written; /* where the number stands in the file, and how */
+    const char *person;           /* key of the person; "" none is known */
+    int rank;                     /* 0: the person's preferred number */
+    bool one_of_several;          /* of the same record */
 };
 
 struct import_reject {
@@ -55,18 +59,24 @@ struct import_reject {
     const char *hint; /* one sentence for a person */
 };
 
+/* A record with several number columns counts once in rows_read and once a number in
+ * the others; else rows_read is their sum. */
 struct import_counts {
-    int64_t rows_read, imported, rejected; /* rows_read is the sum of the others */
+    int64_t rows_read, imported, updated, rejected;
     int64_t by_reason[IMPORT_REASONS];
     int64_t bytes;
 };
 
 /* Called in the thread of import_run, in the order of the file. An error ends the
- * import. What they are given is borrowed for the call. */
+ * import. What they are given is borrowed for the call. What the sink itself makes a
+ * reject (a duplicate) it counts itself. */
 struct import_sink {
     int (*rows)(void *arg, struct import_row *rows, size_t n, struct errtext *e);
     int (*rejects)(void *arg, const struct import_reject *rejects, size_t n,
                    struct errtext *e);
+    /* Everything before the position has been given; records more than last time. */
+    int (*reached)(void *arg, const struct record_position *at, int64_t records,
+                   struct errtext *e);                               /* may be NULL */
     void (*progress)(void *arg, const struct import_counts *so_far); /* may be NULL */
 };
 
@@ -74,8 +84,10 @@ struct import_options {
     const char *region; /* of numbers without +; NULL for none */
     const struct column_map *maps;
     size_t map_count;
-    struct csv_options csv;
-    int threads; /* parsers; 0: one per processor */
+    char delimiter; /* 0: find it */
+    enum text_encoding encoding;
+    bool json_lines; /* an object a line instead of CSV */
+    int threads;     /* parsers; 0: one per processor */
 };
 
 struct import;
@@ -86,7 +98,19 @@ struct import;
 NODISCARD int import_open(struct import **out, csv_read_fn *read, void *arg,
                           const struct import_options *options, struct errtext *e);
 void import_free(struct import *im); /* NULL is allowed */
+/* How the stream is read: what was said, or what was found out. */
+struct import_form {
+    enum text_encoding encoding;
+    bool encoding_is_guess;
+    char delimiter; /* 0 for JSON Lines */
+};
+struct import_form import_form(const struct import *im);
 const struct columns *import_columns(const struct import *im);
+
+/* Before import_run: leaves out what an earlier import of the same stream has given.
+ * Errors as csv_reader_skip_to. */
+NODISCARD int import_skip_to(struct import *im, const struct record_position *to,
+                             struct errtext *e);
 
 /* Once. The sink's error, or the file's (EBADMSG with its line). ECANCELED: *stop
  * (which may be NULL) was raised. */
@@ -95,5 +119,9 @@ NODISCARD int import_run(struct import *im, const struct import_sink *sink, void
                          struct errtext *e);
 
 const char *import_reason_name(enum import_reason reason);
+/* One sentence for a person about a value that was refused for a reason. */
+const char *import_reason_hint(enum import_reason reason, const char *value);
+/* ENOENT: there is no such name. */
+NODISCARD int import_reason_find(const char *name, enum import_reason *out);
 
 #endif

@@ -1,6 +1,7 @@
 #include "contacts/import_parse.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,8 @@ static const struct {
                                          "inside a quoted cell twice"},
     [IMPORT_CELL_TOO_LONG] = {"cell_too_long", "a cell may have 64 KiB"},
     [IMPORT_ROW_TOO_LONG] = {"row_too_long", "a row may have 256 KiB"},
+    [IMPORT_BAD_JSON] = {"bad_json", "each line is one JSON object, e.g. {\"phone\": "
+                                     "\"+251911234567\"}"},
 };
 
 _Static_assert(ARRAY_LEN(reasons) == IMPORT_REASONS, "every reason has a name");
@@ -52,59 +55,6 @@ const char *import_reason_name(enum import_reason reason)
     return reasons[reason].name;
 }
 
-void block_clear(struct import_block *b)
-{
-    b->text.len = b->attrs.len = 0;
-    b->cell_count = b->n = b->row_count = b->reject_count = 0;
-}
-
-void block_free(struct import_block *b)
-{
-    if (!b)
-        return;
-    buf_free(&b->text);
-    buf_free(&b->attrs);
-    free(b->cells);
-    free(b);
-}
-
-bool block_is_full(const struct import_block *b)
-{
-    return b->n == BLOCK_RECORDS || b->text.len >= BLOCK_BYTES;
-}
-
-void block_add(struct import_block *b, const struct csv_record *record)
-{
-    if (b->cell_count + record->n > b->cell_cap) {
-        b->cell_cap = (b->cell_count + record->n) * 2;
-        b->cells = xrealloc(b->cells, b->cell_cap * sizeof(*b->cells));
-    }
-    b->records[b->n++] = (struct block_record){.line = record->line,
-                                               .first_cell = b->cell_count,
-                                               .n = record->n,
-                                               .fault = record->fault,
-                                               .fault_cell = record->fault_cell};
-    for (size_t i = 0; i < record->n; i++) {
-        b->cells[b->cell_count++] =
-            (struct block_cell){.at = b->text.len, .len = record->cells[i].len};
-        buf_add(&b->text, record->cells[i].text, record->cells[i].len + 1);
-    }
-}
-
-/* ---- one record ---- */
-
-static void add_reject(struct import_block *b, int64_t line, const char *column,
-                       const char *value, enum import_reason reason)
-{
-    b->rejects[b->reject_count++] = (struct import_reject){
-        .line = line,
-        .column = column,
-        .value = value,
-        .reason = reason,
-        .hint = reasons[reason].hint ? reasons[reason].hint : "",
-    };
-}
-
 /* 9.11235E+11: a spreadsheet rounded the number away. */
 static bool is_scientific(const char *s)
 {
@@ -119,14 +69,98 @@ static bool is_scientific(const char *s)
     return exponent;
 }
 
-static void reject_phone(struct import_block *b, int64_t line, const char *column,
-                         const char *value, enum phone_error error)
+static enum phone_error phone_error_of(enum import_reason reason)
 {
-    add_reject(b, line, column, value, of_phone[error]);
-    b->rejects[b->reject_count - 1].hint =
-        error == PHONE_NOT_A_NUMBER && is_scientific(value)
-            ? "a spreadsheet has rounded the number; format the column as text there"
-            : phone_error_hint(error);
+    enum phone_error e = PHONE_NOT_A_NUMBER;
+
+    while (e < PHONE_INVALID && of_phone[e] != reason)
+        e++;
+    return e;
+}
+
+const char *import_reason_hint(enum import_reason reason, const char *value)
+{
+    if (reasons[reason].hint)
+        return reasons[reason].hint;
+    if (reason == IMPORT_NOT_A_NUMBER && is_scientific(value))
+        return "a spreadsheet has rounded the number; format the column as text there";
+    return phone_error_hint(phone_error_of(reason));
+}
+
+int import_reason_find(const char *name, enum import_reason *out)
+{
+    int i = 0;
+
+    while (i < IMPORT_REASONS && strcmp(reasons[i].name, name) != 0)
+        i++;
+    if (i == IMPORT_REASONS)
+        return ENOENT;
+    *out = (enum import_reason)i;
+    return 0;
+}
+
+void block_clear(struct import_block *b)
+{
+    b->text.len = b->attrs.len = b->extras.len = 0;
+    b->cell_count = b->n = b->row_count = b->reject_count = 0;
+}
+
+void block_free(struct import_block *b)
+{
+    if (!b)
+        return;
+    buf_free(&b->text);
+    buf_free(&b->attrs);
+    buf_free(&b->extras);
+    free(b->cells);
+    free(b->rows);
+    free(b->rejects);
+    free(b);
+}
+
+bool block_is_full(const struct import_block *b)
+{
+    return b->n == BLOCK_RECORDS || b->text.len >= BLOCK_BYTES;
+}
+
+size_t block_put_cell(struct import_block *b, const char *text, size_t len)
+{
+    if (b->cell_count == b->cell_cap) {
+        b->cell_cap = b->cell_cap ? b->cell_cap * 2 : 1024;
+        b->cells = xrealloc(b->cells, b->cell_cap * sizeof(*b->cells));
+    }
+    b->cells[b->cell_count] = (struct block_cell){.at = b->text.len, .len = len};
+    buf_add(&b->text, text, len);
+    buf_add(&b->text, "", 1);
+    return b->cell_count++;
+}
+
+void block_add(struct import_block *b, const struct csv_record *record)
+{
+    b->records[b->n++] = (struct block_record){.line = record->line,
+                                               .first_cell = b->cell_count,
+                                               .n = record->n,
+                                               .fault = record->fault,
+                                               .fault_cell = record->fault_cell};
+    for (size_t i = 0; i < record->n; i++)
+        block_put_cell(b, record->cells[i].text, record->cells[i].len);
+}
+
+/* ---- one record ---- */
+
+static void add_reject(struct import_block *b, int64_t line, const char *column,
+                       const char *value, enum import_reason reason)
+{
+    if (b->reject_count == b->reject_cap) {
+        b->reject_cap = b->reject_cap ? b->reject_cap * 2 : 64;
+        b->rejects = xrealloc(b->rejects, b->reject_cap * sizeof(*b->rejects));
+    }
+    b->rejects[b->reject_count++] =
+        (struct import_reject){.line = line,
+                               .column = column,
+                               .value = value,
+                               .reason = reason,
+                               .hint = import_reason_hint(reason, value)};
 }
 
 /* Bytes of the blank that s begins with, 0 when none: white space, a no-break
@@ -160,7 +194,7 @@ static const char *trim_cell(const char *s, size_t *len)
     return s;
 }
 
-static void add_json_text(struct buf *out, const char *s, size_t len)
+void block_put_json_text(struct buf *out, const char *s, size_t len)
 {
     size_t from = 0;
 
@@ -184,21 +218,21 @@ static void add_json_text(struct buf *out, const char *s, size_t len)
 static void add_attrs(struct import_block *b, const struct columns *columns,
                       const struct block_record *r)
 {
-    bool first = true;
-
     buf_add(&b->attrs, "{", 1);
-    for (size_t i = 0; i < columns->n; i++) {
+    for (size_t k = 0; k < columns->order_count; k++) {
         static const struct block_cell none = {0};
+        size_t i = columns->order[k];
         const struct block_cell *cell = i < r->n ? &b->cells[r->first_cell + i] : &none;
 
-        if (i == columns->phone)
-            continue;
-        if (!first)
+        if (k > 0)
             buf_add(&b->attrs, ",", 1);
-        first = false;
-        buf_add(&b->attrs, columns->at[i].json, strlen(columns->at[i].json));
-        add_json_text(&b->attrs, b->text.data + cell->at, cell->len);
+        buf_add(&b->attrs, columns->at[i].json, columns->at[i].json_len);
+        block_put_json_text(&b->attrs, b->text.data + cell->at, cell->len);
     }
+    if (r->extra_len && columns->order_count)
+        buf_add(&b->attrs, ",", 1);
+    if (r->extra_len)
+        buf_add(&b->attrs, b->extras.data + r->extra, r->extra_len);
     buf_add(&b->attrs, "}", 1);
 }
 
@@ -243,7 +277,10 @@ static bool check_form(struct import_block *b, const struct columns *columns,
     size_t i = r->fault_cell;
     enum import_reason reason = of_fault[r->fault];
 
-    if (r->fault == RECORD_SOUND) {
+    if (r->bad_json) {
+        i = 0;
+        reason = IMPORT_BAD_JSON;
+    } else if (r->fault == RECORD_SOUND) {
         i = first_not_utf8(b, r);
         reason = IMPORT_BAD_ENCODING;
         if (i == r->n) {
@@ -257,61 +294,73 @@ static bool check_form(struct import_block *b, const struct columns *columns,
     return false;
 }
 
+static void add_row(struct import_block *b, const struct import_row *row)
+{
+    if (b->row_count == b->row_cap) {
+        b->row_cap = b->row_cap ? b->row_cap * 2 : BLOCK_RECORDS;
+        b->rows = xrealloc(b->rows, b->row_cap * sizeof(*b->rows));
+    }
+    b->rows[b->row_count++] = *row;
+}
+
+/* One number of the record; false when there is none in the column. */
+static bool parse_number(struct import_block *b, const struct columns *columns,
+                         const char *region, const struct block_record *r, size_t column,
+                         size_t first_row)
+{
+    struct import_row row = {.line = r->line,
+                             .rank = (int)(b->row_count - first_row),
+                             .column = columns->at[column].name,
+                             .written = cell_text(b, r, column),
+                             .person = ""};
+    size_t len = strlen(row.written);
+    const char *text = trim_cell(row.written, &len);
+
+    if (len == 0)
+        return false;
+    enum phone_error error = phone_parse(text, len, region, &row.phone);
+    if (error != PHONE_VALID) {
+        add_reject(b, r->line, row.column, row.written, of_phone[error]);
+        return true;
+    }
+    for (size_t i = first_row; i < b->row_count; i++)
+        if (b->rows[i].phone.e164 == row.phone.e164)
+            return true; /* the same number in two columns */
+    row.zones = zones_of(row.phone.e164, row.phone.type);
+    add_row(b, &row);
+    return true;
+}
+
 static void parse_record(struct import_block *b, const struct columns *columns,
                          const char *region, const struct block_record *r)
 {
-    const char *phone_column = columns->at[columns->phone].name;
-    struct import_row row = {.line = r->line, .written = cell_text(b, r, columns->phone)};
+    size_t first_row = b->row_count, numbers = 0, from = b->attrs.len;
 
     if (!check_form(b, columns, r))
         return;
-    size_t len = strlen(row.written);
-    const char *text = trim_cell(row.written, &len);
-    if (len == 0) {
-        add_reject(b, r->line, phone_column, "", IMPORT_MISSING_PHONE);
+    for (size_t k = 0; k < columns->phone_count; k++)
+        numbers += parse_number(b, columns, region, r, columns->phones[k], first_row);
+    if (numbers == 0)
+        add_reject(b, r->line, columns->at[columns->phone].name, "",
+                   IMPORT_MISSING_PHONE);
+    if (b->row_count == first_row)
         return;
-    }
-    enum phone_error error = phone_parse(text, len, region, &row.phone);
-    if (error != PHONE_VALID) {
-        reject_phone(b, r->line, phone_column, row.written, error);
-        return;
-    }
-    row.zones = zones_of(row.phone.e164, row.phone.type);
-    size_t from = b->attrs.len;
     add_attrs(b, columns, r);
-    row.attrs_len = b->attrs.len - from;
-    b->rows[b->row_count++] = row;
+    for (size_t i = first_row; i < b->row_count; i++) {
+        b->rows[i].attrs_at = from;
+        b->rows[i].attrs_len = b->attrs.len - from;
+        b->rows[i].one_of_several = b->row_count - first_row > 1;
+        if (columns->person != COLUMN_NONE)
+            b->rows[i].person = cell_text(b, r, columns->person);
+    }
 }
 
 void block_parse(struct import_block *b, const struct columns *columns,
                  const char *region)
 {
-    size_t at = 0;
-
     for (size_t i = 0; i < b->n; i++)
         parse_record(b, columns, region, &b->records[i]);
     /* The buffer has stopped moving. */
-    for (size_t i = 0; i < b->row_count; i++) {
-        b->rows[i].attrs = b->attrs.data + at;
-        at += b->rows[i].attrs_len;
-    }
-}
-
-static int by_line(const void *a, const void *b)
-{
-    const struct import_reject *x = a, *y = b;
-
-    return (x->line > y->line) - (x->line < y->line);
-}
-
-void block_settle(struct import_block *b, const struct columns *columns)
-{
-    size_t parsed = b->reject_count;
-
     for (size_t i = 0; i < b->row_count; i++)
-        if (b->rows[i].duplicate)
-            add_reject(b, b->rows[i].line, columns->at[columns->phone].name,
-                       b->rows[i].written, IMPORT_DUPLICATE);
-    if (b->reject_count > parsed && parsed > 0)
-        qsort(b->rejects, b->reject_count, sizeof(b->rejects[0]), by_line);
+        b->rows[i].attrs = b->attrs.data + b->rows[i].attrs_at;
 }

@@ -1,61 +1,71 @@
 /*
- * bench_import [ROWS] - rows a second of an import, beside what Postgres' own COPY
- * takes for the same rows in the same run; and how memory grows with the file.
+ * bench_import [ROWS] [NUMBERS] - a file of six columns becomes callable contacts,
+ * beside psql's own \copy of the same file into a table with a primary key and one
+ * unique index, in turns and in the same run; how memory grows with the file; and
+ * NUMBERS telephone numbers of every region read by the fast way and by
+ * libphonenumber, which must say the same.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/xalloc.h"
 #include "contacts/contact_store.h"
 #include "contacts/tz.h"
+#include "phone_compare.h"
 #include "store/pgtest.h"
 
-/* Rows as a file would have them, made on the fly so that no disk is measured. */
-struct maker {
-    int64_t made, rows;
-    char line[160];
-    size_t at, len;
-};
+enum { TURNS = 3, THREADS = 2 };
 
-static size_t make_line(struct maker *m)
+static void fail(const char *what, const char *why)
 {
-    int64_t i = m->made++;
-    int64_t n = (i * 7919 + 13) % 60000000; /* every number once, in no order */
-
-    if (i == 0)
-        return (size_t)snprintf(m->line, sizeof(m->line),
-                                "first_name,phone,village,crop,language\n");
-    return (size_t)snprintf(m->line, sizeof(m->line),
-                            "Abebe %" PRId64 ",+2519%08" PRId64
-                            ",\"Yirgacheffe, kebele %" PRId64 "\",coffee,en\n",
-                            i, 10000000 + n, i % 97);
+    fprintf(stderr, "bench_import: %s: %s\n", what, why);
+    exit(1);
 }
 
-static ssize_t take(void *arg, void *buf, size_t size)
-{
-    struct maker *m = arg;
-    char *p = buf;
-    size_t done = 0;
+/* ---- the file ---- */
 
-    while (done < size) {
-        if (m->at == m->len) {
-            if (m->made > m->rows)
-                break;
-            m->len = make_line(m);
-            m->at = 0;
-        }
-        size_t n = m->len - m->at < size - done ? m->len - m->at : size - done;
-        memcpy(p + done, m->line + m->at, n);
-        m->at += n;
-        done += n;
-    }
-    return (ssize_t)done;
+static const char *csv_path(void)
+{
+    static char path[400];
+
+    snprintf(path, sizeof(path), "%s/people.csv", pgtest_dir());
+    return path;
+}
+
+/* Every number once, in no order. */
+static int64_t write_csv(int64_t rows)
+{
+    FILE *f = fopen(csv_path(), "w");
+
+    if (!f)
+        fail(csv_path(), strerror(errno));
+    fprintf(f, "first_name,last_name,phone,village,crop,language\n");
+    for (int64_t i = 1; i <= rows; i++)
+        fprintf(f,
+                "Abebe %" PRId64 ",Tadesse,+2519%08" PRId64
+                ",\"Yirgacheffe, kebele %" PRId64 "\",coffee,en\n",
+                i, 10000000 + (i * 7919 + 13) % 60000000, i % 97);
+    int64_t bytes = ftell(f);
+    if (fclose(f))
+        fail(csv_path(), strerror(errno));
+    return bytes;
+}
+
+/* ---- the import ---- */
+
+static ssize_t read_fd(void *arg, void *buf, size_t size)
+{
+    return read(*(const int *)arg, buf, size);
 }
 
 static int rows(void *arg, struct import_row *r, size_t n, struct errtext *e)
@@ -68,34 +78,27 @@ static int rejects(void *arg, const struct import_reject *r, size_t n, struct er
     return arg ? contact_import_rejects(arg, r, n, e) : 0;
 }
 
-static void fail(const char *what, const char *why)
+static int reached(void *arg, const struct record_position *at, int64_t records,
+                   struct errtext *e)
 {
-    fprintf(stderr, "bench_import: %s: %s\n", what, why);
-    exit(1);
+    return arg ? contact_import_reached(arg, at, records, e) : 0;
 }
 
-static long rss_kib(void)
-{
-    struct rusage usage;
-
-    getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_maxrss;
-}
-
-static const struct import_sink sink = {.rows = rows, .rejects = rejects};
+static const struct import_sink sink = {
+    .rows = rows, .rejects = rejects, .reached = reached};
 
 /* Seconds; list NULL: parsed only. */
 static double import(int64_t count, int threads, const char *list)
 {
-    struct maker m = {.rows = count};
     const struct import_options options = {.region = "ET", .threads = threads};
     struct contact_import *ci = NULL;
     struct import *im = NULL;
     struct import_counts n;
     struct errtext e = {0};
+    int fd = open(csv_path(), O_RDONLY | O_CLOEXEC);
     int64_t started_us = mono_us();
 
-    int err = import_open(&im, take, &m, &options, &e);
+    int err = import_open(&im, read_fd, &fd, &options, &e);
     if (!err && list)
         err = contact_import_begin(
             &ci,
@@ -111,9 +114,19 @@ static double import(int64_t count, int threads, const char *list)
         err = contact_import_commit(ci, &n, clock_real_ms(), &e);
     if (err || n.imported != count)
         fail("import", err ? e.text : "rows are missing");
+    double seconds = (double)(mono_us() - started_us) / 1e6;
     contact_import_free(ci);
     import_free(im);
-    return (double)(mono_us() - started_us) / 1e6;
+    close(fd);
+    return seconds;
+}
+
+static long rss_kib(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
 }
 
 static void report(const char *what, int64_t count, int threads, double seconds)
@@ -124,57 +137,146 @@ static void report(const char *what, int64_t count, int threads, double seconds)
     fflush(stdout);
 }
 
-#define COLUMNS                                                                          \
-    "tenant_id, list_id, phone, number_type, zone_group, import_id, region, attrs"
+/* ---- psql ---- */
 
-static void expect(PGresult *res, ExecStatusType status)
+static void psql(const char *command)
 {
-    if (PQresultStatus(res) != status)
-        fail("copy", PQresultErrorMessage(res));
-    PQclear(res);
-}
+    int status = 0;
+    pid_t pid = fork();
 
-static void copy_out(PGconn *conn, const char *list, struct buf *data)
-{
-    char sql[300], *line = NULL;
-    int n = 0;
-
-    snprintf(sql, sizeof(sql),
-             "COPY (SELECT " COLUMNS " FROM contacts WHERE list_id = (SELECT id FROM "
-             "lists WHERE name = '%s')) TO STDOUT",
-             list);
-    expect(PQexec(conn, sql), PGRES_COPY_OUT);
-    while ((n = PQgetCopyData(conn, &line, 0)) > 0) {
-        buf_add(data, line, (size_t)n);
-        PQfreemem(line);
+    if (pid == 0) {
+        execlp("psql", "psql", "-qXAt", "-v", "ON_ERROR_STOP=1", "-d", pgtest_url(), "-c",
+               command, (char *)NULL);
+        _exit(127);
     }
-    expect(PQgetResult(conn), PGRES_COMMAND_OK);
-    PQclear(PQgetResult(conn));
+    if (waitpid(pid, &status, 0) != pid || status != 0)
+        fail("psql", command);
 }
 
-/* The rows as the import left them, as psql's \copy would put them into a table of
- * the same columns and indexes: the most that Postgres can take. */
-static double plain_copy(const char *list)
+/* Seconds of \copy, the program's start included as the import's is. */
+static double copy_by_psql(const char *phone_type)
 {
-    enum { PIECE = 64 * 1024 };
-    CLEANUP(buf_free) struct buf data = {0};
-    struct pg *super = pgtest_open_super();
-    PGconn *conn = pg_conn(super);
+    char sql[600];
 
-    copy_out(conn, list, &data);
-    pgtest_run(super, 0, "CREATE TABLE plain (LIKE contacts INCLUDING ALL)");
+    psql("DROP TABLE IF EXISTS plain");
+    snprintf(sql, sizeof(sql),
+             "CREATE TABLE plain (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, "
+             "first_name text, last_name text, phone %s UNIQUE, village text, crop text, "
+             "language text)",
+             phone_type);
+    psql(sql);
+    psql("CHECKPOINT");
+    snprintf(sql, sizeof(sql),
+             "\\copy plain (first_name, last_name, phone, village, crop, language) from "
+             "'%s' csv header",
+             csv_path());
     int64_t started_us = mono_us();
-    expect(PQexec(conn, "COPY plain (" COLUMNS ") FROM STDIN"), PGRES_COPY_IN);
-    for (size_t at = 0; at < data.len; at += PIECE)
-        PQputCopyData(conn, data.data + at,
-                      (int)(data.len - at < PIECE ? data.len - at : PIECE));
-    PQputCopyEnd(conn, NULL);
-    expect(PQgetResult(conn), PGRES_COMMAND_OK);
-    PQclear(PQgetResult(conn));
+    psql(sql);
     double seconds = (double)(mono_us() - started_us) / 1e6;
-    pgtest_run(super, 0, "DROP TABLE plain");
-    pg_close(super);
+    psql("DROP TABLE plain");
     return seconds;
+}
+
+static double least(const double *v)
+{
+    double min = v[0];
+
+    for (int i = 1; i < TURNS; i++)
+        min = v[i] < min ? v[i] : min;
+    return min;
+}
+
+/* In turns, so that whatever the machine does meanwhile happens to all. */
+static void race(int64_t count, int64_t bytes)
+{
+    double ours[TURNS], text[TURNS], bigint[TURNS];
+    char list[32];
+
+    for (int i = 0; i < TURNS; i++) {
+        text[i] = copy_by_psql("text");
+        bigint[i] = copy_by_psql("bigint");
+        psql("TRUNCATE contacts; CHECKPOINT");
+        snprintf(list, sizeof(list), "turn %d", i);
+        ours[i] = import(count, THREADS, list);
+    }
+    double s = least(ours);
+    printf("{\"bench\":\"import\",\"what\":\"ratio_to_copy\",\"rows\":%" PRId64
+           ",\"bytes\":%" PRId64 ",\"seconds\":%.3f,\"rows_per_s\":%.0f,"
+           "\"copy_seconds\":%.3f,\"ratio\":%.2f,\"copy_phone_as_number_seconds\":%.3f,"
+           "\"ratio_phone_as_number\":%.2f,\"turns\":%d,\"max_rss_kib\":%ld}\n",
+           count, bytes, s, (double)count / s, least(text), s / least(text),
+           least(bigint), s / least(bigint), TURNS, rss_kib());
+    fflush(stdout);
+}
+
+/* ---- numbers ---- */
+
+struct share {
+    int64_t from, to;
+    struct phone_comparison c;
+    pthread_t thread;
+};
+
+static void *compare_share(void *arg)
+{
+    struct share *s = arg;
+
+    for (int64_t i = s->from; i < s->to; i++) {
+        struct phone_sample sample;
+
+        sample_number(7, i, &sample);
+        compare_one(&sample, &s->c);
+    }
+    return NULL;
+}
+
+static void compare_numbers(int64_t count)
+{
+    struct share shares[THREADS] = {0};
+    struct phone_comparison all = {0};
+    const char *difference = "";
+    int64_t started_us = mono_us();
+
+    for (int i = 0; i < THREADS; i++) {
+        shares[i].from = count * i / THREADS;
+        shares[i].to = count * (i + 1) / THREADS;
+        if (pthread_create(&shares[i].thread, NULL, compare_share, &shares[i]))
+            fail("numbers", "no threads");
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(shares[i].thread, NULL);
+        all.compared += shares[i].c.compared;
+        all.valid += shares[i].c.valid;
+        all.fast += shares[i].c.fast;
+        all.different += shares[i].c.different;
+        if (shares[i].c.different)
+            difference = shares[i].c.first_difference;
+    }
+    printf("{\"bench\":\"import\",\"what\":\"numbers_compared\",\"numbers\":%" PRId64
+           ",\"valid\":%" PRId64 ",\"by_the_fast_way\":%" PRId64 ",\"different\":%" PRId64
+           ",\"seconds\":%.1f}\n",
+           all.compared, all.valid, all.fast, all.different,
+           (double)(mono_us() - started_us) / 1e6);
+    if (all.different)
+        fail("numbers", difference);
+}
+
+static void time_numbers(void)
+{
+    enum { COUNT = 2000000 };
+    struct phone p;
+    int64_t sum = 0, started_us = mono_us();
+
+    for (int i = 0; i < COUNT; i++) {
+        char text[24];
+        int len = snprintf(text, sizeof(text), "+25191%07d", i);
+
+        if (phone_parse(text, (size_t)len, NULL, &p) == PHONE_VALID)
+            sum += p.e164 % 10;
+    }
+    printf("{\"bench\":\"import\",\"what\":\"number_fast\",\"ns_each\":%.1f,\"check\":"
+           "%" PRId64 "}\n",
+           (double)(mono_us() - started_us) * 1e3 / COUNT, sum);
 }
 
 static void zone_lookups(void)
@@ -195,16 +297,22 @@ static void zone_lookups(void)
 
 int main(int argc, char **argv)
 {
-    int64_t count = 300000;
+    int64_t count = 1000000, numbers = 10000000;
 
     if (argc > 1 && (!str_to_i64(argv[1], &count) || count < 1000 || count > 50000000))
         fail("ROWS", "1000 to 50000000");
+    if (argc > 2 && (!str_to_i64(argv[2], &numbers) || numbers < 0))
+        fail("NUMBERS", "0 or more");
     pgtest_start(PGTEST_POSTGRES);
-    report("parse_only", count / 3, 1, import(count / 3, 1, NULL));
-    report("parse_only", count, 2, import(count, 2, NULL));
-    report("import", count / 3, 2, import(count / 3, 2, "third"));
-    report("import", count, 2, import(count, 2, "whole"));
-    report("plain_copy", count, 1, plain_copy("whole"));
+    write_csv(count / 4);
+    import(count / 4, THREADS, "quarter");
+    report("import_quarter", count / 4, THREADS, import(count / 4, THREADS, "again"));
+    int64_t bytes = write_csv(count);
+    report("parse_only", count, 1, import(count, 1, NULL));
+    report("parse_only", count, THREADS, import(count, THREADS, NULL));
+    race(count, bytes);
+    time_numbers();
     zone_lookups();
+    compare_numbers(numbers);
     return 0;
 }

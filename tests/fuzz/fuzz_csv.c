@@ -70,7 +70,6 @@ static void parse(struct import_block *b, const struct csv_record *first)
 
     if (columns_new(&columns, first, "ET", NULL, 0, NULL) == 0) {
         block_parse(b, columns, "ET");
-        block_settle(b, columns);
         check(b->row_count + b->reject_count == b->n);
         for (size_t i = 0; i < b->row_count; i++)
             check(str_is_utf8(b->rows[i].attrs, b->rows[i].attrs_len));

@@ -131,11 +131,12 @@ static void a_bad_file_gets_one_line_and_changes_nothing(void **state)
         {"empty.csv", "", 0, "the file is empty"},
         {"header.csv", "name,town\nA,B\n", 0, "line 1 has no phone column (it has: name"},
         {"book.xlsx", "PK\x03\x04\x14\0", 6, "Excel workbook"},
-        {"wide.csv", "\xFF\xFEp\0h\0o\0", 8, "UTF-16"},
+        {"old.xls", "\xD0\xCF\x11\xE0\xA1\xB1", 6, "old Excel workbook"},
+        {"lines.jsonl", "phone\n0911234567\n", 0, "line 1 is no JSON object"},
         {"nul.csv", "phone\n0911234567\n0911\0\n", 22, "line 3 has a NUL byte"},
         {"quote.csv", "phone,n\n0911234567,x\n0911234568,\"y\n", 0,
          "the quote opened on line 3 is never closed"},
-        {"latin.csv", "phone,t\xE9l\n1,2\n", 0, "column 2 of line 1 is not UTF-8"},
+        {"latin.csv", "phone,t\xE9l\x8D\n1,2\n", 0, "column 2 of line 1 is not UTF-8"},
         {"page.csv", "<!doctype html>", 0, "this is HTML"},
     };
     int64_t lists = count("SELECT count(*) FROM lists");
@@ -210,17 +211,61 @@ static void a_full_disk_for_the_rejects_keeps_nothing(void **state)
                      0);
 }
 
-static void windows_1252_goes_in_when_said(void **state)
+static void what_was_assumed_of_a_file_is_said(void **state)
 {
     const char *file = write_file("w.csv", "phone;nom\n+251911234567;Jos\xE9\n", 0);
-    struct outcome *o = RUN("import", file, "--list", "latin");
+    struct outcome *o = RUN("import", file, "--list", "latin", "--encoding", "utf-8");
 
     (void)state;
     assert_non_null(strstr(o->out, "bad_encoding       1"));
-    o = RUN("import", file, "--list", "latin", "--encoding", "windows-1252");
-    assert_non_null(strstr(o->out, "1 imported"));
+    o = RUN("import", file, "--list", "latin", "--dry-run");
+    assert_non_null(strstr(o->out, "read as CSV with ';' between cells, Windows-1252 "
+                                   "(assumed; --encoding says otherwise)"));
+    assert_non_null(strstr(o->out, "nom                      → contact.nom"));
+    o = RUN("import", file, "--list", "latin", "--json");
+    assert_non_null(strstr(o->out, "\"encoding\": \"Windows-1252\""));
+    assert_non_null(strstr(o->out, "\"imported\": 1"));
     o = RUN("show", "+251911234567");
     assert_non_null(strstr(o->out, "José"));
+}
+
+static void json_lines_come_from_a_pipe(void **state)
+{
+    const char *file = write_file("rows", "{\"tel\": \"0911234567\", \"n\": 1}\n", 0);
+    int status = 0, in = open(file, O_RDONLY | O_CLOEXEC);
+    pid_t pid = spawn((const char *const[]){"import", "-", "--format", "jsonl", "--list",
+                                            "lines", "--region", "ET", NULL},
+                      in);
+    char out[OUTPUT_MAX];
+
+    (void)state;
+    close(in);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    read_file("stdout", out);
+    assert_int_equal(status, 0);
+    assert_non_null(strstr(out, "1 rows read, 1 imported into 'lines'"));
+    assert_non_null(strstr(out, "read as JSON Lines, UTF-8"));
+}
+
+static void an_import_can_be_undone(void **state)
+{
+    const char *file = write_file("undo.csv", "phone\n0911234567\n0911234568\n", 0);
+    struct outcome *o =
+        RUN("import", file, "--list", "undone", "--region", "ET", "--json");
+    char id[24] = "";
+
+    (void)state;
+    const char *at = strstr(o->out, "\"import_id\": ");
+    assert_non_null(at);
+    snprintf(id, sizeof(id), "%ld", strtol(at + strlen("\"import_id\": "), NULL, 10));
+    o = RUN("undo", id);
+    assert_int_equal(o->code, 0);
+    assert_non_null(strstr(o->out, "is undone: 2 contacts removed"));
+    o = RUN("undo", id);
+    assert_int_equal(o->code, 1);
+    assert_non_null(strstr(o->err, "is undone already"));
+    o = RUN("undo", "first");
+    assert_int_equal(o->code, 2);
 }
 
 /* True once the query answers n, asked at most 500 times. */
@@ -238,16 +283,20 @@ static bool becomes(const char *sql, int64_t n)
     return held;
 }
 
-static void killed_in_the_middle_it_keeps_nothing_and_can_be_run_again(void **state)
+#define IN_KILLED                                                                        \
+    "FROM contacts c JOIN lists l ON l.id = c.list_id WHERE l.name = 'killed'"
+
+static void killed_in_the_middle_it_goes_on_with_nothing_twice(void **state)
 {
+    static const char *const args[] = {
+        "import", "-", "--list", "killed", "--region", "ET", "--batch", "5000", NULL};
     int fds[2], status = 0;
     struct buf rows = {0};
+    char out[OUTPUT_MAX];
 
     (void)state;
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-    pid_t pid = spawn(
-        (const char *const[]){"import", "-", "--list", "killed", "--region", "ET", NULL},
-        fds[0]);
+    pid_t pid = spawn(args, fds[0]);
     close(fds[0]);
     buf_puts(&rows, "phone\n");
     for (int i = 0; i < 30000; i++)
@@ -257,25 +306,25 @@ static void killed_in_the_middle_it_keeps_nothing_and_can_be_run_again(void **st
         assert_true(n > 0);
         at += (size_t)n;
     }
-    /* Rows are on their way: the uncommitted ones have taken numbers. */
-    assert_true(becomes("SELECT count(*) FROM pg_stat_activity WHERE application_name = "
-                        "'furrow-import-copy' AND backend_xid IS NOT NULL AND state = "
-                        "'idle in transaction'",
-                        1));
+    /* The stream has not ended, and there are contacts to be called. */
+    assert_true(becomes("SELECT (count(*) >= 10000)::int " IN_KILLED, 1));
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     close(fds[1]);
-    assert_true(becomes("SELECT count(*) FROM pg_stat_activity WHERE application_name "
-                        "LIKE 'furrow-import%'",
-                        0));
-    assert_int_equal(count("SELECT count(*) FROM contacts c JOIN lists l ON l.id = "
-                           "c.list_id WHERE l.name = 'killed'"),
-                     0);
-    const char *file = write_file("again.csv", rows.data, rows.len);
-    struct outcome *o = RUN("import", file, "--list", "killed", "--region", "ET");
-    assert_int_equal(o->code, 0);
-    assert_non_null(strstr(o->out, "30000 imported"));
-    assert_int_equal(count("SELECT count(*) FROM imports WHERE error = 'interrupted'"),
+    int64_t before = count("SELECT count(*) " IN_KILLED);
+    assert_true(before >= 10000 && before < 30000);
+    int in = open(write_file("again.csv", rows.data, rows.len), O_RDONLY | O_CLOEXEC);
+    pid = spawn(args, in);
+    close(in);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    read_file("stderr", out);
+    assert_non_null(strstr(out, "of - was cut off; going on at line "));
+    read_file("stdout", out);
+    assert_non_null(strstr(out, "30000 rows read, 30000 imported into 'killed', 0 "));
+    assert_int_equal(count("SELECT count(*) " IN_KILLED), 30000);
+    assert_int_equal(count("SELECT count(*) FROM imports i JOIN lists l ON l.id = "
+                           "i.list_id WHERE l.name = 'killed'"),
                      1);
     buf_free(&rows);
 }
@@ -300,8 +349,10 @@ int main(void)
         cmocka_unit_test(a_bad_file_gets_one_line_and_changes_nothing),
         cmocka_unit_test(a_wrong_command_line_says_what_is_wrong),
         cmocka_unit_test(a_full_disk_for_the_rejects_keeps_nothing),
-        cmocka_unit_test(windows_1252_goes_in_when_said),
-        cmocka_unit_test(killed_in_the_middle_it_keeps_nothing_and_can_be_run_again),
+        cmocka_unit_test(what_was_assumed_of_a_file_is_said),
+        cmocka_unit_test(json_lines_come_from_a_pipe),
+        cmocka_unit_test(an_import_can_be_undone),
+        cmocka_unit_test(killed_in_the_middle_it_goes_on_with_nothing_twice),
         cmocka_unit_test(lists_and_help_are_shown),
     };
 
