@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "compliance/check.h"
 #include "compliance/facts_store.h"
+#include "contacts/csv_writer.h"
 
 /* ---- the report: one table for text, JSON and CSV ---- */
 
@@ -105,7 +106,6 @@ void report_print(const struct campaign_row *row, const struct report *r, FILE *
 
 void report_print_csv(const struct report *r, FILE *to)
 {
-    /* Names are ours: letters, digits, blanks and underscores. */
     fputs("group,name,count\n", to);
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
         const struct report_group *g = group(r, fields[i].offset);
@@ -113,9 +113,11 @@ void report_print_csv(const struct report *r, FILE *to)
         if (!fields[i].group)
             fprintf(to, "total,%s,%" PRId64 "\n", fields[i].key,
                     figure(r, fields[i].offset));
-        for (size_t k = 0; fields[i].group && k < g->n; k++)
-            fprintf(to, "%s,%s,%" PRId64 "\n", fields[i].key, g->rows[k].name,
-                    g->rows[k].count);
+        for (size_t k = 0; fields[i].group && k < g->n; k++) {
+            fprintf(to, "%s,", fields[i].key);
+            csv_put_cell(to, g->rows[k].name);
+            fprintf(to, ",%" PRId64 "\n", g->rows[k].count);
+        }
     }
 }
 

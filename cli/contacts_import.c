@@ -20,6 +20,7 @@
 #include "cli/contacts_import.h"
 #include "contacts/contact_store.h"
 #include "contacts/import.h"
+#include "contacts/phone_fast.h"
 #include "contacts/reject_file.h"
 
 enum { MAPS_MAX = 64 };
@@ -532,6 +533,9 @@ int contacts_import(struct cli *cli, int argc, char **argv)
         code = cli_fail("%s: %s; nothing was imported", c.file, e.text);
     if (!code)
         code = cli_open_pg(cli);
+    if (!code && !phone_fast_is_on())
+        fprintf(stderr, "furrow: this libphonenumber hides its patterns; each number is "
+                        "asked of it, which takes longer\n");
     if (!code) {
         program_watch_signals();
         code = import_file(cli, &c, &im);

@@ -41,6 +41,7 @@ struct csv_reader {
     size_t at, end; /* what is left of the chunk */
     bool ended, nul_follows;
     int64_t bytes, line;
+    int64_t chunk_at;        /* where in the stream the chunk begins */
     size_t hashed;           /* of the chunk */
     uint64_t hash;           /* of the stream up to there */
     bool after_cr;           /* the last byte was a CR: a LF now ends the same line */
@@ -206,14 +207,14 @@ static void hash_to(struct csv_reader *r, size_t at)
 
 static int fill(struct csv_reader *r, struct errtext *e)
 {
-    hash_to(r, r->end);
-    r->hashed = 0;
     if (r->nul_follows)
         return errtext_set(e, EBADMSG, (int)r->line, 0,
                            "line %" PRId64 " has a NUL byte: this is a binary file or "
                            "UTF-16 text; save it as CSV UTF-8",
                            r->line);
-    r->at = r->end = 0;
+    hash_to(r, r->end);
+    r->hashed = r->at = r->end = 0;
+    r->chunk_at = r->bytes;
     while (r->end < sizeof(r->chunk) && !r->ended) {
         ssize_t n = r->read(r->arg, r->chunk + r->end, sizeof(r->chunk) - r->end);
 
@@ -499,23 +500,21 @@ struct record_position csv_reader_position(struct csv_reader *r)
     }
     hash_to(r, r->at);
     return (struct record_position){
-        .bytes = r->bytes - (int64_t)(r->end - r->at), .line = r->line, .hash = r->hash};
+        .bytes = r->chunk_at + (int64_t)r->at, .line = r->line, .hash = r->hash};
 }
 
 int csv_reader_skip_to(struct csv_reader *r, const struct record_position *to,
                        struct errtext *e)
 {
-    int64_t chunk_at = r->bytes - (int64_t)r->end; /* of the chunk's first byte */
-
     while (!r->nul_follows && !r->ended && r->bytes < to->bytes) {
         int err = fill(r, e);
         if (err)
             return err;
-        chunk_at = r->bytes - (int64_t)r->end;
     }
-    if (to->bytes < chunk_at + (int64_t)r->at || to->bytes > chunk_at + (int64_t)r->end)
+    if (to->bytes < r->chunk_at + (int64_t)r->at ||
+        to->bytes > r->chunk_at + (int64_t)r->end)
         return ESTALE;
-    r->at = (size_t)(to->bytes - chunk_at);
+    r->at = (size_t)(to->bytes - r->chunk_at);
     hash_to(r, r->at);
     r->after_cr = r->at > 0 && r->chunk[r->at - 1] == '\r';
     r->line = to->line;

@@ -10,6 +10,7 @@
 
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "contacts/csv_writer.h"
 
 struct reject_file {
     char *path, *part; /* part NULL: written directly */
@@ -58,31 +59,6 @@ void reject_value(const char *value, char out[REJECT_VALUE_MAX + 1])
             *p = '?';
 }
 
-/* A cell that a spreadsheet would take for a formula; a signed number is none. */
-static bool is_formula(const char *s)
-{
-    if (!*s || !strchr("=+-@\t\r", *s))
-        return false;
-    return strspn(s, "+-") > 1 || s[1 + strspn(s + 1, "0123456789 ()./-")] != '\0';
-}
-
-static void put_cell(FILE *file, const char *s)
-{
-    const char *defused = is_formula(s) ? "'" : "";
-
-    if (!strpbrk(s, ",\"\r\n") && !*defused) {
-        fputs(s, file);
-        return;
-    }
-    fprintf(file, "\"%s", defused);
-    for (; *s; s++) {
-        if (*s == '"')
-            putc('"', file);
-        putc(*s, file);
-    }
-    putc('"', file);
-}
-
 int reject_file_add(struct reject_file *f, const struct import_reject *rejects, size_t n,
                     struct errtext *e)
 {
@@ -91,11 +67,11 @@ int reject_file_add(struct reject_file *f, const struct import_reject *rejects, 
 
         reject_value(rejects[i].value, value);
         fprintf(f->file, "%" PRId64 ",", rejects[i].line);
-        put_cell(f->file, rejects[i].column);
+        csv_put_cell(f->file, rejects[i].column);
         putc(',', f->file);
-        put_cell(f->file, value);
+        csv_put_cell(f->file, value);
         fprintf(f->file, ",%s,", import_reason_name(rejects[i].reason));
-        put_cell(f->file, rejects[i].hint);
+        csv_put_cell(f->file, rejects[i].hint);
         putc('\n', f->file);
     }
     return ferror(f->file) ? failed(f, errno ? errno : EIO, e) : 0;

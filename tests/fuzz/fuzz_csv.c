@@ -77,6 +77,81 @@ static void parse(struct import_block *b, const struct csv_record *first)
     columns_free(columns);
 }
 
+/* ---- the whole import: encodings, JSON Lines, going on in the middle ---- */
+
+struct seen {
+    int64_t records, rows, rejects, bytes;
+    struct record_position first; /* after the first block */
+};
+
+static int take_rows(void *arg, struct import_row *rows, size_t n, struct errtext *e)
+{
+    struct seen *s = arg;
+
+    (void)e;
+    for (size_t i = 0; i < n; i++)
+        check(str_is_utf8(rows[i].attrs, rows[i].attrs_len));
+    s->rows += (int64_t)n;
+    return 0;
+}
+
+static int take_rejects(void *arg, const struct import_reject *rejects, size_t n,
+                        struct errtext *e)
+{
+    struct seen *s = arg;
+
+    (void)e;
+    for (size_t i = 0; i < n; i++)
+        check(*import_reason_name(rejects[i].reason) && rejects[i].hint);
+    s->rejects += (int64_t)n;
+    return 0;
+}
+
+static int take_position(void *arg, const struct record_position *at, int64_t records,
+                         struct errtext *e)
+{
+    struct seen *s = arg;
+
+    (void)e;
+    check(at->bytes >= s->bytes);
+    s->bytes = at->bytes;
+    s->records += records;
+    if (!s->first.bytes)
+        s->first = *at;
+    return 0;
+}
+
+static struct seen whole_import(const uint8_t *data, size_t size, bool json,
+                                const struct record_position *from)
+{
+    static const struct import_sink sink = {
+        .rows = take_rows, .rejects = take_rejects, .reached = take_position};
+    const struct import_options o = {.region = "ET", .json_lines = json, .threads = 1};
+    struct source s = {data, size, 0, size % 5 ? SIZE_MAX : 7};
+    struct seen seen = {0};
+    struct import_counts n;
+    struct import *im = NULL;
+
+    if (import_open(&im, take, &s, &o, NULL))
+        return seen;
+    int err = from ? import_skip_to(im, from, NULL) : 0;
+    check(!err);
+    err = import_run(im, &sink, &seen, NULL, &n, NULL);
+    check(err || seen.records == seen.rows + seen.rejects);
+    import_free(im);
+    return seen;
+}
+
+static void import_both_ways(const uint8_t *data, size_t size)
+{
+    for (int json = 0; json < 2; json++) {
+        struct seen all = whole_import(data, size, json, NULL);
+
+        if (all.first.bytes > 0)
+            check(whole_import(data, size, json, &all.first).records <= all.records);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct source s = {data, size, 0, size % 5 ? SIZE_MAX : 7};
@@ -86,6 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int64_t line = 0;
     const struct csv_options options = {.windows_1252 = size % 3 == 0};
 
+    import_both_ways(data, size);
     if (csv_reader_new(&r, take, &s, &options, NULL))
         return 0;
     struct import_block *b = xcalloc(1, sizeof(*b));
