@@ -28,7 +28,7 @@ NODISCARD int text_source_new(struct text_source **out, csv_read_fn *read, void 
                               enum text_encoding wanted, struct errtext *e);
 void text_source_free(struct text_source *t); /* NULL is allowed */
 
-ssize_t text_source_read(void *t, void *buf, size_t size); /* a csv_read_fn */
+ssize_t text_source_read(void *source, void *buf, size_t size); /* a csv_read_fn */
 
 enum text_encoding text_source_encoding(const struct text_source *t);
 /* Nobody said so and no mark did: it was concluded from the bytes. */
