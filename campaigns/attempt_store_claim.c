@@ -181,14 +181,12 @@ static int lock_bucket(struct claim *c, const struct bucket *b)
     pg_arg_i64(&a, b->priority);
     pg_arg_ms(&a, c->now_ms);
     pg_arg_i64(&a, (int64_t)(c->max - c->result->looked_at));
-    pg_arg_i64(&a, PHONE_UNKNOWN);
     int err = pg_run(
         c->pg, &res,
-        "SELECT c.contact_id, c.phone, c.attempts, coalesce(k.number_type, $6) FROM "
-        "campaign_contacts c LEFT JOIN contacts k ON k.id = c.contact_id WHERE "
-        "c.campaign_id = $1 AND c.state = 'pending' AND c.zone_group = $2 AND c.priority "
-        "= $3 AND c.next_attempt_at <= furrow_ts($4) ORDER BY c.next_attempt_at LIMIT $5 "
-        "FOR UPDATE OF c SKIP LOCKED",
+        "SELECT contact_id, phone, attempts, number_type FROM campaign_contacts WHERE "
+        "campaign_id = $1 AND state = 'pending' AND zone_group = $2 AND priority = $3 "
+        "AND next_attempt_at <= furrow_ts($4) ORDER BY next_attempt_at LIMIT $5 FOR "
+        "UPDATE SKIP LOCKED",
         &a);
     if (err)
         return err;

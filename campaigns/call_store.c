@@ -420,15 +420,14 @@ static int write_request(struct callback *c, bool *duplicate)
     pg_arg_i64(&a, c->tenant_id);
     pg_arg_i64(&a, c->campaign_id);
     pg_arg_i64(&a, c->contact_id);
-    pg_arg_i64(&a, c->phone);
-    pg_arg_i64(&a, c->zone_group);
-    pg_arg_ms(&a, c->at_ms);
     pg_arg_i64(&a, CALLBACK_PRIORITY);
+    pg_arg_ms(&a, c->at_ms);
     int err = pg_run(
         c->pg, &res,
         "INSERT INTO campaign_contacts AS k (tenant_id, campaign_id, contact_id, phone, "
-        "zone_group, priority, next_attempt_at) VALUES ($1, $2, $3, $4, $5, $7, "
-        "furrow_ts($6)) ON CONFLICT (campaign_id, contact_id) DO UPDATE SET state = "
+        "zone_group, number_type, priority, next_attempt_at) SELECT $1, $2, id, phone, "
+        "zone_group, number_type, $4, furrow_ts($5) FROM contacts WHERE id = $3 ON "
+        "CONFLICT (campaign_id, contact_id) DO UPDATE SET state = "
         "'pending', attempts = CASE WHEN k.state = 'final' THEN 0 ELSE k.attempts END, "
         "priority = greatest(k.priority, excluded.priority), next_attempt_at = "
         "excluded.next_attempt_at, final = NULL, final_at = NULL WHERE k.state = 'final' "

@@ -82,12 +82,13 @@ static int copy_batch(struct pg *pg, const struct source *from, size_t max,
     pg_arg_ms(&a, now_ms);
     int err = pg_run(
         pg, &res,
-        "WITH batch AS MATERIALIZED (SELECT id, phone, zone_group, import_id FROM "
-        "contacts WHERE "
-        "list_id = $2 AND id > $3 ORDER BY id LIMIT $4), copied AS (INSERT INTO "
+        "WITH batch AS MATERIALIZED (SELECT id, phone, zone_group, number_type, "
+        "import_id FROM contacts WHERE list_id = $2 AND id > $3 ORDER BY id LIMIT $4), "
+        "copied AS (INSERT INTO "
         "campaign_contacts (tenant_id, campaign_id, contact_id, phone, zone_group, "
-        "next_attempt_at) SELECT furrow_tenant(), $1, id, phone, zone_group, "
-        "furrow_ts($5) FROM batch ON CONFLICT DO NOTHING RETURNING 1) SELECT (SELECT "
+        "number_type, next_attempt_at) SELECT furrow_tenant(), $1, id, phone, "
+        "zone_group, number_type, furrow_ts($5) FROM batch ON CONFLICT DO NOTHING "
+        "RETURNING 1) SELECT (SELECT "
         "count(*) FROM batch), (SELECT count(*) FROM copied), (SELECT max(id) FROM "
         "batch), (SELECT max(id) FROM contacts), (SELECT max(id) FROM batch WHERE "
         "import_id IS NOT NULL)",
