@@ -3,13 +3,14 @@
  *
  * Everything a verdict is made from is read after the locks on the numbers are held,
  * by statements of their own, so that each sees what was committed before: an opt-out
- * (dnc_add takes the same lock), a release of the same number by another dialer, the
- * campaign's state (its row is locked in share mode: a pause waits for this commit,
- * or this sees the pause). Locks are taken in one order everywhere: the kill switch,
- * numbers ascending, campaigns ascending, attempts ascending, contacts.
+ * (dnc_add takes the same lock), a release of the same number or person by another
+ * dialer, the campaign's state (its row is locked in share mode: a pause waits for this
+ * commit, or this sees the pause). Locks are taken in one order everywhere: the kill
+ * switch, numbers and persons ascending, campaigns ascending, attempts ascending,
+ * contacts.
  *
- * Two intents of one number never wait for each other: of intents, only those with a
- * smaller id count as open calls (facts_load). The younger one is withdrawn, to be
+ * Two intents of one number or person never wait for each other: of intents, only those
+ * with a smaller id count as open calls (facts_load). The younger one is withdrawn, to be
  * tried again a minute later; the older one sees at most what was released.
  */
 #include "campaigns/attempt_store.h"
@@ -62,7 +63,7 @@ static int lock_numbers(struct release *r, const struct attempt_row *rows, size_
 
     for (size_t i = 0; i < n; i++)
         phones[i] = rows[i].phone;
-    return facts_lock_numbers(r->pg, r->tenant_id, phones, n);
+    return facts_lock_parties(r->pg, r->tenant_id, phones, n);
 }
 
 static int lock_campaigns(struct release *r, const struct attempt_row *rows, size_t n,

@@ -82,13 +82,13 @@ static int copy_batch(struct pg *pg, const struct source *from, size_t max,
     pg_arg_ms(&a, now_ms);
     int err = pg_run(
         pg, &res,
+        /* A person's preferred number comes before the others. */
         "WITH batch AS MATERIALIZED (SELECT id, phone, zone_group, number_type, "
-        "import_id FROM contacts WHERE list_id = $2 AND id > $3 ORDER BY id LIMIT $4), "
-        "copied AS (INSERT INTO "
-        "campaign_contacts (tenant_id, campaign_id, contact_id, phone, zone_group, "
-        "number_type, next_attempt_at) SELECT furrow_tenant(), $1, id, phone, "
-        "zone_group, number_type, furrow_ts($5) FROM batch ON CONFLICT DO NOTHING "
-        "RETURNING 1) SELECT (SELECT "
+        "import_id, person_rank FROM contacts WHERE list_id = $2 AND id > $3 ORDER BY id "
+        "LIMIT $4), copied AS (INSERT INTO campaign_contacts (tenant_id, campaign_id, "
+        "contact_id, phone, zone_group, number_type, priority, next_attempt_at) SELECT "
+        "furrow_tenant(), $1, id, phone, zone_group, number_type, -person_rank, "
+        "furrow_ts($5) FROM batch ON CONFLICT DO NOTHING RETURNING 1) SELECT (SELECT "
         "count(*) FROM batch), (SELECT count(*) FROM copied), (SELECT max(id) FROM "
         "batch), (SELECT max(id) FROM contacts), (SELECT max(id) FROM batch WHERE "
         "import_id IS NOT NULL)",

@@ -7,6 +7,8 @@
 struct dnc_list;
 struct pg_args;
 
+enum { FACTS_PHONE_BITS = 50 }; /* of a lock's key: no number has more */
+
 struct number {
     struct compliance_facts facts;
     const char **zones, **address_zones;
@@ -35,6 +37,11 @@ struct facts_set {
     "unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::uuid[]) WITH ORDINALITY AS "   \
     "k(phone, campaign_id, zone_group, own, i) "
 
+/* A consent that was given for one purpose is none for another. */
+#define FACTS_CONSENT_PURPOSE(c)                                                         \
+    "(" c ".purpose = '' OR " c ".purpose = (SELECT coalesce(p.document->>'purpose', "   \
+    "'telemarketing') FROM campaigns p WHERE p.id = k.campaign_id))"
+
 /* A JSON array of names to a list of pointers into one text; both are the caller's. */
 size_t facts_read_names(const char *json, const char ***names, char **text);
 
@@ -42,6 +49,10 @@ size_t facts_read_names(const char *json, const char ***names, char **text);
  * for the whole tenant: registrations, emergency blocks, the kill switch. */
 NODISCARD int facts_load_rare(struct pg *pg, const struct pg_args *keys, int tenant_id,
                               int64_t now_ms, struct facts_set *set);
+/* Of the numbers and of the others of their persons; keys: the same as args has. */
+NODISCARD int facts_load_calls(struct pg *pg, const struct pg_args *args, int tenant_id,
+                               const struct facts_key *keys, int64_t now_ms,
+                               struct facts_set *set);
 void facts_free_rare(struct facts_set *set);
 
 #endif

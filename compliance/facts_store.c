@@ -12,48 +12,16 @@
 #include "contacts/zones.h"
 
 enum {
-    PHONE_BITS = 50,
     HOLIDAYS_AHEAD_DAYS = 120, /* twice what a verdict looks ahead */
 };
-#define DAY_MS ((int64_t)86400 * 1000)
-/* What rolling limits can see, and more than the longest gap a campaign may state. */
-#define RECENT_MS (7 * DAY_MS)
-#define READ_MS   (400 * DAY_MS)
 
 /* ---- the lock ---- */
-
-static int by_value(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-int facts_lock_numbers(struct pg *pg, int tenant_id, const int64_t *phones, size_t n)
-{
-    CLEANUP(buf_free) struct buf array = {0};
-    struct pg_args a = {0};
-    int64_t *keys = xcalloc(n + 1, sizeof(*keys));
-
-    for (size_t i = 0; i < n; i++)
-        keys[i] = (int64_t)((uint64_t)tenant_id << PHONE_BITS | (uint64_t)phones[i]);
-    qsort(keys, n, sizeof(*keys), by_value);
-    pg_array_i64(&array, keys, n);
-    free(keys);
-    pg_arg_text(&a, array.data);
-    /* The order of the array is the order of the locks: unnest keeps it, and the
-     * materialised list keeps the planner from reordering the calls. */
-    return pg_run(pg, NULL,
-                  "WITH k AS MATERIALIZED (SELECT DISTINCT key FROM unnest($1::bigint[]) "
-                  "key ORDER BY key) SELECT pg_advisory_xact_lock(key) FROM k",
-                  &a);
-}
 
 static int64_t switch_key(int tenant_id)
 {
     /* No number has as many digits. */
-    return (int64_t)((uint64_t)tenant_id << PHONE_BITS |
-                     ((UINT64_C(1) << PHONE_BITS) - 1));
+    return (int64_t)((uint64_t)tenant_id << FACTS_PHONE_BITS |
+                     ((UINT64_C(1) << FACTS_PHONE_BITS) - 1));
 }
 
 int facts_lock_switch(struct pg *pg, int tenant_id, bool exclusive)
@@ -112,15 +80,19 @@ static int load_marks(struct pg *pg, const struct pg_args *a, struct facts_set *
         "d.tenant_id = $1 AND d.phone = k.phone AND d.campaign_id = k.campaign_id AND "
         "d.removed_at IS NULL LIMIT 1), false), "
         "(SELECT max(CASE c.level WHEN 'express_written' THEN 2 ELSE 1 END) FROM "
-        "consents "
-        "c WHERE c.tenant_id = $1 AND c.phone = k.phone AND c.revoked_at IS NULL), "
-        "coalesce((SELECT c.revoked_at IS NOT NULL FROM consents c WHERE c.tenant_id = "
-        "$1 "
-        "AND c.phone = k.phone ORDER BY greatest(c.given_at, c.revoked_at) DESC, c.id "
-        "DESC LIMIT 1), false), "
-        "g.region, to_json(g.zones) FROM " FACTS_KEYS
-        "LEFT JOIN zone_groups g ON g.id = k.zone_group AND g.tenant_id = $1 ORDER BY "
-        "k.i",
+        "consents c WHERE c.tenant_id = $1 AND c.phone = k.phone AND c.revoked_at IS "
+        "NULL AND " FACTS_CONSENT_PURPOSE(
+            "c") "), "
+                 "coalesce((SELECT c.revoked_at IS NOT NULL FROM consents c WHERE "
+                 "c.tenant_id = "
+                 "$1 "
+                 "AND c.phone = k.phone ORDER BY greatest(c.given_at, c.revoked_at) "
+                 "DESC, c.id "
+                 "DESC LIMIT 1), false), "
+                 "g.region, to_json(g.zones) FROM " FACTS_KEYS
+                 "LEFT JOIN zone_groups g ON g.id = k.zone_group AND g.tenant_id = $1 "
+                 "ORDER BY "
+                 "k.i",
         a);
     if (!err && (size_t)PQntuples(res) != set->n)
         err = EPROTO;
@@ -138,79 +110,6 @@ static int load_marks(struct pg *pg, const struct pg_args *a, struct facts_set *
         f->facts.zones = f->zones;
     }
     return err;
-}
-
-/* A disposition as rules count it. What was answered counts as a conversation: the person
- * was spoken to, by a voice or by somebody. */
-static enum outcome outcome_of(const char *disposition)
-{
-    static const struct {
-        const char *name;
-        enum outcome outcome;
-    } outcomes[] = {
-        {"completed", OUTCOME_CONVERSATION},   {"busy", OUTCOME_BUSY},
-        {"no_answer", OUTCOME_NO_ANSWER},      {"bad_number", OUTCOME_NOT_CONNECTED},
-        {"congestion", OUTCOME_NOT_CONNECTED}, {"unreachable", OUTCOME_NOT_CONNECTED},
-        {"config", OUTCOME_NOT_CONNECTED}};
-
-    for (size_t i = 0; i < ARRAY_LEN(outcomes); i++)
-        if (str_is(disposition, outcomes[i].name))
-            return outcomes[i].outcome;
-    return OUTCOME_OTHER;
-}
-
-/* Rows [i, end) are one number's calls, oldest first. Of the old ones those of its
- * campaign matter (the total) and the very last (the gap). */
-static void take_calls(struct number *f, const PGresult *res, int i, int end,
-                       int64_t now_ms)
-{
-    f->calls = xcalloc((size_t)(end - i), sizeof(*f->calls));
-    f->facts.calls = f->calls;
-    for (; i < end; i++) {
-        const struct compliance_call call = {.at_ms = pg_i64(res, i, 1),
-                                             .campaign_id = pg_i64(res, i, 2),
-                                             .open = pg_bool(res, i, 3),
-                                             .outcome = outcome_of(pg_text(res, i, 4))};
-        if (call.open || call.at_ms > now_ms - RECENT_MS ||
-            call.campaign_id == f->facts.campaign_id || i == end - 1)
-            f->calls[f->facts.call_count++] = call;
-    }
-}
-
-/* Earlier attempts that count. Of other attempts that are only intended, those count as
- * open whose id is smaller: of two for one number exactly one is released. */
-static int load_calls(struct pg *pg, struct pg_args *a, int64_t now_ms,
-                      struct facts_set *set)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-
-    pg_arg_ms(a, now_ms - READ_MS);
-    int err = pg_run(
-        pg, &res,
-        /* OFFSET 0 keeps the numbers outside: one look into the index for each, whatever
-         * the planner believes about the table. */
-        "SELECT k.i - 1, furrow_ms(coalesce(t.released_at, t.intent_at)), t.campaign_id, "
-        "t.state IN ('intent', 'released', 'ringing', 'answered'), t.disposition "
-        "FROM " FACTS_KEYS
-        "CROSS JOIN LATERAL (SELECT * FROM attempts a WHERE a.tenant_id = $1 AND a.phone "
-        "= k.phone OFFSET 0) t WHERE t.id <> k.own AND (t.state IN ('released', "
-        "'ringing', 'answered', 'ended', 'unknown') OR (t.state = 'intent' AND (k.own = "
-        "'00000000-0000-0000-0000-000000000000' OR t.id < k.own))) AND (t.intent_at > "
-        "furrow_ts($6) OR t.campaign_id = k.campaign_id OR t.state IN ('intent', "
-        "'released', 'ringing', 'answered')) ORDER BY 1, 2",
-        a);
-    if (err)
-        return err;
-    int rows = PQntuples(res);
-    for (int i = 0, end = 0; i < rows; i = end) {
-        size_t which = (size_t)pg_i64(res, i, 0);
-        for (end = i; end < rows && (size_t)pg_i64(res, end, 0) == which;)
-            end++;
-        if (which >= set->n)
-            return EPROTO;
-        take_calls(&set->numbers[which], res, i, end, now_ms);
-    }
-    return 0;
 }
 
 int facts_holidays(struct pg *pg, int tenant_id, int64_t now_ms,
@@ -273,7 +172,7 @@ static int fill(struct pg *pg, int tenant_id, const struct facts_key *keys, size
     if (!err)
         err = facts_load_rare(pg, &a, tenant_id, now_ms, set);
     if (!err)
-        err = load_calls(pg, &a, now_ms, set);
+        err = facts_load_calls(pg, &a, tenant_id, keys, now_ms, set);
     if (!err)
         err = facts_holidays(pg, tenant_id, now_ms, &set->holidays, &set->holiday_count);
     for (size_t i = 0; !err && i < n; i++) {

@@ -21,6 +21,10 @@ struct pg;
  * holders never wait for each other. Key: tenant << 50 | number. */
 NODISCARD int facts_lock_numbers(struct pg *pg, int tenant_id, const int64_t *phones,
                                  size_t n);
+/* The same and, in the one order of all keys, the persons whose numbers they are: what
+ * releases take, for a call to one number of a person counts for all of them. */
+NODISCARD int facts_lock_parties(struct pg *pg, int tenant_id, const int64_t *phones,
+                                 size_t n);
 
 /* The same for the tenant's kill switch: releases hold it shared, whoever switches all
  * calling off holds it alone, so that no permit is minted after that commit. */

@@ -68,13 +68,16 @@ static int load_marks(struct pg *pg, const struct pg_args *keys, struct facts_se
         "LEFT JOIN reassigned_numbers r ON r.tenant_id = $1 AND r.phone = k.phone "
         "LEFT JOIN number_places p ON p.tenant_id = $1 AND p.phone = k.phone "
         "LEFT JOIN LATERAL (SELECT given_at, evidence, seller FROM consents s WHERE "
-        "s.tenant_id = $1 AND s.phone = k.phone AND s.revoked_at IS NULL ORDER BY "
-        "s.level "
-        "DESC, s.given_at DESC LIMIT 1) c ON true "
-        "LEFT JOIN LATERAL (SELECT (e.added_at AT TIME ZONE 'UTC')::date - date "
-        "'1970-01-01' AS day FROM dnc_entries e WHERE e.tenant_id = $1 AND e.phone = "
-        "k.phone AND e.campaign_id = 0 AND e.removed_at IS NULL LIMIT 1) d ON true "
-        "ORDER BY k.i",
+        "s.tenant_id = $1 AND s.phone = k.phone AND s.revoked_at IS NULL "
+        "AND " FACTS_CONSENT_PURPOSE(
+            "s") " ORDER BY s.level DESC, s.given_at DESC LIMIT 1) c "
+                 "ON true "
+                 "LEFT JOIN LATERAL (SELECT (e.added_at AT TIME ZONE 'UTC')::date - date "
+                 "'1970-01-01' AS day FROM dnc_entries e WHERE e.tenant_id = $1 AND "
+                 "e.phone = "
+                 "k.phone AND e.campaign_id = 0 AND e.removed_at IS NULL LIMIT 1) d ON "
+                 "true "
+                 "ORDER BY k.i",
         keys);
     if (!err && (size_t)PQntuples(res) != set->n)
         err = EPROTO;

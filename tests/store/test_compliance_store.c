@@ -30,8 +30,8 @@ static int64_t scalar(const char *sql)
 static int empty_tables(void **state)
 {
     static const char *const deletes[] = {
-        "DELETE FROM dnc_entries", "DELETE FROM consents", "DELETE FROM holidays",
-        "DELETE FROM attempts", "DELETE FROM zone_groups"};
+        "DELETE FROM dnc_entries", "DELETE FROM consents",    "DELETE FROM holidays",
+        "DELETE FROM attempts",    "DELETE FROM zone_groups", "DELETE FROM contacts"};
     struct pg *super = pgtest_open_super(); /* nobody else may take decisions away */
 
     (void)state;
@@ -270,21 +270,89 @@ static void of_two_intents_for_one_number_exactly_one_goes_out(void **state)
 static void history_reaches_as_far_as_some_rule_does(void **state)
 {
     (void)state;
-    /* Two old ones of another campaign, of which the last one may hold a gap open; a
-     * very old one of this campaign, which counts toward its total. */
+    /* A rule may look back ten years at calls of any campaign, and the total of a
+     * campaign for ever. */
     attempt(20, 251911000052, 3, "ended", NOW_MS - 90 * DAY_MS, NOW_MS - 90 * DAY_MS);
-    attempt(21, 251911000052, 3, "ended", NOW_MS - 30 * DAY_MS, NOW_MS - 30 * DAY_MS);
-    attempt(22, 251911000052, 4, "ended", NOW_MS - 600 * DAY_MS, NOW_MS - 600 * DAY_MS);
+    attempt(21, 251911000052, 3, "ended", NOW_MS - 3600 * DAY_MS, NOW_MS - 3600 * DAY_MS);
+    attempt(22, 251911000052, 3, "ended", NOW_MS - 3700 * DAY_MS, NOW_MS - 3700 * DAY_MS);
+    attempt(25, 251911000052, 4, "ended", NOW_MS - 3700 * DAY_MS, NOW_MS - 3700 * DAY_MS);
     struct compliance_facts f = load(251911000052, 4, NULL);
-    assert_int_equal(f.call_count, 2);
-    assert_int_equal(f.calls[0].at_ms, NOW_MS - 600 * DAY_MS);
-    assert_int_equal(f.calls[1].at_ms, NOW_MS - 30 * DAY_MS);
+    assert_int_equal(f.call_count, 3);
+    assert_int_equal(f.calls[0].campaign_id, 4);
+    assert_int_equal(f.calls[1].at_ms, NOW_MS - 3600 * DAY_MS);
+    assert_int_equal(f.calls[2].at_ms, NOW_MS - 90 * DAY_MS);
     /* An intent of long ago that was released within the week. */
     attempt(23, 251911000053, 3, "ended", NOW_MS - 9 * DAY_MS, NOW_MS - 6 * DAY_MS);
     attempt(24, 251911000053, 3, "ended", NOW_MS - 2 * DAY_MS, NOW_MS - 2 * DAY_MS);
     f = load(251911000053, 4, NULL);
     assert_int_equal(f.call_count, 2);
     assert_int_equal(f.calls[0].at_ms, NOW_MS - 6 * DAY_MS);
+}
+
+static void person(int64_t phone, int list, const char *key)
+{
+    char sql[300];
+
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO contacts (tenant_id, list_id, phone, number_type, zone_group, "
+             "region, person) VALUES (1, %d, %" PRId64 ", 1, 1, 'ET', %s)",
+             list, phone, key);
+    pgtest_run(db, TENANT, sql);
+}
+
+static void calls_to_other_numbers_of_the_person_count_for_all_of_them(void **state)
+{
+    struct facts_key keys[2] = {{.phone = 251911000070, .campaign_id = 3},
+                                {.phone = 251911000072, .campaign_id = 3}};
+
+    (void)state;
+    person(251911000070, 1, "'abebe'");
+    person(251911000071, 2, "'abebe'"); /* in another list */
+    person(251911000071, 3, "'abebe'");
+    person(251911000072, 1, "NULL");
+    person(251911000073, 1, "'tirunesh'");
+    attempt(40, 251911000071, 9, "ended", NOW_MS - 2 * DAY_MS, NOW_MS - 2 * DAY_MS);
+    attempt(41, 251911000070, 3, "ended", NOW_MS - DAY_MS, NOW_MS - DAY_MS);
+    attempt(42, 251911000073, 3, "ended", NOW_MS - DAY_MS, NOW_MS - DAY_MS);
+    attempt(43, 251911000072, 3, "ended", NOW_MS - DAY_MS, NOW_MS - DAY_MS);
+    struct facts_set *set = load_many(keys, 2);
+    struct compliance_facts f = facts_get(set, 0);
+    assert_int_equal(f.call_count, 2); /* each call once, whatever lists say so */
+    assert_true(f.calls[0].other_number);
+    assert_int_equal(f.calls[0].at_ms, NOW_MS - 2 * DAY_MS);
+    assert_int_equal(f.calls[0].campaign_id, 9);
+    assert_false(f.calls[1].other_number);
+    f = facts_get(set, 1);
+    assert_int_equal(f.call_count, 1);
+    assert_false(f.calls[0].other_number);
+    facts_free(set);
+}
+
+static void of_two_intents_for_one_person_exactly_one_goes_out(void **state)
+{
+    const struct uuid first = id_of(50), second = id_of(51);
+
+    (void)state;
+    person(251911000074, 1, "'almaz'");
+    person(251911000075, 1, "'almaz'");
+    attempt(50, 251911000074, 3, "intent", NOW_MS, 0);
+    attempt(51, 251911000075, 3, "intent", NOW_MS, 0);
+    assert_int_equal(load(251911000074, 3, &first).call_count, 0);
+    struct compliance_facts f = load(251911000075, 3, &second);
+    assert_int_equal(f.call_count, 1);
+    assert_true(f.calls[0].open && f.calls[0].other_number);
+}
+
+static void a_key_that_half_the_country_shares_is_no_person(void **state)
+{
+    (void)state;
+    pgtest_run(db, TENANT,
+               "INSERT INTO contacts (tenant_id, list_id, phone, number_type, "
+               "zone_group, region, person) SELECT 1, 1, 251911100000 + g, 1, 1, 'ET', "
+               "CASE WHEN g < 1000 THEN 'Mr' ELSE 'Mrs' END FROM generate_series(0, "
+               "1998) g");
+    assert_false(load(251911100000, 3, NULL).history_known);
+    assert_true(load(251911101000, 3, NULL).history_known); /* 999 rows */
 }
 
 static void five_hundred_numbers_come_back_each_with_its_own(void **state)
@@ -512,6 +580,9 @@ int main(void)
         CASE(the_attempt_at_hand_is_not_its_own_history),
         CASE(of_two_intents_for_one_number_exactly_one_goes_out),
         CASE(history_reaches_as_far_as_some_rule_does),
+        CASE(calls_to_other_numbers_of_the_person_count_for_all_of_them),
+        CASE(of_two_intents_for_one_person_exactly_one_goes_out),
+        CASE(a_key_that_half_the_country_shares_is_no_person),
         CASE(five_hundred_numbers_come_back_each_with_its_own),
         CASE(a_number_of_no_list_is_looked_up),
         CASE(one_tenant_sees_nothing_of_another),

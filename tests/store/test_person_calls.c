@@ -1,0 +1,229 @@
+/* Several numbers of one person, on a real Postgres: who is called first, and that two
+ * dialers never call one person twice at once. */
+#include "unit/cm.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "campaigns/attempt_store.h"
+#include "campaigns/campaign_store.h"
+#include "compliance/facts_store.h"
+#include "store/ledger_fixture.h"
+#include "store/pgtest.h"
+
+enum { PERSONS = 40 };
+
+static struct pg *pg, *other;
+static int64_t addis, next_phone = 251911000000;
+static int campaigns;
+
+static int64_t new_campaign(const char *rules)
+{
+    char name[32];
+
+    snprintf(name, sizeof(name), "p%d", ++campaigns);
+    return ledger_campaign(pg, name, rules);
+}
+
+/* A contact of the campaign; its phone. */
+static int64_t number_of(int64_t campaign, const char *person, int rank)
+{
+    int64_t phone = next_phone++;
+    int64_t id = ledger_contact(pg, campaign, addis, phone, -rank);
+
+    ledger_run(pg,
+               "UPDATE contacts SET person = '%s', person_rank = %d WHERE id = %" PRId64,
+               person, rank, id);
+    return phone;
+}
+
+static size_t claim(struct pg *db, int64_t campaign, int64_t at_ms, size_t max,
+                    struct attempt_row *rows)
+{
+    struct attempt_claim_result r = {0};
+
+    assert_int_equal(attempt_claim(db, TENANT, campaign, 3, at_ms, max, rows, &r), 0);
+    return r.intents;
+}
+
+static int64_t released(int64_t campaign)
+{
+    return ledger_i64(pg,
+                      "SELECT count(*) FROM attempts WHERE state = 'released' AND "
+                      "campaign_id = %" PRId64,
+                      campaign);
+}
+
+/* ---- the lock ---- */
+
+static void a_release_waits_for_whoever_holds_the_persons_other_number(void **state)
+{
+    int64_t c = new_campaign("");
+    int64_t second = number_of(c, "abebe", 1);
+    struct attempt_row row = {0};
+    struct permit *p = NULL;
+
+    (void)state;
+    number_of(c, "abebe", 0);
+    assert_int_equal(claim(pg, c, T0, 1, &row), 1);
+    assert_int_not_equal(row.phone, second); /* the preferred one */
+    assert_int_equal(pg_begin(other, TENANT), 0);
+    assert_int_equal(facts_lock_parties(other, TENANT, &second, 1), 0);
+    pgtest_run(pg, 0, "SET lock_timeout = '200ms'");
+    assert_int_not_equal(attempt_release(pg, TENANT, &row, 1, T0, &p), 0);
+    assert_string_equal(pg_sqlstate(pg), "55P03"); /* lock_not_available */
+    pgtest_run(pg, 0, "SET lock_timeout = 0");
+    assert_int_equal(pg_commit(other), 0);
+    assert_int_equal(attempt_release(pg, TENANT, &row, 1, T0, &p), 0);
+    assert_non_null(p);
+    permit_free(p);
+}
+
+struct dialer {
+    struct pg *pg;
+    int64_t campaign;
+    pthread_barrier_t *go;
+    struct attempt_row rows[PERSONS];
+    size_t permits;
+    int err;
+};
+
+static void *release_all(void *arg)
+{
+    struct dialer *d = arg;
+    struct permit *permits[PERSONS] = {NULL};
+
+    pthread_barrier_wait(d->go);
+    d->err = attempt_release(d->pg, TENANT, d->rows, PERSONS, T0 + 100, permits);
+    for (size_t i = 0; i < PERSONS; i++)
+        if (permits[i]) {
+            d->permits++;
+            permit_free(permits[i]);
+        }
+    return NULL;
+}
+
+/* Each dialer has one number of every person, in opposite order; which of the two
+ * attempts is the older is left to chance. */
+static void of_a_persons_two_numbers_two_dialers_release_exactly_one(void **state)
+{
+    pthread_barrier_t go;
+    struct dialer d[2] = {{.pg = pg, .campaign = new_campaign(""), .go = &go},
+                          {.pg = other, .campaign = new_campaign(""), .go = &go}};
+    pthread_t threads[2];
+
+    (void)state;
+    for (int i = 0; i < PERSONS; i++) {
+        number_of(d[0].campaign, "", 0);
+        number_of(d[1].campaign, "", 0);
+    }
+    ledger_run(pg, "UPDATE contacts SET person = NULL WHERE person = ''");
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(claim(pg, d[i].campaign, T0, PERSONS, d[i].rows), PERSONS);
+    /* Only now it becomes known who they are. */
+    for (int i = 0; i < 2; i++)
+        ledger_run(pg,
+                   "UPDATE contacts c SET person = 'person ' || CASE WHEN %d = 0 THEN n "
+                   "ELSE %d - n END FROM (SELECT contact_id, row_number() OVER (ORDER BY "
+                   "phone) AS n FROM campaign_contacts WHERE campaign_id = %" PRId64
+                   ") q WHERE q.contact_id = c.id",
+                   i, PERSONS + 1, d[i].campaign);
+    pthread_barrier_init(&go, NULL, 2);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, release_all, &d[i]), 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&go);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(d[i].err, 0); /* no deadlock */
+    assert_int_equal(d[0].permits + d[1].permits, PERSONS);
+    assert_int_equal(released(d[0].campaign) + released(d[1].campaign), PERSONS);
+    assert_int_equal(
+        ledger_i64(pg, "SELECT count(DISTINCT c.person) FROM attempts a JOIN contacts c "
+                       "ON c.id = a.contact_id WHERE a.state = 'released' AND c.person "
+                       "LIKE 'person %%'"),
+        PERSONS);
+    assert_int_equal(
+        ledger_i64(pg,
+                   "SELECT count(*) FROM campaign_contacts WHERE last_refusal = 511 "
+                   "AND campaign_id IN (%" PRId64 ", %" PRId64 ")",
+                   d[0].campaign, d[1].campaign),
+        PERSONS); /* PARTY_IN_FLIGHT */
+}
+
+/* ---- limits ---- */
+
+static void a_limit_of_the_person_holds_for_every_number(void **state)
+{
+    int64_t c = new_campaign(",\"frequency\":[{\"code\":\"FREQ_24H\",\"kind\":"
+                             "\"rolling\",\"seconds\":86400,\"max\":1,\"scope\":"
+                             "\"person\"}]");
+    struct attempt_row row = {0}, none = {0};
+    struct permit *p = NULL;
+    char id[UUID_TEXT_MAX];
+
+    (void)state;
+    number_of(c, "tirunesh", 0);
+    assert_int_equal(claim(pg, c, T0, 1, &row), 1);
+    assert_int_equal(attempt_release(pg, TENANT, &row, 1, T0, &p), 0);
+    assert_non_null(p);
+    permit_free(p);
+    ledger_run(
+        pg, "UPDATE attempts SET state = 'ended', disposition = 'busy' WHERE id = '%s'",
+        uuid_text(&row.id, id));
+    int64_t second = number_of(c, "tirunesh", 1);
+    assert_int_equal(claim(pg, c, T0 + 60000, 1, &none), 0);
+    assert_int_equal(ledger_i64(pg,
+                                "SELECT last_refusal FROM campaign_contacts WHERE phone "
+                                "= %" PRId64,
+                                second),
+                     502); /* FREQ_24H */
+    assert_int_equal(ledger_i64(pg,
+                                "SELECT furrow_ms(next_attempt_at) FROM "
+                                "campaign_contacts WHERE phone = %" PRId64,
+                                second),
+                     T0 + INT64_C(86400000));
+}
+
+static void the_preferred_number_comes_first(void **state)
+{
+    int64_t c = new_campaign(""), ranks[3];
+    size_t added = 0;
+    bool loading = false;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        ranks[i] = number_of(c, "derartu", 2 - i);
+    ledger_run(pg, "DELETE FROM campaign_contacts WHERE campaign_id = %" PRId64, c);
+    ledger_run(pg, "DELETE FROM contacts WHERE phone < %" PRId64, ranks[0]);
+    assert_int_equal(campaign_populate(pg, TENANT, c, 100, T0, &added, &loading), 0);
+    assert_int_equal(added, 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ledger_i64(pg,
+                                    "SELECT priority FROM campaign_contacts WHERE "
+                                    "campaign_id = %" PRId64 " AND phone = %" PRId64,
+                                    c, ranks[i]),
+                         i - 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_release_waits_for_whoever_holds_the_persons_other_number),
+        cmocka_unit_test(of_a_persons_two_numbers_two_dialers_release_exactly_one),
+        cmocka_unit_test(a_limit_of_the_person_holds_for_every_number),
+        cmocka_unit_test(the_preferred_number_comes_first),
+    };
+
+    pgtest_start(PGTEST_POSTGRES);
+    pg = pgtest_open();
+    other = pgtest_open();
+    ledger_fixture_start(pg);
+    addis = ledger_zone(pg, "ET", "Africa/Addis_Ababa");
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    pg_close(other);
+    pg_close(pg);
+    return failed;
+}
