@@ -1,4 +1,4 @@
-/* furrow consent - what people agreed to: add with its evidence, revoke, list. */
+/* furrow consent - what people agreed to: add with its evidence, import, revoke, list. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/pg.h"
 #include "base/str.h"
+#include "cli/fact_import.h"
 #include "cli/groups.h"
 #include "compliance/consent_store.h"
 #include "contacts/phone.h"
@@ -23,12 +24,14 @@ static int parse(struct consent_command *c, int argc, char **argv, bool number_w
     static const struct option options[] = {{"level", required_argument, NULL, 'l'},
                                             {"evidence", required_argument, NULL, 'e'},
                                             {"seller", required_argument, NULL, 's'},
+                                            {"purpose", required_argument, NULL, 'p'},
                                             {"given", required_argument, NULL, 'g'},
                                             {"region", required_argument, NULL, 'r'},
                                             {"note", required_argument, NULL, 'n'},
                                             {"json", no_argument, NULL, 'j'},
                                             {0}};
     struct phone phone = {0};
+    enum purpose purpose;
 
     c->consent.level = CONSENT_EXPRESS;
     c->consent.given_at_ms = clock_now_ms();
@@ -45,6 +48,11 @@ static int parse(struct consent_command *c, int argc, char **argv, bool number_w
             c->consent.evidence = optarg;
         if (o == 's')
             c->consent.seller = optarg;
+        if (o == 'p' && !purpose_parse(c->consent.purpose = optarg, &purpose))
+            return cli_usage("--purpose is telemarketing, informational, "
+                             "debt_collection, healthcare, survey, charity, political "
+                             "or emergency, not '%s'",
+                             optarg);
         if (o == 'r')
             c->region = optarg;
         if (o == 'n')
@@ -116,13 +124,14 @@ static int show(const struct consent *c, void *arg)
     clock_text(c->revoked_at_ms, revoked);
     if (list)
         return json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s}", "phone", phone, "level",
-                            consent_level_name(c->level), "given_at", given, "revoked_at",
-                            c->revoked_at_ms ? revoked : NULL, "seller", c->seller,
-                            "evidence", c->evidence));
-    printf("%-16s %-16s given %s%s%s%s%s: %s\n", phone, consent_level_name(c->level),
+            list, json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s, s:s}", "phone", phone,
+                            "level", consent_level_name(c->level), "given_at", given,
+                            "revoked_at", c->revoked_at_ms ? revoked : NULL, "seller",
+                            c->seller, "purpose", c->purpose, "evidence", c->evidence));
+    printf("%-16s %-16s given %s%s%s%s%s%s%s: %s\n", phone, consent_level_name(c->level),
            given, c->revoked_at_ms ? ", revoked " : "", c->revoked_at_ms ? revoked : "",
-           *c->seller ? ", to " : "", c->seller, c->evidence);
+           *c->seller ? ", to " : "", c->seller, *c->purpose ? ", for " : "", c->purpose,
+           c->evidence);
     return 0;
 }
 
@@ -145,13 +154,27 @@ static int list(struct cli *cli, int argc, char **argv)
 
 static const struct cli_verb verbs[] = {
     {"add",
-     "NUMBER --evidence TEXT [--level express|express_written] [--seller NAME] [--given "
-     "TIME] "
-     "[--region ET]",
-     "Records a consent with what proves it.",
+     "NUMBER --evidence TEXT [--level express|express_written] [--seller NAME] "
+     "[--purpose PURPOSE] [--given TIME] [--region ET]",
+     "Records a consent with what proves it. With --purpose it counts for campaigns of "
+     "that purpose\nonly, with --seller for those of that seller.",
      "furrow consent add +251911223344 --level express_written --evidence 'form 12, "
      "2026-03-01'",
      add},
+    {"import",
+     "FILE.csv|- [--level LEVEL] [--given TIME] [--seller NAME] [--purpose PURPOSE]\n"
+     "                  [--evidence TEXT] [--region ET] [--rejects FILE] [--encoding E] "
+     "[--delimiter C]\n"
+     "                  [--dry-run] [--json]",
+     "Consents of a CSV file whose first line names the columns: phone, [level, "
+     "given_at, "
+     "seller,\n"
+     "purpose, evidence, revoked_at]. The options stand in for columns the file lacks. A "
+     "row with\n"
+     "revoked_at (a date, or yes) takes back what the number gave until then, at once. "
+     "Running a\nfile twice changes nothing.",
+     "furrow consent import forms.csv --level express_written --rejects bad.csv",
+     cmd_consent_import},
     {"revoke", "NUMBER [--note TEXT] [--region ET]",
      "Takes every consent of the number back, at once: no permit is made under it any "
      "more.",

@@ -17,13 +17,14 @@ int consent_add(struct pg *pg, int tenant_id, const struct consent *c)
     pg_arg_text(&a, c->evidence ? c->evidence : "");
     pg_arg_ms(&a, c->given_at_ms);
     pg_arg_text(&a, c->seller ? c->seller : "");
+    pg_arg_text(&a, c->purpose ? c->purpose : "");
     int err = pg_begin_own(pg, tenant_id, &own);
     if (err)
         return err;
     err = pg_run(
         pg, NULL,
-        "INSERT INTO consents (tenant_id, phone, level, evidence, given_at, seller) "
-        "VALUES ($1, $2, $3, $4, furrow_ts($5), $6)",
+        "INSERT INTO consents (tenant_id, phone, level, evidence, given_at, seller, "
+        "purpose) VALUES ($1, $2, $3, $4, furrow_ts($5), $6, $7)",
         &a);
     return pg_end_own(pg, own, err);
 }
@@ -71,7 +72,8 @@ int consent_list(struct pg *pg, int tenant_id, int64_t phone, int max, consent_f
     err = pg_run(
         pg, &res,
         "SELECT phone, level, evidence, furrow_ms(given_at), furrow_ms(revoked_at), "
-        "seller, revoked_note FROM consents WHERE tenant_id = $1 AND ($2 = 0 OR phone = "
+        "seller, revoked_note, purpose FROM consents WHERE tenant_id = $1 AND ($2 = 0 OR "
+        "phone = "
         "$2) ORDER BY id DESC LIMIT $3",
         &a);
     for (int i = 0; !err && i < PQntuples(res); i++) {
@@ -80,7 +82,8 @@ int consent_list(struct pg *pg, int tenant_id, int64_t phone, int max, consent_f
                             .given_at_ms = pg_i64(res, i, 3),
                             .revoked_at_ms = pg_i64(res, i, 4),
                             .seller = pg_text(res, i, 5),
-                            .revoked_note = pg_text(res, i, 6)};
+                            .revoked_note = pg_text(res, i, 6),
+                            .purpose = pg_text(res, i, 7)};
         if (!consent_level_parse(pg_text(res, i, 1), &c.level))
             err = EPROTO;
         if (!err)

@@ -15,6 +15,7 @@ struct consent {
     int64_t phone, given_at_ms, revoked_at_ms; /* revoked 0: in force */
     enum consent_level level;
     const char *seller, *evidence, *revoked_note;
+    const char *purpose; /* NULL or "": any */
 };
 
 NODISCARD int consent_add(struct pg *pg, int tenant_id, const struct consent *c);

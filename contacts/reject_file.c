@@ -59,28 +59,34 @@ void reject_value(const char *value, char out[REJECT_VALUE_MAX + 1])
             *p = '?';
 }
 
+void reject_file_put(struct reject_file *f, int64_t line, const char *column,
+                     const char *value, const char *reason, const char *hint)
+{
+    char cut[REJECT_VALUE_MAX + 1];
+
+    reject_value(value, cut);
+    fprintf(f->file, "%" PRId64 ",", line);
+    csv_put_cell(f->file, column);
+    putc(',', f->file);
+    csv_put_cell(f->file, cut);
+    fprintf(f->file, ",%s,", reason);
+    csv_put_cell(f->file, hint);
+    putc('\n', f->file);
+}
+
 int reject_file_add(struct reject_file *f, const struct import_reject *rejects, size_t n,
                     struct errtext *e)
 {
-    for (size_t i = 0; i < n; i++) {
-        char value[REJECT_VALUE_MAX + 1];
-
-        reject_value(rejects[i].value, value);
-        fprintf(f->file, "%" PRId64 ",", rejects[i].line);
-        csv_put_cell(f->file, rejects[i].column);
-        putc(',', f->file);
-        csv_put_cell(f->file, value);
-        fprintf(f->file, ",%s,", import_reason_name(rejects[i].reason));
-        csv_put_cell(f->file, rejects[i].hint);
-        putc('\n', f->file);
-    }
+    for (size_t i = 0; i < n; i++)
+        reject_file_put(f, rejects[i].line, rejects[i].column, rejects[i].value,
+                        import_reason_name(rejects[i].reason), rejects[i].hint);
     return ferror(f->file) ? failed(f, errno ? errno : EIO, e) : 0;
 }
 
 int reject_file_sync(struct reject_file *f, struct errtext *e)
 {
-    if (fflush(f->file))
-        return failed(f, errno, e);
+    if (fflush(f->file) || ferror(f->file))
+        return failed(f, errno ? errno : EIO, e);
     return f->part && fsync(fileno(f->file)) ? failed(f, errno, e) : 0;
 }
 

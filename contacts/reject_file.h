@@ -16,6 +16,9 @@ NODISCARD int reject_file_open(struct reject_file **out, const char *path,
                                struct errtext *e);
 NODISCARD int reject_file_add(struct reject_file *f, const struct import_reject *rejects,
                               size_t n, struct errtext *e);
+/* One row of another kind of import; what failed is said by sync and finish. */
+void reject_file_put(struct reject_file *f, int64_t line, const char *column,
+                     const char *value, const char *reason, const char *hint);
 /* Everything is on disk after this; what is left is the move to its name. */
 NODISCARD int reject_file_sync(struct reject_file *f, struct errtext *e);
 /* Frees f either way. */
