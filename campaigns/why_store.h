@@ -1,5 +1,5 @@
 /*
- * why_store - everything that is on file about one number, for `furrow why`: its
+ * why_store - everything that is on file about one number or one call, for `furrow why`:
  * contacts, attempts, decisions, calls and what came of them.
  */
 #ifndef CAMPAIGNS_WHY_STORE_H
@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "base/attrs.h"
+#include "base/uuid.h"
 
 struct pg;
 
@@ -18,5 +19,11 @@ struct pg;
  * times are epoch milliseconds. One read-only transaction. */
 NODISCARD int why_load(struct pg *pg, int tenant_id, int64_t phone, int64_t campaign_id,
                        json_t **out);
+
+/* Of one call, in or out: attempts (one, none of a call in), decisions in the order of
+ * their stages, calls (one, none when nobody answered), dnc, recordings, messages.
+ * ENOENT: there is no such call. */
+NODISCARD int why_load_call(struct pg *pg, int tenant_id, const struct uuid *call,
+                            json_t **out);
 
 #endif

@@ -14,6 +14,7 @@
 #include "campaigns/campaign_store.h"
 #include "campaigns/why_store.h"
 #include "cli/groups.h"
+#include "cli/why_tell.h"
 #include "compliance/check.h"
 #include "compliance/facts_store.h"
 #include "compliance/pack.h"
@@ -24,8 +25,9 @@
 struct why {
     struct cli *cli;
     const char *campaign, *region;
-    bool brief, json;
+    bool brief, json, is_call;
     int64_t phone, at_ms;
+    struct uuid call;
     struct campaign_row row; /* of --campaign; id 0 none */
 };
 
@@ -177,243 +179,25 @@ static int gather(struct why *w, json_t **out)
     return err;
 }
 
-/* ---- telling ---- */
-
-static int64_t int_in(const json_t *o, const char *key)
+static int gather_call(struct why *w, json_t **out)
 {
-    return json_integer_value(json_object_get(o, key));
-}
+    int err = why_load_call(w->cli->pg, w->cli->tenant_id, &w->call, out);
 
-static const char *time_in(const json_t *o, const char *key, char out[CLOCK_TEXT_MAX])
-{
-    int64_t at_ms = int_in(o, key);
-
-    return at_ms ? clock_text(at_ms, out) : "";
-}
-
-static void tell_reasons(const json_t *codes)
-{
-    size_t i = 0;
-    json_t *code = NULL;
-
-    json_array_foreach(codes, i, code)
-    {
-        enum reason r = (enum reason)json_integer_value(code);
-        printf("      %s: %s\n", reason_name(r), reason_sentence(r));
-    }
-}
-
-static void tell_attempt(const json_t *a)
-{
-    char at[CLOCK_TEXT_MAX];
-    const char *disposition = cli_text(a, "disposition");
-
-    printf("    %" PRId64 ". %s %s", int_in(a, "number"),
-           time_in(a, int_in(a, "released_ms") ? "released_ms" : "intent_ms", at),
-           *disposition ? disposition : cli_text(a, "state"));
-    if (int_in(a, "cause"))
-        printf(" (cause %" PRId64 ")", int_in(a, "cause"));
-    if (*cli_text(a, "note"))
-        printf(": %s", cli_text(a, "note"));
-    if (strcmp(cli_text(a, "state"), "withdrawn") == 0)
-        printf(", never sent");
-    putchar('\n');
-}
-
-static void tell_recording(const json_t *r)
-{
-    printf("    recording %s", cli_text(r, "state"));
-    if (*cli_text(r, "text"))
-        printf(": \"%s\"", cli_text(r, "text"));
-    if (*cli_text(r, "batch_id"))
-        printf(" -> %s, batch %s", cli_text(r, "event"), cli_text(r, "batch_id"));
-    if (*cli_text(r, "error"))
-        printf(" (%s)", cli_text(r, "error"));
-    putchar('\n');
-}
-
-static void tell_each(const json_t *all, const char *key, void (*tell)(const json_t *))
-{
-    size_t i = 0;
-    json_t *row = NULL;
-
-    json_array_foreach(json_object_get(all, key), i, row)
-    {
-        tell(row);
-    }
-}
-
-static void tell_contact(const json_t *c)
-{
-    char at[CLOCK_TEXT_MAX];
-    const char *final = cli_text(c, "final");
-    enum reason r = REASON_ALLOW;
-
-    printf("  in %s: ", cli_text(c, "campaign"));
-    if (*final && reason_parse(final, &r))
-        printf("refused for good, %s: %s\n", final, reason_sentence(r));
-    else if (*final)
-        printf("ended as %s after %" PRId64 " calls, %s\n", final, int_in(c, "attempts"),
-               time_in(c, "final_ms", at));
-    else if (strcmp(cli_text(c, "state"), "calling") == 0)
-        printf("being called now\n");
-    else
-        printf("waits until %s, %" PRId64 " calls so far%s%s\n",
-               time_in(c, "next_ms", at), int_in(c, "attempts"),
-               int_in(c, "last_refusal") ? ", last refused by " : "",
-               int_in(c, "last_refusal")
-                   ? reason_name((enum reason)int_in(c, "last_refusal"))
-                   : "");
-}
-
-/* The first refusal of a contact as it was decided then. */
-static void tell_refusals(const json_t *all)
-{
-    size_t i = 0, shown = 0;
-    json_t *d = NULL;
-    char at[CLOCK_TEXT_MAX];
-
-    json_array_foreach(json_object_get(all, "decisions"), i, d)
-    {
-        if (int_in(d, "reason") == REASON_ALLOW || shown++ >= 3)
-            continue;
-        printf("    refused %s at %s\n", time_in(d, "at_ms", at),
-               int_in(d, "stage") == 1 ? "when it was picked" : "before it was sent");
-        tell_reasons(json_object_get(d, "reasons"));
-    }
-}
-
-static void tell_brief(const json_t *all)
-{
-    const json_t *number = json_object_get(all, "number");
-
-    printf("%s (%s, %s)\n", cli_text(number, "phone"), cli_text(number, "region"),
-           cli_text(number, "type"));
-    tell_each(all, "contacts", tell_contact);
-    tell_refusals(all);
-    tell_each(all, "attempts", tell_attempt);
-    tell_each(all, "recordings", tell_recording);
-}
-
-static void tell_rule(const json_t *rule)
-{
-    bool refuses = strcmp(cli_text(rule, "answer"), "refuse") == 0;
-
-    printf("      %-7s %-18s", refuses ? "REFUSES" : "passes", cli_text(rule, "rule"));
-    if (*cli_text(rule, "pack"))
-        printf(" %s/%s", cli_text(rule, "pack"), cli_text(rule, "row"));
-    if (refuses)
-        printf(" %s", cli_text(rule, "reason"));
-    if (*cli_text(rule, "cite"))
-        printf(" (%s; grade %s, checked %s)", cli_text(rule, "cite"),
-               cli_text(rule, "grade"), cli_text(rule, "checked_on"));
-    putchar('\n');
-}
-
-static void tell_verdict(const json_t *v)
-{
-    size_t i = 0;
-    json_t *r = NULL;
-    const char *name = cli_text(v, "campaign");
-
-    printf("  by the rules of %s: %s\n", *name ? name : "no campaign (the usual ones)",
-           json_is_true(json_object_get(v, "allow")) ? "may be called" : "no call");
-    json_array_foreach(json_object_get(v, "reasons"), i, r)
-    {
-        printf("    %s (%s): %s\n", cli_text(r, "name"), cli_text(r, "class"),
-               cli_text(r, "means"));
-    }
-    if (*cli_text(v, "next_allowed"))
-        printf("    next allowed: %s\n", cli_text(v, "next_allowed"));
-    if (*cli_text(v, "open_until"))
-        printf("    until %s\n", cli_text(v, "open_until"));
-    printf("    every rule that was asked\n");
-    tell_each(v, "rules", tell_rule);
-}
-
-static void tell_zone(const json_t *z)
-{
-    printf("  %s: %s there\n", cli_text(z, "zone"), cli_text(z, "local_time"));
-}
-
-static void tell_decision(const json_t *d)
-{
-    static const char *const stages[] = {"", "picked", "released", "sent"};
-    char at[CLOCK_TEXT_MAX];
-    int64_t stage = int_in(d, "stage"), reason = int_in(d, "reason");
-    size_t i = 0;
-    json_t *rule = NULL;
-
-    printf("    %s %s: %s\n", time_in(d, "at_ms", at),
-           stage >= 1 && stage <= 3 ? stages[stage] : "", reason ? "refused" : "allowed");
-    tell_reasons(json_object_get(d, "reasons"));
-    json_array_foreach(json_object_get(d, "rules"), i, rule)
-    {
-        if (strcmp(cli_text(rule, "answer"), "refuse") == 0)
-            tell_rule(rule);
-    }
-}
-
-static void tell_call(const json_t *c)
-{
-    char *results = json_dumps(json_object_get(c, "results"), JSON_COMPACT);
-    char at[CLOCK_TEXT_MAX];
-
-    printf("    %s %s, %s%s%s\n", time_in(c, "started_ms", at),
-           strcmp(cli_text(c, "direction"), "in") == 0 ? "called in" : "answered",
-           *cli_text(c, "outcome") ? cli_text(c, "outcome") : "not over",
-           results && strcmp(results, "{}") != 0 ? " " : "",
-           results && strcmp(results, "{}") != 0 ? results : "");
-    free(results);
-}
-
-static void tell_dnc(const json_t *d)
-{
-    char at[CLOCK_TEXT_MAX];
-
-    printf("    %s, %s, since %s",
-           int_in(d, "campaign_id") ? "one campaign" : "every one", cli_text(d, "source"),
-           time_in(d, "added_ms", at));
-    if (int_in(d, "removed_ms"))
-        printf(" until %s", time_in(d, "removed_ms", at));
-    printf("%s%s\n", *cli_text(d, "note") ? ": " : "", cli_text(d, "note"));
-}
-
-static void tell_message(const json_t *m)
-{
-    printf("    SMS %s, %s: %.60s\n", cli_text(m, "kind"), cli_text(m, "state"),
-           cli_text(m, "body"));
-}
-
-static void tell_part(const json_t *all, const char *key, const char *title,
-                      void (*tell)(const json_t *))
-{
-    if (json_array_size(json_object_get(all, key)) == 0)
-        return;
-    printf("%s\n", title);
-    tell_each(all, key, tell);
-}
-
-static void tell(const json_t *all)
-{
-    const json_t *number = json_object_get(all, "number");
-
-    printf("%s: %s, %s%s\n", cli_text(number, "phone"), cli_text(number, "region"),
-           cli_text(number, "type"),
-           json_is_true(json_object_get(number, "valid")) ? "" : ", not given out");
-    tell_part(number, "zones", "zones it may lie in", tell_zone);
-    printf("at %s\n", cli_text(all, "at"));
-    tell_each(all, "verdicts", tell_verdict);
-    tell_part(all, "dnc", "do-not-call entries", tell_dnc);
-    tell_part(all, "contacts", "contacts", tell_contact);
-    tell_part(all, "attempts", "calls placed", tell_attempt);
-    tell_part(all, "decisions", "decisions, as they were made", tell_decision);
-    tell_part(all, "calls", "conversations", tell_call);
-    tell_part(all, "recordings", "what was said", tell_recording);
-    tell_part(all, "messages", "what was sent", tell_message);
+    if (!err)
+        explain_decisions(w, *out);
+    return err;
 }
 
 /* ---- the command ---- */
+
+/* A call's id, or its channel's: fw<installation>-<id>. */
+static bool parse_call(struct why *w, const char *text)
+{
+    if (strncmp(text, "fw", 2) == 0 && strchr(text, '-'))
+        text = strchr(text, '-') + 1;
+    w->is_call = uuid_parse(text, &w->call) == 0;
+    return w->is_call;
+}
 
 static int parse(struct why *w, int argc, char **argv)
 {
@@ -437,7 +221,11 @@ static int parse(struct why *w, int argc, char **argv)
             return CLI_USAGE;
     }
     if (optind + 1 != argc)
-        return cli_usage(optind == argc ? "which number?" : "one number at a time");
+        return cli_usage(optind == argc ? "which number or call?"
+                                        : "one number or call at a "
+                                          "time");
+    if (parse_call(w, argv[optind]))
+        return CLI_OK;
     enum phone_error error =
         phone_parse(argv[optind], strlen(argv[optind]), w->region, &phone);
     if (error != PHONE_VALID && error != PHONE_INVALID)
@@ -451,6 +239,7 @@ static int run(struct cli *cli, int argc, char **argv)
     struct why w = {.cli = cli};
     struct errtext e = {0};
     json_t *all = NULL;
+    int err = 0;
 
     int code = parse(&w, argc, argv);
     if (!code)
@@ -461,21 +250,28 @@ static int run(struct cli *cli, int argc, char **argv)
         w.at_ms = clock_now_ms();
     if (w.campaign && campaign_find(cli->pg, cli->tenant_id, w.campaign, &w.row, &e))
         return cli_fail("%s", e.text[0] ? e.text : pg_error(cli->pg));
-    if (gather(&w, &all))
+    err = w.is_call ? gather_call(&w, &all) : gather(&w, &all);
+    if (err == ENOENT && w.is_call)
+        return cli_fail("there is no such call; 'furrow why NUMBER' has the calls of a "
+                        "number, with their ids");
+    if (err)
         return cli_fail("%s", pg_error(cli->pg));
     if (w.json)
         return cli_print_json(all);
-    if (w.brief)
-        tell_brief(all);
+    if (w.is_call)
+        why_tell_call(all);
+    else if (w.brief)
+        why_tell_brief(all);
     else
-        tell(all);
+        why_tell_number(all);
     json_decref(all);
     return CLI_OK;
 }
 
 static const struct cli_verb verbs[] = {
     {.name = "",
-     .arguments = "NUMBER [--campaign NAME] [--at TIME] [--region ET] [--brief] [--json]",
+     .arguments =
+         "NUMBER|CALL [--campaign NAME] [--at TIME] [--region ET] [--brief] [--json]",
      .about =
          "Why a number was called, why it was not, and what would be decided at TIME "
          "(now):\n"
@@ -483,12 +279,16 @@ static const struct cli_verb verbs[] = {
          "next allowed\n"
          "instant; its contacts, calls, stored decisions, recordings, batches and "
          "SMS.\n"
-         "--brief tells only how it ended and why.",
+         "--brief tells only how it ended and why. Of a CALL, by its id: who decided "
+         "what, from its\n"
+         "stored decisions and with the packs of that day, and what the call left "
+         "behind.",
      .example = "furrow why +251911223344 --campaign coffee-harvest",
      .run = run},
 };
 
-const struct cli_group cmd_why = {.name = "why",
-                                  .about = "explain any number: called or not, and why",
-                                  .verbs = verbs,
-                                  .verb_count = ARRAY_LEN(verbs)};
+const struct cli_group cmd_why = {
+    .name = "why",
+    .about = "explain any number or call: called or not, and why",
+    .verbs = verbs,
+    .verb_count = ARRAY_LEN(verbs)};

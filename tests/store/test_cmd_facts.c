@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "compliance/decision_store.h"
 #include "compliance/fact_store.h"
 #include "compliance/facts_store.h"
 #include "store/pgtest.h"
@@ -312,6 +313,67 @@ static void a_consent_for_one_purpose_is_none_for_another(void **state)
     assert_false(load(13055550180, sales).consent_evidence);
 }
 
+/* ---- why ---- */
+
+static void decide(const struct uuid *attempt, enum decision_stage stage, int64_t at_ms,
+                   char hash[65])
+{
+    struct compliance_facts f = load(13055550180, count("SELECT id FROM campaigns WHERE "
+                                                        "name = 'sales'"));
+    struct policy p;
+    struct verdict v;
+
+    policy_default(&p);
+    f.zones_date_ms = at_ms;
+    compliance_check(&p, &f, at_ms, &v);
+    assert_true(v.allow);
+    const struct decision d = {.stage = stage,
+                               .campaign_id = f.campaign_id,
+                               .contact_id = 7,
+                               .phone = f.phone,
+                               .attempt = attempt,
+                               .at_ms = at_ms,
+                               .verdict = &v,
+                               .policy = &p,
+                               .facts = &f,
+                               .inputs_hash = hash};
+    assert_int_equal(pg_begin(db, TENANT), 0);
+    assert_int_equal(decision_write(db, TENANT, &d, 1), 0);
+    assert_int_equal(pg_commit(db), 0);
+}
+
+static void a_call_is_explained_by_its_id(void **state)
+{
+    const int64_t at_ms = INT64_C(1795464000000); /* Monday 20:00 UTC, 15:00 in Miami */
+    const struct uuid attempt = uuid_v7(at_ms);
+    char id[UUID_TEXT_MAX], channel[80], sql[800], hash[65] = "";
+
+    (void)state;
+    uuid_text(&attempt, id);
+    snprintf(
+        sql, sizeof(sql),
+        "INSERT INTO attempts (id, tenant_id, campaign_id, contact_id, phone, "
+        "trunk_id, slot, number, state, intent_at, released_at, ended_at, cause, "
+        "disposition) SELECT '%s', 1, c.id, 7, 13055550180, c.trunk_id, 0, 2, "
+        "'ended', furrow_ts(%lld), furrow_ts(%lld), furrow_ts(%lld), 17, 'busy' FROM "
+        "campaigns c WHERE c.name = 'sales'",
+        id, (long long)at_ms, (long long)at_ms + 5, (long long)at_ms + 9000);
+    decide(&attempt, DECISION_CLAIM, at_ms, NULL);
+    decide(&attempt, DECISION_RELEASE, at_ms + 5, hash);
+    pgtest_run(db, TENANT, sql);
+    const struct answer *o = RUN("why", id);
+    says(o, 0, "to +13055550180: ended, busy\n  campaign sales, attempt 2 to contact 7");
+    says(o, 0, "when it was picked: allowed");
+    says(o, 0, "at its release: allowed");
+    says(o, 0, "passes  tenant.internal");
+    says(o, 0, hash); /* what the permit was bound to */
+    says(RUN("why", "+13055550180"), 0, id);
+    snprintf(channel, sizeof(channel), "fw01234567-%s", id);
+    says(RUN("why", channel, "--json"), 0, "\"rules\"");
+    says(RUN("why", "0195a000-0000-7000-8000-000000000000"), 1,
+         "there is no such call; 'furrow why NUMBER' has the calls");
+}
+
 /* ---- registrations and orders ---- */
 
 static void registrations_hold_until_they_end(void **state)
@@ -372,6 +434,7 @@ int main(void)
         cmocka_unit_test(a_hit_waits_for_a_release_of_the_number),
         cmocka_unit_test(consents_come_in_and_are_taken_back_at_once),
         cmocka_unit_test(a_consent_for_one_purpose_is_none_for_another),
+        cmocka_unit_test(a_call_is_explained_by_its_id),
         cmocka_unit_test(registrations_hold_until_they_end),
         cmocka_unit_test(an_emergency_order_holds_until_it_is_ended),
         cmocka_unit_test(what_was_changed_cannot_be_unwritten),
