@@ -17,8 +17,10 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/slot_store.h"
+#include "campaigns/trunk_store.h"
 #include "cli/campaign_view.h"
 #include "cli/groups.h"
+#include "cli/trunk_ready.h"
 
 /* ---- arguments: one name, and flags ---- */
 
@@ -298,6 +300,19 @@ static int live_dialers(struct cli *cli)
     return slot_count_live(cli->pg, "dialer", &n) ? 0 : n;
 }
 
+/* Not asked is no news: the dialers may know more than this terminal. */
+static void warn_of_trunk(struct cli *cli, const struct campaign_row *row)
+{
+    struct trunk_row trunk;
+    char text[300];
+
+    if (row->state == CAMPAIGN_RUNNING &&
+        !trunk_load(cli->pg, cli->tenant_id, row->trunk_id, &trunk) &&
+        cli_trunk_ready(&trunk, text, sizeof(text)) == TRUNK_NOT_READY)
+        fprintf(stderr, "trunk '%s' is not ready, nothing is called over it: %s\n",
+                trunk.name, text);
+}
+
 static int move(struct cli *cli, enum campaign_command command, int argc, char **argv)
 {
     struct campaign_row row = {0};
@@ -320,6 +335,7 @@ static int move(struct cli *cli, enum campaign_command command, int argc, char *
                 "no dialer is alive: nothing is called until one is ('furrow run %s', "
                 "'furrow up')\n",
                 row.name);
+    warn_of_trunk(cli, &row);
     return CLI_OK;
 }
 

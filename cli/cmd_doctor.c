@@ -12,6 +12,7 @@
 #include "base/pg.h"
 #include "base/redis.h"
 #include "base/str.h"
+#include "cli/doctor.h"
 #include "cli/groups.h"
 #include "compliance/calling_store.h"
 #include "compliance/pack.h"
@@ -26,17 +27,8 @@ enum {
 };
 #define DAY_MS ((int64_t)86400 * 1000)
 
-enum grade { OK, WARN, FAIL };
-
-struct doctor {
-    struct cli *cli;
-    bool json;
-    json_t *lines;
-    int fails;
-};
-
-static void PRINTF_LIKE(4, 5)
-    found(struct doctor *d, const char *what, enum grade grade, const char *fmt, ...)
+void doctor_found(struct doctor *d, const char *what, enum grade grade, const char *fmt,
+                  ...)
 {
     static const char *const words[] = {"ok", "warn", "FAIL"};
     char text[400];
@@ -60,53 +52,76 @@ static void look_at_data(struct doctor *d)
     int64_t age = (clock_real_ms() - zones_date_ms()) / DAY_MS;
 
     if (tz_version(version))
-        found(d, "tzdata", FAIL,
-              "it does not say its version; install Debian's package tzdata");
+        doctor_found(d, "tzdata", FAIL,
+                     "it does not say its version; install Debian's package tzdata");
     else if (strcmp(version, least) < 0)
-        found(d, "tzdata", FAIL,
-              "%s is older than %s and wrong about this year: nothing is called; "
-              "'apt-get install "
-              "--only-upgrade tzdata'",
-              version, least);
+        doctor_found(d, "tzdata", FAIL,
+                     "%s is older than %s and wrong about this year: nothing is called; "
+                     "'apt-get install "
+                     "--only-upgrade tzdata'",
+                     version, least);
     else
-        found(d, "tzdata", OK, "%s", version);
+        doctor_found(d, "tzdata", OK, "%s", version);
     if (age > PHONE_DATA_MAX_DAYS)
-        found(d, "phone data", FAIL,
-              "%" PRId64 " days old: nothing is called; update Furrow", age);
+        doctor_found(d, "phone data", FAIL,
+                     "%" PRId64 " days old: nothing is called; update Furrow", age);
     else if (age > PHONE_DATA_MAX_DAYS - PHONE_DATA_SOON_DAYS)
-        found(d, "phone data", WARN,
-              "%" PRId64 " days old; after %d nothing is called: update Furrow", age,
-              PHONE_DATA_MAX_DAYS);
+        doctor_found(d, "phone data", WARN,
+                     "%" PRId64 " days old; after %d nothing is called: update Furrow",
+                     age, PHONE_DATA_MAX_DAYS);
     else
-        found(d, "phone data", OK, "%" PRId64 " days old", age);
+        doctor_found(d, "phone data", OK, "%" PRId64 " days old", age);
+}
+
+static void add_name(struct buf *names, const char *name)
+{
+    buf_printf(names, "%s%s", names->len ? ", " : "", name);
+}
+
+static void judge_packs(struct doctor *d, const struct packs *packs)
+{
+    CLEANUP(buf_free) struct buf expired = {0};
+    CLEANUP(buf_free) struct buf soon = {0};
+    CLEANUP(buf_free) struct buf calendars = {0};
+    int64_t today = clock_now_ms() / DAY_MS;
+
+    for (size_t i = 0; i < packs->n; i++) {
+        const struct pack *p = &packs->at[i];
+        if (p->review_by_day < today)
+            add_name(&expired, p->name);
+        else if (p->review_by_day < today + REVIEW_SOON_DAYS)
+            add_name(&soon, p->name);
+        if (p->holidays_until_day < today + REVIEW_SOON_DAYS)
+            add_name(&calendars, p->name);
+    }
+    if (expired.len)
+        doctor_found(d, "rule packs", WARN,
+                     "past their review, calls there are refused: %.200s; review them "
+                     "and set review_by",
+                     expired.data);
+    if (soon.len)
+        doctor_found(d, "rule packs", WARN,
+                     "to be reviewed within %d days, or calls there are refused: %.200s",
+                     REVIEW_SOON_DAYS, soon.data);
+    if (calendars.len)
+        doctor_found(d, "rule packs", WARN,
+                     "their holiday calendar ends within %d days: %.200s; add the next "
+                     "year's days",
+                     REVIEW_SOON_DAYS, calendars.data);
+    if (!expired.len && !soon.len && !calendars.len)
+        doctor_found(d, "rule packs", OK, "%zu in %s", packs->n, packs_dir());
 }
 
 static void look_at_packs(struct doctor *d)
 {
     struct packs *packs = NULL;
     struct errtext e = {0};
-    int64_t today = clock_now_ms() / DAY_MS;
-    size_t expired = 0, soon = 0;
 
     if (packs_load(packs_dir(), &packs, &e)) {
-        found(d, "rule packs", FAIL, "%s; every call is refused", e.text);
+        doctor_found(d, "rule packs", FAIL, "%s; every call is refused", e.text);
         return;
     }
-    for (size_t i = 0; i < packs->n; i++) {
-        expired += packs->at[i].review_by_day < today;
-        soon += packs->at[i].review_by_day >= today &&
-                packs->at[i].review_by_day < today + REVIEW_SOON_DAYS;
-    }
-    if (expired)
-        found(d, "rule packs", WARN,
-              "%zu of %zu are past their review: calls there are refused; "
-              "'furrow packs list' names them",
-              expired, packs->n);
-    else if (soon)
-        found(d, "rule packs", WARN, "%zu of %zu must be reviewed within %d days", soon,
-              packs->n, REVIEW_SOON_DAYS);
-    else
-        found(d, "rule packs", OK, "%zu in %s", packs->n, packs_dir());
+    judge_packs(d, packs);
     packs_free(packs);
 }
 
@@ -116,14 +131,14 @@ static void look_at_disk(struct doctor *d)
     struct statvfs fs;
 
     if (access(dir, W_OK))
-        found(d, "data folder", FAIL, "%s: %s", dir, strerror(errno));
+        doctor_found(d, "data folder", FAIL, "%s: %s", dir, strerror(errno));
     else if (statvfs(dir, &fs))
-        found(d, "data folder", FAIL, "%s: %s", dir, strerror(errno));
+        doctor_found(d, "data folder", FAIL, "%s: %s", dir, strerror(errno));
     else if ((uint64_t)fs.f_bavail * fs.f_frsize < GIB)
-        found(d, "data folder", WARN, "%s has less than 1 GiB left", dir);
+        doctor_found(d, "data folder", WARN, "%s has less than 1 GiB left", dir);
     else
-        found(d, "data folder", OK, "%s, %.1f GiB left", dir,
-              (double)fs.f_bavail * (double)fs.f_frsize / GIB);
+        doctor_found(d, "data folder", OK, "%s, %.1f GiB left", dir,
+                     (double)fs.f_bavail * (double)fs.f_frsize / GIB);
 }
 
 static void look_at_redis(struct doctor *d)
@@ -132,9 +147,9 @@ static void look_at_redis(struct doctor *d)
     struct redis *redis = NULL;
 
     if (redis_open(&redis, d->cli->config.common.redis_url, &e))
-        found(d, "Redis", FAIL, "%s; no call is placed without it", e.text);
+        doctor_found(d, "Redis", FAIL, "%s; no call is placed without it", e.text);
     else
-        found(d, "Redis", OK, "%s", "answers");
+        doctor_found(d, "Redis", OK, "%s", "answers");
     redis_close(redis);
 }
 
@@ -147,20 +162,22 @@ static void look_at_clock(struct doctor *d)
                "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, "
                "current_setting('server_version')",
                NULL)) {
-        found(d, "clock", FAIL, "%s", pg_error(d->cli->pg));
+        doctor_found(d, "clock", FAIL, "%s", pg_error(d->cli->pg));
         return;
     }
     int64_t after = clock_real_ms(), theirs = pg_i64(res, 0, 0);
     int64_t off = theirs < before ? before - theirs : theirs > after ? theirs - after : 0;
-    found(d, "Postgres", OK, "version %s", pg_text(res, 0, 1));
+    doctor_found(d, "Postgres", OK, "version %s", pg_text(res, 0, 1));
     if (off > 1000)
-        found(d, "clock", FAIL,
-              "it differs by %" PRId64 " ms from Postgres': every call is refused; "
-              "set the clocks right (NTP)",
-              off);
+        doctor_found(d, "clock", FAIL,
+                     "it differs by %" PRId64
+                     " ms from Postgres': every call is refused; "
+                     "set the clocks right (NTP)",
+                     off);
     else
-        found(d, "clock", OK, "within %" PRId64 " ms of Postgres'%s", off,
-              clock_is_virtual() ? "; business time is a declared virtual clock" : "");
+        doctor_found(d, "clock", OK, "within %" PRId64 " ms of Postgres'%s", off,
+                     clock_is_virtual() ? "; business time is a declared virtual clock"
+                                        : "");
 }
 
 static void look_at_database(struct doctor *d)
@@ -169,18 +186,21 @@ static void look_at_database(struct doctor *d)
     int64_t stopped_ms = 0;
 
     if (cli_open_pg(d->cli) != CLI_OK) {
-        found(d, "Postgres", FAIL,
-              "it cannot be used, see above; DATABASE_URL says where it is");
+        doctor_found(d, "Postgres", FAIL,
+                     "it cannot be used, see above; DATABASE_URL says where it is");
         return;
     }
     look_at_clock(d);
     if (calling_state(d->cli->pg, d->cli->tenant_id, &stopped_ms, note, sizeof(note)))
-        found(d, "kill switch", FAIL, "%s", pg_error(d->cli->pg));
+        doctor_found(d, "kill switch", FAIL, "%s", pg_error(d->cli->pg));
     else if (stopped_ms)
-        found(d, "kill switch", WARN, "all calling is off%s%s; 'furrow calling resume'",
-              *note ? ": " : "", note);
+        doctor_found(d, "kill switch", WARN,
+                     "all calling is off%s%s; 'furrow calling resume'", *note ? ": " : "",
+                     note);
     else
-        found(d, "kill switch", OK, "calling is on");
+        doctor_found(d, "kill switch", OK, "calling is on");
+    doctor_look_at_lists(d);
+    doctor_look_at_trunks(d);
 }
 
 static int run(struct cli *cli, int argc, char **argv)
@@ -199,6 +219,7 @@ static int run(struct cli *cli, int argc, char **argv)
     look_at_disk(&d);
     look_at_database(&d);
     look_at_redis(&d);
+    doctor_look_at_services(&d);
     if (d.json)
         cli_print_json(json_pack("{s:b, s:O}", "fit", d.fails == 0, "lines", d.lines));
     else
@@ -211,7 +232,8 @@ static const struct cli_verb verbs[] = {
     {"", "[--json]",
      "Looks at everything that calls depend on and says what to do: time zone and "
      "numbering data,\n"
-     "rule packs, clocks, Postgres, Redis, disk. Exit 1 when something keeps calls from "
+     "rule packs, do-not-call lists, trunks, clocks, Postgres, Redis, disk, services. "
+     "Exit 1 when something keeps calls from "
      "going out.",
      "furrow doctor", run},
 };

@@ -1,0 +1,27 @@
+/* doctor - what furrow doctor finds, a line at a time. */
+#ifndef CLI_DOCTOR_H
+#define CLI_DOCTOR_H
+
+#include "cli/cli.h"
+
+enum grade { OK, WARN, FAIL };
+
+struct doctor {
+    struct cli *cli;
+    bool json;
+    json_t *lines;
+    int fails;
+};
+
+/* detail says what to do when grade is not OK. */
+void doctor_found(struct doctor *d, const char *what, enum grade grade, const char *fmt,
+                  ...) PRINTF_LIKE(4, 5);
+
+/* The database is open. Do-not-call lists and washes that campaigns and the packs of
+ * their regions ask for. */
+void doctor_look_at_lists(struct doctor *d);
+void doctor_look_at_trunks(struct doctor *d);
+/* Speech service and language model, as this environment names them. */
+void doctor_look_at_services(struct doctor *d);
+
+#endif
