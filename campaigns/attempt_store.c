@@ -15,6 +15,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/attempt_store_person.h"
 #include "campaigns/campaign_store.h"
 
 struct ledger_row { /* an attempt while its moves are played */
@@ -270,6 +271,25 @@ static int settle(const struct ledger *l, const struct ledger_row *r,
     return 0;
 }
 
+/* Who was talked to, or will not be called again: no other number of theirs is. */
+static int write_persons(const struct ledger *l, const int64_t *values,
+                         const char *const *finals, size_t n)
+{
+    CLEANUP(free_cleanup) int64_t *done = xcalloc(2 * n + 1, sizeof(*done));
+    size_t found = 0;
+    int64_t at_ms = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!str_is(finals[i], disposition_name(DISPOSITION_COMPLETED)) &&
+            !str_is(finals[i], "opted_out"))
+            continue;
+        done[found] = values[i];
+        done[n + found++] = values[l->n + i];
+        at_ms = values[5 * l->n + i];
+    }
+    return attempt_settle_persons(l->pg, l->tenant_id, done, done + n, found, at_ms);
+}
+
 static int write_contacts(const struct ledger *l)
 {
     CLEANUP(free_cleanup) int64_t *values = xcalloc(6 * l->n + 1, sizeof(*values));
@@ -321,7 +341,7 @@ static int write_contacts(const struct ledger *l)
         &a);
     for (size_t k = 0; k < ARRAY_LEN(arrays); k++)
         buf_free(&arrays[k]);
-    return err;
+    return err ? err : write_persons(l, values, texts, n);
 }
 
 static int move_all(struct ledger *l, const struct attempt_move *moves, size_t n,

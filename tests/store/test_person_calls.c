@@ -208,6 +208,59 @@ static void the_preferred_number_comes_first(void **state)
                          i - 2);
 }
 
+static void call(const struct attempt_row *row, int64_t at_ms, enum disposition how,
+                 int cause)
+{
+    struct permit *p = NULL;
+    size_t illegal = 9;
+    const struct attempt_move m[] = {
+        {.id = row->id, .to = ATTEMPT_RINGING, .at_ms = at_ms + 1000},
+        {.id = row->id,
+         .to = ATTEMPT_ENDED,
+         .at_ms = at_ms + 2000,
+         .cause = cause,
+         .disposition = how},
+    };
+
+    assert_int_equal(attempt_release(pg, TENANT, row, 1, at_ms, &p), 0);
+    assert_non_null(p);
+    permit_free(p);
+    assert_int_equal(attempt_move(pg, TENANT, m, 2, &illegal), 0);
+    assert_int_equal(illegal, 0);
+}
+
+static int is(int64_t campaign, int64_t phone, const char *state, const char *final)
+{
+    return ledger_is(pg, "1",
+                     "SELECT count(*) FROM campaign_contacts WHERE campaign_id = "
+                     "%" PRId64 " AND phone = %" PRId64
+                     " AND state = '%s' AND coalesce(final, '') = '%s'",
+                     campaign, phone, state, final);
+}
+
+static void the_other_number_is_for_when_the_preferred_one_fails(void **state)
+{
+    int64_t c = new_campaign(""), elsewhere = new_campaign("");
+    int64_t second = number_of(c, "kenenisa", 1), first = number_of(c, "kenenisa", 0);
+    int64_t stranger = number_of(c, "haile", 1);
+    int64_t survey = number_of(elsewhere, "kenenisa", 2);
+    struct attempt_row row = {0};
+
+    (void)state;
+    assert_int_equal(claim(pg, c, T0, 1, &row), 1);
+    assert_int_equal(row.phone, first);
+    call(&row, T0, DISPOSITION_BUSY, 17);
+    assert_true(is(c, first, "pending", ""));
+    assert_int_equal(claim(pg, c, T0 + 10000, 1, &row), 1);
+    assert_int_equal(row.phone, second);
+    call(&row, T0 + 10000, DISPOSITION_COMPLETED, 16);
+    /* They were talked to: the preferred number is not called again, by this campaign. */
+    assert_true(is(c, second, "final", "completed"));
+    assert_true(is(c, first, "final", "other_number"));
+    assert_true(is(c, stranger, "pending", ""));
+    assert_true(is(elsewhere, survey, "pending", ""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +268,7 @@ int main(void)
         cmocka_unit_test(of_a_persons_two_numbers_two_dialers_release_exactly_one),
         cmocka_unit_test(a_limit_of_the_person_holds_for_every_number),
         cmocka_unit_test(the_preferred_number_comes_first),
+        cmocka_unit_test(the_other_number_is_for_when_the_preferred_one_fails),
     };
 
     pgtest_start(PGTEST_POSTGRES);
