@@ -11,6 +11,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "campaigns/import_undo_store.h"
+#include "cli/contacts_export.h"
 #include "cli/contacts_import.h"
 #include "cli/groups.h"
 #include "contacts/contact_store.h"
@@ -238,6 +239,14 @@ static const struct cli_verb verbs[] = {
      .about = "Show what is known of a number in every list.",
      .example = "furrow contacts show +251911234567",
      .run = cmd_show},
+    {.name = "export",
+     .arguments = "LIST|--campaign NAME [--format csv|jsonl] [--out FILE]",
+     .about =
+         "Write the contacts of a list, or of a campaign with how each stands there, as "
+         "CSV or as JSON\nLines, to standard output or FILE. What a spreadsheet would "
+         "run as a formula is defused in CSV.",
+     .example = "furrow contacts export --campaign coffee-harvest --out harvest.csv",
+     .run = contacts_export},
     {.name = "rejects",
      .arguments = "[IMPORT]",
      .about = "Show the rows an import (the latest when none is named) did not take.",

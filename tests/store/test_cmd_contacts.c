@@ -329,6 +329,40 @@ static void killed_in_the_middle_it_goes_on_with_nothing_twice(void **state)
     buf_free(&rows);
 }
 
+static void contacts_go_out_as_they_came_in(void **state)
+{
+    char out[OUTPUT_MAX];
+
+    (void)state;
+    RUN("import",
+        write_file("out.csv",
+                   "phone,Name,town\n+251911880001,=HYPERLINK(1),Dilla\n"
+                   "+251911880002,\"Abebe, \"\"B\"\"\",\n",
+                   0),
+        "--list", "out");
+    struct outcome *o = RUN("export", "out");
+    assert_int_equal(o->code, 0);
+    assert_string_equal(o->out, "phone,region,type,person,name,town\n"
+                                "+251911880001,ET,mobile,,\"'=HYPERLINK(1)\",Dilla\n"
+                                "+251911880002,ET,mobile,,\"Abebe, \"\"B\"\"\",\n");
+    o = RUN("export", "out", "--format", "jsonl", "--out", path("out.jsonl"));
+    assert_int_equal(o->code, 0);
+    assert_non_null(strstr(o->out, "2 contacts are in "));
+    read_file("out.jsonl", out);
+    assert_int_equal(strncmp(out,
+                             "{\"phone\":\"+251911880001\",\"region\":\"ET\",\"type\":"
+                             "\"mobile\",\"person\":\"\",\"name\":\"=HYPERLINK(1)\"",
+                             80),
+                     0);
+    /* and in again */
+    o = RUN("import", path("out.jsonl"), "--list", "again");
+    assert_non_null(strstr(o->out, "2 rows read, 2 imported into 'again'"));
+    o = RUN("export", "nobody");
+    assert_int_equal(o->code, 1);
+    assert_non_null(strstr(o->err, "there is no list 'nobody'; there are: "));
+    assert_int_equal(RUN("export")->code, 2);
+}
+
 static void lists_and_help_are_shown(void **state)
 {
     struct outcome *o = RUN("list");
@@ -353,6 +387,7 @@ int main(void)
         cmocka_unit_test(json_lines_come_from_a_pipe),
         cmocka_unit_test(an_import_can_be_undone),
         cmocka_unit_test(killed_in_the_middle_it_goes_on_with_nothing_twice),
+        cmocka_unit_test(contacts_go_out_as_they_came_in),
         cmocka_unit_test(lists_and_help_are_shown),
     };
 

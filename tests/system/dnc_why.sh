@@ -73,6 +73,7 @@ sql "INSERT INTO campaign_contacts (tenant_id, campaign_id, contact_id, phone, z
      SELECT 1, c.id, k.id, k.phone, k.zone_group, 2, '2026-11-24 12:00Z', 509 FROM campaigns c, contacts k WHERE k.phone = 251911223366;
      INSERT INTO attempts (id, tenant_id, campaign_id, contact_id, phone, trunk_id, slot, number, state, intent_at, released_at, ended_at, cause, disposition)
      SELECT gen_random_uuid(), 1, campaign_id, contact_id, phone, 1, 0, 1, 'ended', '2026-11-24 07:00Z', '2026-11-24 07:00:01Z', '2026-11-24 07:00:30Z', 17, 'busy' FROM campaign_contacts" >"$T/out"
+says '^+251911223366,ET,mobile,,pending,2,,,2026-11-24T12:00:00.*,Hana$' furrow contacts export --campaign harvest
 says 'COOLDOWN_RETRY (TIME)' furrow why +251911223366 --at 2026-11-24T08:00:00Z
 says 'next allowed: 2026-11-24T11:00:01Z' furrow why +251911223366 --at 2026-11-24T08:00:00Z
 furrow why 0911223366 --region ET --campaign harvest --brief >"$T/out" 2>&1 || fail "why --brief: $(cat "$T/out")"
