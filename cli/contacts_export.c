@@ -167,7 +167,7 @@ static int parse(struct export_command *c, int argc, char **argv)
 
 static int find_source(struct cli *cli, struct export_command *c)
 {
-    struct campaign_row row;
+    struct campaign_row row = {0};
     struct errtext e = {0};
 
     int err = c->campaign ? campaign_find(cli->pg, cli->tenant_id, c->campaign, &row, &e)

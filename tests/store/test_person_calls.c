@@ -261,6 +261,20 @@ static void the_other_number_is_for_when_the_preferred_one_fails(void **state)
     assert_true(is(elsewhere, survey, "pending", ""));
 }
 
+/* While an import runs nobody has counted the table: an index that leads with the tenant
+ * would then be taken, and all of it read for each number. */
+static void no_index_of_contacts_leads_with_the_tenant(void **state)
+{
+    (void)state;
+    assert_int_equal(ledger_i64(pg, "SELECT count(*) FROM pg_indexes WHERE tablename = "
+                                    "'contacts' AND indexdef LIKE '%%(tenant_id%%' AND "
+                                    "indexdef NOT LIKE '%%INCLUDE (tenant_id%%'"),
+                     0);
+    assert_int_equal(ledger_i64(pg, "SELECT count(*) FROM pg_indexes WHERE indexname IN "
+                                    "('contacts_person', 'contacts_phone_person')"),
+                     2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,6 +282,7 @@ int main(void)
         cmocka_unit_test(of_a_persons_two_numbers_two_dialers_release_exactly_one),
         cmocka_unit_test(a_limit_of_the_person_holds_for_every_number),
         cmocka_unit_test(the_preferred_number_comes_first),
+        cmocka_unit_test(no_index_of_contacts_leads_with_the_tenant),
         cmocka_unit_test(the_other_number_is_for_when_the_preferred_one_fails),
     };
 
