@@ -300,17 +300,22 @@ static int live_dialers(struct cli *cli)
     return slot_count_live(cli->pg, "dialer", &n) ? 0 : n;
 }
 
-/* Not asked is no news: the dialers may know more than this terminal. */
-static void warn_of_trunk(struct cli *cli, const struct campaign_row *row)
+enum { TRUNK_SENTENCE_MAX = 500 };
+
+/* A sentence, "" when there is nothing to say. Not asked is no news: the dialers may know
+ * more than this terminal. */
+static void look_at_trunk(struct cli *cli, const struct campaign_row *row, char *out,
+                          size_t size)
 {
     struct trunk_row trunk;
     char text[300];
 
+    out[0] = '\0';
     if (row->state == CAMPAIGN_RUNNING &&
         !trunk_load(cli->pg, cli->tenant_id, row->trunk_id, &trunk) &&
         cli_trunk_ready(&trunk, text, sizeof(text)) == TRUNK_NOT_READY)
-        fprintf(stderr, "trunk '%s' is not ready, nothing is called over it: %s\n",
-                trunk.name, text);
+        snprintf(out, size, "trunk '%s' is not ready, nothing is called over it: %s\n",
+                 trunk.name, text);
 }
 
 static int move(struct cli *cli, enum campaign_command command, int argc, char **argv)
@@ -318,6 +323,7 @@ static int move(struct cli *cli, enum campaign_command command, int argc, char *
     struct campaign_row row = {0};
     struct arguments a = {0};
     struct errtext e = {0};
+    char text[TRUNK_SENTENCE_MAX];
 
     int code = parse(&a, "jr", "which campaign?", argc, argv);
     if (!code)
@@ -335,7 +341,8 @@ static int move(struct cli *cli, enum campaign_command command, int argc, char *
                 "no dialer is alive: nothing is called until one is ('furrow run %s', "
                 "'furrow up')\n",
                 row.name);
-    warn_of_trunk(cli, &row);
+    look_at_trunk(cli, &row, text, sizeof(text));
+    fputs(text, stderr);
     return CLI_OK;
 }
 
@@ -361,7 +368,7 @@ static int cmd_stop(struct cli *cli, int argc, char **argv)
 
 /* ---- watch, report ---- */
 
-enum { REDRAW_MS = 1000 };
+enum { REDRAW_MS = 1000, ASK_TRUNK_EVERY = 15 };
 
 static int draw(struct cli *cli, int64_t campaign_id, bool live,
                 enum campaign_state *state)
@@ -384,6 +391,8 @@ static int cmd_watch(struct cli *cli, int argc, char **argv)
 {
     struct campaign_row row = {0};
     struct arguments a = {0};
+    char trunk[TRUNK_SENTENCE_MAX] = "";
+    unsigned turn = 0;
     int err = 0;
 
     int code = parse(&a, "o", "which campaign?", argc, argv);
@@ -395,7 +404,12 @@ static int cmd_watch(struct cli *cli, int argc, char **argv)
     struct pollfd stop = {.fd = program_stop_fd(), .events = POLLIN};
     bool live = !a.once && isatty(STDOUT_FILENO);
     do {
+        if (turn++ % ASK_TRUNK_EVERY == 0)
+            look_at_trunk(cli, &row, trunk, sizeof(trunk));
         err = draw(cli, row.id, live, &row.state);
+        if (!err)
+            fputs(trunk, stdout);
+        fflush(stdout);
         /* A database that is away is waited for; the picture stays. */
         if (err && !(live && err == ECONNRESET))
             return cli_fail("%s", pg_error(cli->pg));

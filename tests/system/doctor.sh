@@ -83,6 +83,8 @@ doctor
 says '^FAIL +trunk +line: Asterisk cannot reach PJSIP/telco'
 furrow campaign start harvest >"$T/out" 2>&1 || fail "start: $(cat "$T/out")"
 says "^trunk 'line' is not ready, nothing is called over it: Asterisk cannot reach PJSIP/telco"
+furrow campaign watch harvest --once >"$T/out" 2>&1 || fail "watch: $(cat "$T/out")"
+says "^trunk 'line' is not ready"
 echo none >"$T/state"
 doctor
 says '^FAIL +trunk +line: Asterisk has no endpoint PJSIP/telco; add it to its pjsip.conf'
