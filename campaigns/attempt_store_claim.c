@@ -22,9 +22,9 @@
 #include "campaigns/attempt_store_refuse.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/lifecycle.h"
+#include "campaigns/zone_open.h"
 #include "compliance/decision_store.h"
 #include "compliance/facts_store.h"
-#include "contacts/zones.h"
 
 enum { ASK_AGAIN_MS = 1000 };
 
@@ -77,27 +77,6 @@ static int read_campaign(struct claim *c, bool *running)
     *running = str_is(pg_text(res, 0, 0), campaign_state_name(CAMPAIGN_RUNNING));
     c->trunk_id = pg_i64(res, 0, 1);
     return 0;
-}
-
-static bool zones_open(struct claim *c, const char *region, const char *list,
-                       const struct compliance_holiday *holidays, size_t holiday_count,
-                       int64_t *until_ms)
-{
-    CLEANUP(free_cleanup) char *text = xstrdup(list);
-    const char *zones[ZONES_MAX];
-    size_t n = 0;
-
-    for (char *at = text; *at && n < ZONES_MAX; n++) {
-        zones[n] = at;
-        at += strcspn(at, ",");
-        if (*at)
-            *at++ = '\0';
-    }
-    /* A region that is never called waits for no hour: verdict 1 ends its contacts. */
-    if (!policy_has_region(c->doc->policy, region))
-        return true;
-    return compliance_is_open(c->doc->policy, region, zones, n, holidays, holiday_count,
-                              c->now_ms, until_ms);
 }
 
 static int read_buckets(struct claim *c, PGresult **res)
@@ -154,8 +133,9 @@ static int find_buckets(struct claim *c, struct bucket **out, size_t *n)
         int group = (int)pg_i64(res, i, 0);
 
         if (i == 0 || group != b.zone_group)
-            b.open = zones_open(c, pg_text(res, i, 3), pg_text(res, i, 4), holidays,
-                                holiday_count, &b.until_ms);
+            b.open =
+                zone_list_is_open(c->doc->policy, pg_text(res, i, 3), pg_text(res, i, 4),
+                                  holidays, holiday_count, c->now_ms, &b.until_ms);
         b.zone_group = group;
         b.priority = (int)pg_i64(res, i, 1);
         b.first_due_ms = pg_i64(res, i, 2);

@@ -9,6 +9,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/zone_open.h"
 #include "cli/cli.h"
 #include "compliance/check.h"
 #include "compliance/facts_store.h"
@@ -160,29 +161,13 @@ static void earlier(int64_t *at_ms, int64_t other_ms)
         *at_ms = other_ms;
 }
 
-/* Splits the comma-separated names; the pointers are into text. */
-static size_t split_zones(char *text, const char **names, size_t max)
-{
-    size_t n = 0;
-    char *rest = NULL;
-
-    for (char *name = strtok_r(text, ",", &rest); name && n < max;
-         name = strtok_r(NULL, ",", &rest))
-        names[n++] = name;
-    return n;
-}
-
 static void look_at_zone(struct campaign_snapshot *s, const struct campaign_zone *z,
                          const struct compliance_holiday *holidays, size_t holiday_count)
 {
-    enum { ZONES_MAX = 64 };
-    const char *names[ZONES_MAX];
-    CLEANUP(free_cleanup) char *text = xstrdup(z->zones);
     int64_t until_ms = 0;
 
-    size_t n = split_zones(text, names, ZONES_MAX);
-    bool open = compliance_is_open(s->doc->policy, z->region, names, n, holidays,
-                                   holiday_count, s->now_ms, &until_ms);
+    bool open = zone_list_is_open(s->doc->policy, z->region, z->zones, holidays,
+                                  holiday_count, s->now_ms, &until_ms);
     s->waiting += z->waiting;
     if (open) {
         s->due_open += z->due;

@@ -1,6 +1,6 @@
 /*
- * furrow campaign: validate, create, list, show, start, pause, resume, stop, watch,
- * report.
+ * furrow campaign: validate, create, list, show, forecast, start, pause, resume, stop,
+ * watch, report.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -18,6 +18,7 @@
 #include "base/xalloc.h"
 #include "campaigns/slot_store.h"
 #include "campaigns/trunk_store.h"
+#include "cli/campaign_forecast.h"
 #include "cli/campaign_view.h"
 #include "cli/groups.h"
 #include "cli/trunk_ready.h"
@@ -468,6 +469,12 @@ static const struct cli_verb verbs[] = {
      .about = "Show a campaign's state, its next planned start and its document.",
      .example = "furrow campaign show coffee-harvest",
      .run = cmd_show},
+    {.name = "forecast",
+     .arguments = "NAME [--from TIME] [--to TIME] [--answer-rate PERCENT] [--talk "
+                  "SECONDS] [--json|--html]",
+     .about = forecast_about,
+     .example = "furrow campaign forecast coffee-harvest --html > forecast.html",
+     .run = cmd_campaign_forecast},
     {.name = "start",
      .arguments = "NAME [--json]",
      .about = "Let running dialers work the campaign off. Contacts that are final stay "

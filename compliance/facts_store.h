@@ -53,6 +53,10 @@ NODISCARD int facts_load_number(struct pg *pg, int tenant_id, int64_t phone,
                                 int64_t campaign_id, int64_t now_ms,
                                 struct facts_set **out);
 
+/* A disposition as rules count it. What was answered counts as a conversation: the person
+ * was spoken to, by a voice or by somebody. */
+enum outcome facts_outcome(const char *disposition);
+
 /* Holidays of the tenant from yesterday on, as far ahead as a verdict looks; kept by the
  * caller for compliance_is_open, and read again every day. */
 NODISCARD int facts_holidays(struct pg *pg, int tenant_id, int64_t now_ms,

@@ -136,9 +136,7 @@ static int find_parties(struct pg *pg, const struct pg_args *keys, struct facts_
 
 /* ---- their calls ---- */
 
-/* A disposition as rules count it. What was answered counts as a conversation: the person
- * was spoken to, by a voice or by somebody. */
-static enum outcome outcome_of(const char *disposition)
+enum outcome facts_outcome(const char *disposition)
 {
     static const struct {
         const char *name;
@@ -165,7 +163,7 @@ static void take_calls(struct number *f, const PGresult *res, int i, int end)
             (struct compliance_call){.at_ms = pg_i64(res, i, 1),
                                      .campaign_id = pg_i64(res, i, 2),
                                      .open = pg_bool(res, i, 3),
-                                     .outcome = outcome_of(pg_text(res, i, 4)),
+                                     .outcome = facts_outcome(pg_text(res, i, 4)),
                                      .other_number = pg_bool(res, i, 5)};
 }
 

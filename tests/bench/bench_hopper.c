@@ -4,9 +4,7 @@
  * p50 and p99 in ms: the claim itself (which groups are due, and locking their first
  * contacts), the whole of attempt_claim with its verdicts, decisions and intents, what
  * the gate takes to release them, and what an idle look costs.
- *
- * The people are as they are in the field: 5 % asked not to be called, 20 % were called
- * before, three of ten wait for a later hour, a third of the zones is closed.
+ * The people are those of people.h.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,151 +16,19 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "bench/people.h"
 #include "campaigns/attempt_store.h"
 #include "store/ledger_fixture.h"
 #include "store/pgtest.h"
 
 enum {
     BATCH = 500,
-    CAMPAIGNS = 3,
-    GROUPS = 40,
+
     WARM_UP = 5,
     CLAIMS = 60,
     LOOKS = 20,
     SIZES_MAX = 8
 };
-#define FIRST_PHONE INT64_C(251900000000)
-
-/* At T0, Tuesday 08:00 UTC, two thirds of them are inside 09:00-20:00. */
-static const struct {
-    const char *region, *zone;
-} places[GROUPS] = {
-    {"ET", "Africa/Addis_Ababa"},
-    {"KE", "Africa/Nairobi"},
-    {"UG", "Africa/Kampala"},
-    {"TZ", "Africa/Dar_es_Salaam"},
-    {"RW", "Africa/Kigali"},
-    {"ZA", "Africa/Johannesburg"},
-    {"NG", "Africa/Lagos"},
-    {"EG", "Africa/Cairo"},
-    {"DE", "Europe/Berlin"},
-    {"FR", "Europe/Paris"},
-    {"IT", "Europe/Rome"},
-    {"ES", "Europe/Madrid"},
-    {"PL", "Europe/Warsaw"},
-    {"SE", "Europe/Stockholm"},
-    {"FI", "Europe/Helsinki"},
-    {"GR", "Europe/Athens"},
-    {"RO", "Europe/Bucharest"},
-    {"TR", "Europe/Istanbul"},
-    {"IN", "Asia/Kolkata"},
-    {"LK", "Asia/Colombo"},
-    {"NP", "Asia/Kathmandu"},
-    {"BD", "Asia/Dhaka"},
-    {"TH", "Asia/Bangkok"},
-    {"VN", "Asia/Ho_Chi_Minh"},
-    {"SG", "Asia/Singapore"},
-    {"PH", "Asia/Manila"},
-    {"JP", "Asia/Tokyo"},
-    {"PE", "America/Lima"},
-    {"CO", "America/Bogota"},
-    {"GT", "America/Guatemala"},
-    {"HN", "America/Tegucigalpa"},
-    {"SV", "America/El_Salvador"},
-    {"NI", "America/Managua"},
-    {"CR", "America/Costa_Rica"},
-    {"PA", "America/Panama"},
-    {"JM", "America/Jamaica"},
-    {"HT", "America/Port-au-Prince"},
-    {"UY", "America/Montevideo"},
-    {"PY", "America/Asuncion"},
-    {"VE", "America/Caracas"},
-};
-
-/* ---- rows ---- */
-
-static void must(struct pg *super, const char *sql)
-{
-    if (!pg_script(super, sql))
-        return;
-    fprintf(stderr, "bench_hopper: %s\n%s\n", pg_error(super), sql);
-    exit(1);
-}
-
-/* Rows first, indexes afterwards: ten million take minutes instead of an hour. */
-static void fill_contacts(struct pg *super, int64_t contacts, int64_t first_campaign,
-                          int64_t first_group)
-{
-    char *sql = xasprintf(
-        "SET ROLE NONE; SET session_replication_role = replica; SET work_mem = '256MB'; "
-        "SET maintenance_work_mem = '512MB'; "
-        "CREATE TEMP TABLE defs AS SELECT indexrelid::regclass::text AS name, "
-        "pg_get_indexdef(indexrelid) AS def FROM pg_index WHERE indrelid IN "
-        "('contacts'::regclass, 'campaign_contacts'::regclass) AND NOT indisprimary; "
-        "DO $$ DECLARE d text; BEGIN FOR d IN SELECT name FROM defs LOOP EXECUTE 'DROP "
-        "INDEX ' || d; END LOOP; END $$; "
-        "INSERT INTO contacts (id, tenant_id, list_id, phone, number_type, zone_group, "
-        "region) OVERRIDING SYSTEM VALUE SELECT g + 1, 1, l.id, %" PRId64
-        " + g, 1, %" PRId64 " + g %% %d, z.region FROM generate_series(0, %" PRId64
-        ") g CROSS JOIN (SELECT min(id) AS id FROM lists) l JOIN zone_groups z ON z.id = "
-        "%" PRId64 " + g %% %d; "
-        "INSERT INTO campaign_contacts (tenant_id, campaign_id, contact_id, phone, "
-        "zone_group, number_type, next_attempt_at) SELECT 1, %" PRId64
-        " + id / %d %% %d, id, phone, zone_group, 1, furrow_ts(%" PRId64
-        " + (hashint8(id) %% 100 - 70) * 600000) FROM contacts; "
-        "DO $$ DECLARE d text; BEGIN FOR d IN SELECT def FROM defs LOOP EXECUTE d; END "
-        "LOOP; END $$; DROP TABLE defs;",
-        FIRST_PHONE, first_group, GROUPS, contacts - 1, first_group, GROUPS,
-        first_campaign, GROUPS, CAMPAIGNS, T0);
-
-    must(super, sql);
-    free(sql);
-}
-
-static void fill_marks(struct pg *super, int64_t contacts)
-{
-    char *sql = xasprintf(
-        "INSERT INTO dnc_entries (tenant_id, phone, source, added_at) SELECT 1, "
-        "%" PRId64 " + g, 'import', furrow_ts(%" PRId64 ") FROM generate_series(0, "
-        "%" PRId64 ", 20) g; "
-        "INSERT INTO attempts (id, tenant_id, campaign_id, contact_id, phone, trunk_id, "
-        "slot, number, state, intent_at, released_at, ended_at, disposition) SELECT "
-        "(lpad(to_hex(%" PRId64 " + g), 12, '0') || '7000' || '8000' || "
-        "lpad(to_hex(g), 12, '0'))::uuid, 1, 0, g + 1, %" PRId64
-        " + g, 1, 0, 1, 'ended', furrow_ts(t.at), furrow_ts(t.at), furrow_ts(t.at + "
-        "30000), 'no_answer' FROM generate_series(2, %" PRId64
-        ", 5) g CROSS JOIN LATERAL (SELECT %" PRId64 " - (g %% 2000) * 600000) t(at)",
-        FIRST_PHONE, T0 - 1000, contacts - 1, T0 - INT64_C(86400000), FIRST_PHONE,
-        contacts - 1, T0 - INT64_C(86400000));
-
-    must(super, sql);
-    must(super, "VACUUM (FREEZE, ANALYZE)");
-    must(super, "CHECKPOINT");
-    free(sql);
-}
-
-static int64_t fill(struct pg *pg, struct pg *super, int64_t contacts)
-{
-    static const char *const names[CAMPAIGNS] = {"spring", "summer", "autumn"};
-    CLEANUP(buf_free) struct buf rules = {0};
-    int64_t campaign = 0, group = 0;
-
-    /* No pack covers most of these regions: the campaigns state hours themselves. */
-    buf_printf(&rules, ",\"windows\":{\"mon-sat\":[\"09:00-20:00\"]},\"regions\":[");
-    for (int i = 0; i < GROUPS; i++)
-        buf_printf(&rules, "%s\"%s\"", i ? "," : "", places[i].region);
-    buf_printf(&rules, "]");
-    for (int i = CAMPAIGNS - 1; i >= 0; i--)
-        campaign = ledger_campaign(pg, names[i], rules.data);
-    for (int i = GROUPS - 1; i >= 0; i--)
-        group = ledger_zone(pg, places[i].region, places[i].zone);
-    /* Ids ascend, so the first of them are so many less. */
-    campaign -= CAMPAIGNS - 1;
-    fill_contacts(super, contacts, campaign, group - (GROUPS - 1));
-    fill_marks(super, contacts);
-    return campaign;
-}
-
 /* ---- measuring ---- */
 
 /* The linker leads every pg_run of the store here: the statements of the claim itself
@@ -207,14 +73,14 @@ static double report(int64_t contacts, const char *what, int64_t *took_us, size_
     printf("{\"bench\":\"hopper\",\"contacts\":%" PRId64
            ",\"campaigns\":%d,\"zones\":%d,\"what\":\"%s\",\"times\":%zu,\"rows\":%zu,"
            "\"p50_ms\":%.1f,\"p99_ms\":%.1f}\n",
-           contacts, CAMPAIGNS, GROUPS, what, n, rows, p50, p99);
+           contacts, PEOPLE_CAMPAIGNS, PEOPLE_ZONES, what, n, rows, p50, p99);
     fflush(stdout);
     return p99;
 }
 
 struct times {
-    int64_t pick_us[CLAIMS * CAMPAIGNS], claim_us[CLAIMS * CAMPAIGNS];
-    int64_t release_us[CLAIMS * CAMPAIGNS];
+    int64_t pick_us[CLAIMS * PEOPLE_CAMPAIGNS], claim_us[CLAIMS * PEOPLE_CAMPAIGNS];
+    int64_t release_us[CLAIMS * PEOPLE_CAMPAIGNS];
     int64_t look_us[LOOKS];
     size_t n, looked_at, released;
 };
@@ -252,11 +118,11 @@ static int measure(struct pg *pg, int64_t contacts, int64_t campaign, double *p9
     t = (struct times){0};
     /* Some rounds before it counts: statements are prepared, documents parsed, and the
      * upper pages of the indexes in memory. */
-    for (int i = 0; !err && i < WARM_UP * CAMPAIGNS; i++)
-        err = claim_one(pg, campaign + i % CAMPAIGNS, T0, &t);
+    for (int i = 0; !err && i < WARM_UP * PEOPLE_CAMPAIGNS; i++)
+        err = claim_one(pg, campaign + i % PEOPLE_CAMPAIGNS, T0, &t);
     t = (struct times){0};
-    for (int i = 0; !err && i < CLAIMS * CAMPAIGNS; i++)
-        err = claim_one(pg, campaign + i % CAMPAIGNS, T0 + i, &t);
+    for (int i = 0; !err && i < CLAIMS * PEOPLE_CAMPAIGNS; i++)
+        err = claim_one(pg, campaign + i % PEOPLE_CAMPAIGNS, T0 + i, &t);
     /* 23:00 on Saturday in Addis Ababa: Sunday has no window. */
     for (int i = 0; !err && i < LOOKS; i++) {
         int64_t begin = mono_us();
@@ -284,10 +150,10 @@ static int run(int64_t contacts, double *p99)
     pgtest_start(PGTEST_POSTGRES);
     struct pg *pg = pgtest_open(), *super = pgtest_open_super();
     ledger_fixture_start(pg);
-    must(super, "ALTER SYSTEM SET max_wal_size = '8GB'");
-    must(super, "SELECT pg_reload_conf()");
+    people_must(super, "ALTER SYSTEM SET max_wal_size = '8GB'");
+    people_must(super, "SELECT pg_reload_conf()");
     int64_t begin = mono_ms();
-    int64_t campaign = fill(pg, super, contacts);
+    int64_t campaign = people_fill(pg, super, contacts);
     fprintf(stderr, "bench_hopper: %" PRId64 " contacts made in %" PRId64 " s\n",
             contacts, (mono_ms() - begin) / 1000);
     int err = measure(pg, contacts, campaign, p99);
@@ -327,7 +193,8 @@ int main(int argc, char **argv)
     int n = 2, code = 0;
 
     for (int i = 1; i < argc && i <= SIZES_MAX; i++, n = i - 1)
-        if (!str_to_i64(argv[i], &sizes[i - 1]) || sizes[i - 1] < GROUPS * CAMPAIGNS) {
+        if (!str_to_i64(argv[i], &sizes[i - 1]) ||
+            sizes[i - 1] < PEOPLE_ZONES * PEOPLE_CAMPAIGNS) {
             fprintf(stderr, "usage: bench_hopper [CONTACTS…]\n");
             return 2;
         }

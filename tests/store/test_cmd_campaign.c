@@ -320,6 +320,49 @@ static void a_report_has_the_same_figures_as_text_json_and_csv(void **state)
            "group,name,count\ntotal,contacts,0\n", "");
 }
 
+static int64_t member(const json_t *json, const char *key)
+{
+    assert_true(json_is_integer(json_object_get(json, key)));
+    return json_integer_value(json_object_get(json, key));
+}
+
+static void a_forecast_is_told_printed_as_json_and_as_a_page(void **state)
+{
+    json_error_t where;
+
+    (void)state;
+    create("ahead", "near", "");
+    expect(RUN("campaign", "forecast", "ahead"), 0,
+           "forecast of 'ahead' from 2026-11-24 09:00 (Africa/Addis_Ababa): Finished by",
+           "");
+    expect(RUN("campaign", "forecast", "ahead"), 0, "3  may be called at once", "");
+    struct outcome *o =
+        RUN("campaign", "forecast", "ahead", "--answer-rate", "100", "--json");
+    json_t *f = json_loads(o->out, 0, &where);
+    assert_non_null(f);
+    assert_int_equal(member(f, "contacts"), 3);
+    assert_int_equal(member(f, "calls"), 3);
+    assert_int_equal(member(json_object_get(f, "outcomes"), "completed"), 3);
+    assert_int_equal(member(f, "left"), 0);
+    assert_int_equal(json_array_size(json_object_get(f, "zones")), 1);
+    json_decref(f);
+    o = RUN("campaign", "forecast", "ahead", "--html");
+    expect(o, 0, "<!doctype html>", "");
+    assert_non_null(strstr(o->out, "</html>"));
+    /* Nothing is loaded from anywhere. */
+    assert_null(strstr(o->out, "http"));
+    assert_null(strstr(o->out, "<script"));
+    expect(RUN("campaign", "forecast", "ahead", "--answer-rate", "most"), 2, "",
+           "a share in percent");
+    expect(RUN("campaign", "forecast", "ahead", "--from", "monday"), 2, "",
+           "an instant like");
+    expect(RUN("campaign", "forecast", "ahead", "--to", "2026-11-01T00:00:00Z"), 1, "",
+           "ends before it begins");
+    expect(RUN("campaign", "forecast", "ahed"), 1, "", "did you mean 'ahead'?");
+    /* Nothing was called, nobody enrolled. */
+    assert_int_equal(count("SELECT count(*) FROM campaign_contacts"), 0);
+}
+
 static void watch_shows_one_picture_where_there_is_no_terminal(void **state)
 {
     (void)state;
@@ -563,6 +606,7 @@ int main(void)
         cmocka_unit_test(a_wrong_document_gets_file_line_and_hint_for_each_error),
         cmocka_unit_test(a_campaign_is_created_listed_shown_and_moved),
         cmocka_unit_test(a_report_has_the_same_figures_as_text_json_and_csv),
+        cmocka_unit_test(a_forecast_is_told_printed_as_json_and_as_a_page),
         cmocka_unit_test(watch_shows_one_picture_where_there_is_no_terminal),
         cmocka_unit_test(run_with_nothing_due_says_when_the_next_start_is),
         cmocka_unit_test(run_waits_for_the_end_and_a_second_run_says_so),
