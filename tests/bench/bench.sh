@@ -32,6 +32,12 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$list" ] || list=$(names | sort)
 
+# The gate is not only fast: 'compliance' is its speed, the oracle and the month.
+case " $list " in
+*" oracle "*) ;;
+*" compliance "*) list=$(echo " $list " | sed 's/ compliance / compliance oracle month /') ;;
+esac
+
 code=0
 for name in $list; do
     echo "bench: $name" >&2

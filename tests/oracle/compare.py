@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""compare.py FURROW [--cases N] [--next N] [--seed S] [--jobs J]
+"""compare.py FURROW [--cases N] [--next N] [--minutes N] [--seed S] [--jobs J]
 
 The gate and the oracle side by side: worked cases, then N random ones (number, instant, policy,
-facts, history), N of them with the next allowed instant. A disagreement is printed with both
+facts, history), N of them with the next allowed instant, and N of these with every minute before it
+looked at. A disagreement is printed with both
 answers, every rule that the gate asked, and the case itself; exit 1.
 """
 import argparse
@@ -20,6 +21,7 @@ import oracle  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "..")
+SCAN = 8 * 86400  # seconds ahead that are looked at minute by minute
 PACKS = os.path.join(ROOT, "compliance", "packs")
 
 
@@ -47,22 +49,28 @@ def differs(case, theirs, ours, with_next):
 
 
 def chunk(job):
-    furrow, seed, first, n, every = job
+    furrow, seed, first, n, every, minutes = job
     packs = shipped()
     rng = random.Random("%s %s" % (seed, first))
     cases = [generate.case(rng, "%s-%d" % (seed, first + i), packs) for i in range(n)]
-    wrong, reasons, nexts = [], {}, 0
+    wrong, reasons, nexts, scanned = [], {}, 0, 0
     for i, (case, theirs) in enumerate(zip(cases, gate(furrow, cases))):
         with_next = every and (first + i) % every == 0
         ours = oracle.verdict(case, packs, generate.state_of, with_next)
         nexts += bool(with_next and ours["next_allowed_utc"])
         reasons[ours["reason"]] = reasons.get(ours["reason"], 0) + 1
         keys = differs(case, theirs, ours, with_next)
+        until = oracle.instant(theirs["next_allowed_utc"])
+        if scanned < minutes and until and until < oracle.instant(case["instant_utc"]) + SCAN:
+            scanned += 1
+            sooner = oracle.first_minute(case, packs, generate.state_of, until)
+            if sooner:
+                keys, ours = keys + ["first_minute"], dict(ours, first_minute=sooner)
         if keys:
             trace = gate(furrow, [dict(case, explain=True)])[0]
             wrong.append({"differs": keys, "gate": theirs, "oracle": ours, "case": case,
                           "asked": [r for r in trace if r["answer"] == "refuse"]})
-    return wrong, reasons, nexts
+    return wrong, reasons, nexts, scanned
 
 
 def narrowed(rng, case):
@@ -143,19 +151,26 @@ def main():
     p.add_argument("furrow")
     p.add_argument("--cases", type=int, default=20000)
     p.add_argument("--next", type=int, default=1000)
+    p.add_argument("--minutes", type=int, default=0)
     p.add_argument("--seed", default="1")
     p.add_argument("--jobs", type=int, default=os.cpu_count())
     a = p.parse_args()
     wrong, n = worked(os.path.join(ROOT, "tests", "data", "compliance-cases.json"))
     every = max(1, a.cases // a.next) if a.next else 0
     size = 500
-    jobs = [(a.furrow, a.seed, first, min(size, a.cases - first), every)
+    each = -(-a.minutes * size // a.cases)
+    jobs = [(a.furrow, a.seed, first, min(size, a.cases - first), every, each)
             for first in range(0, a.cases, size)]
-    reasons, nexts, shown = {}, 0, 0
+    reasons, nexts, minutes, shown, done = {}, 0, 0, 0, 0
     wrong += monotone(a.furrow, a.seed, min(a.cases, 5000))
     with multiprocessing.Pool(a.jobs) as pool:
-        for found, part, with_next in pool.imap_unordered(chunk, jobs):
+        for found, part, with_next, scanned in pool.imap_unordered(chunk, jobs):
             nexts += with_next
+            minutes += scanned
+            done += size
+            if sys.stderr.isatty():
+                print("%d of %d cases, %d disagreements" % (done, a.cases, wrong), end="\r",
+                      file=sys.stderr)
             for r, k in part.items():
                 reasons[r] = reasons.get(r, 0) + k
             wrong += len(found)
@@ -163,8 +178,9 @@ def main():
                 if shown < 5:
                     print(json.dumps(w, indent=1))
                 shown += 1
-    print("%d worked and %d random cases, %d next instants, %d primary reasons, %d allowed: "
-          "%d disagreements" % (n, a.cases, nexts, len(reasons), reasons.get("ALLOW", 0), wrong))
+    print("%d worked and %d random cases, %d next instants, %d by every minute, %d primary reasons, "
+          "%d allowed: %d disagreements" % (n, a.cases, nexts, minutes, len(reasons),
+                                            reasons.get("ALLOW", 0), wrong))
     print(" ".join("%s=%d" % r for r in sorted(reasons.items())))
     # A generator that never allows, or always for one reason, proves nothing.
     if a.cases >= 2000 and (reasons.get("ALLOW", 0) < a.cases // 50 or len(reasons) < 25):

@@ -678,3 +678,14 @@ def next_allowed(c, guard):
                 continue
             return None if end and t >= end else text_of(t)
     return None
+
+
+def first_minute(case, packs, state_of, until):
+    """The first whole minute before until at which all time rules hold, found by looking at every
+    one; None when there is none, as there must be before the next allowed instant."""
+    c = Case(case, packs, state_of)
+    guard, edges = c.policy.get("close_guard_s", 0), c.edges(c.now, (until - c.now) // DAY + 3)
+    for t in range(c.now - c.now % 60 + 60, until, 60):
+        if not c.hours(t) and not c.history_reasons(t) and not c.closes_within(t, guard, edges):
+            return text_of(t)
+    return None
