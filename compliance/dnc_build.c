@@ -16,7 +16,13 @@
 #include "base/xalloc.h"
 #include "contacts/phone.h"
 
-enum { LINE_MAX_BYTES = 512, SLOTS_MAX = 800, SHRINK_PERCENT = 2, REJECT_PERCENT = 1 };
+enum {
+    LINE_MAX_BYTES = 512,
+    SLOTS_MAX = 800,
+    SHRINK_PERCENT = 2,
+    REJECT_PERCENT = 1,
+    WRITE_BYTES = 2 * 1024 * 1024
+};
 
 /* Numbers outside +1: the last word about each counts. */
 struct other {
@@ -516,9 +522,11 @@ static int write_whole(int fd, const void *data, size_t len, off_t at)
     const char *p = data;
 
     while (len > 0) {
-        ssize_t n = pwrite(fd, p, len, at);
+        ssize_t n = pwrite(fd, p, len < WRITE_BYTES ? len : WRITE_BYTES, at);
+        if (n < 0 && errno == EINTR)
+            continue;
         if (n <= 0)
-            return n < 0 && errno == EINTR ? 0 : n < 0 ? errno : EIO;
+            return n < 0 ? errno : EIO;
         p += n;
         at += n;
         len -= (size_t)n;
@@ -536,21 +544,36 @@ static int sync_dir(const char *dir)
     return err;
 }
 
+/* Written anew from the map, in pieces of a huge page: the file system keeps what it was
+ * given in pages of that size, which is what makes a lookup wait for memory once and not
+ * for the page table as well. (Written through the map it lies in small ones.) */
+static int write_copy(struct dnc_build *b, const char *path, const uint64_t *others)
+{
+    off_t end = (off_t)(sizeof(b->head) + (size_t)b->head.slot_count * DNC_SLOT_BYTES);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+    if (fd < 0)
+        return errno;
+    int err = write_whole(fd, b->map, (size_t)end, 0);
+    if (!err)
+        err = write_whole(fd, others, b->head.other_count * sizeof(*others), end);
+    if (!err && fsync(fd))
+        err = errno;
+    close(fd);
+    return err;
+}
+
 static int write_file(struct dnc_build *b, const uint64_t *others, struct errtext *e)
 {
-    size_t slots = (size_t)b->head.slot_count * DNC_SLOT_BYTES;
-    off_t end = (off_t)(sizeof(b->head) + slots);
-    size_t rest = b->head.other_count * sizeof(*others);
+    CLEANUP(free_cleanup) char *copy = xasprintf("%s.new", b->tmp);
 
     memcpy(b->map, &b->head, sizeof(b->head));
-    int err = ftruncate(b->fd, end + (off_t)rest) ? errno : 0;
-    if (!err)
-        err = write_whole(b->fd, others, rest, end);
-    if (!err && (msync(b->map, (size_t)end, MS_SYNC) || fsync(b->fd)))
+    int err = write_copy(b, copy, others);
+    if (!err && rename(copy, b->path))
         err = errno;
-    if (!err && rename(b->tmp, b->path))
-        err = errno;
-    if (!err)
+    if (err)
+        unlink(copy);
+    else
         err = sync_dir(b->options.dir);
     return err ? errtext_set(e, err, 0, 0, "%s: %s", b->path, strerror(err)) : 0;
 }
@@ -568,10 +591,6 @@ int dnc_build_publish(struct dnc_build *b, struct dnc_build_report *report,
     if (!err)
         err = write_file(b, others, e);
     free(others);
-    if (!err) {
-        close(b->fd);
-        b->fd = -1; /* published: not to be unlinked */
-    }
     *report = b->report;
     return err;
 }

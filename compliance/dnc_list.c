@@ -16,7 +16,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 
-enum { LISTS_MAX = 64, LOOK_EVERY_MS = 1000, SLOTS_MAX = 800 };
+enum { LISTS_MAX = 64, LOOK_EVERY_MS = 1000, SLOTS_MAX = 800, PIECE = 64 };
 
 enum part { UNKNOWN, SOUND, DAMAGED };
 
@@ -179,23 +179,39 @@ enum list_state dnc_list_look(struct dnc_list *l, int64_t e164)
     return look_in_others(l, (uint64_t)e164);
 }
 
+/* In pieces: the first pass asks for the memory of all of them, the second reads it when
+ * it is there. */
+static void look_piece(struct dnc_list *l, const int64_t *e164, size_t n,
+                       enum list_state *out)
+{
+    static const int64_t one = INT64_C(10000000000);
+    const uint8_t *bytes[PIECE];
+
+    for (size_t i = 0; i < n; i++) {
+        uint64_t national = (uint64_t)e164[i] - (uint64_t)one;
+        bytes[i] = NULL;
+        if (national >= (uint64_t)one)
+            continue;
+        uint16_t slot = l->head->slot_of[national / DNC_SLOT_BITS];
+        if (slot == 0 ||
+            atomic_load_explicit(&l->slots[slot - 1], memory_order_acquire) != SOUND)
+            continue;
+        bytes[i] = slot_at(l, (uint32_t)slot - 1) + national % DNC_SLOT_BITS / 8;
+        __builtin_prefetch(bytes[i]);
+    }
+    for (size_t i = 0; i < n; i++)
+        out[i] = bytes[i]
+                     ? (enum list_state)(*bytes[i] >> (e164[i] % DNC_SLOT_BITS % 8) & 1)
+                     : dnc_list_look(l, e164[i]);
+}
+
 void dnc_list_look_many(struct dnc_list *l, const int64_t *e164, size_t n,
                         enum list_state *out)
 {
-    enum { AHEAD = 16 };
-    static const int64_t one = INT64_C(10000000000);
-
-    for (size_t i = 0; i < n + AHEAD; i++) {
-        if (i < n && l->head && e164[i] / one == 1) {
-            int64_t national = e164[i] % one;
-            uint16_t slot = l->head->slot_of[national / DNC_SLOT_BITS];
-            if (slot)
-                __builtin_prefetch(slot_at(l, (uint32_t)slot - 1) +
-                                   national % DNC_SLOT_BITS / 8);
-        }
-        if (i >= AHEAD)
-            out[i - AHEAD] = dnc_list_look(l, e164[i - AHEAD]);
-    }
+    for (size_t i = 0; i < n && !l->head; i++)
+        out[i] = LIST_CORRUPT;
+    for (size_t i = 0; i < n && l->head; i += PIECE)
+        look_piece(l, e164 + i, n - i < PIECE ? n - i : PIECE, out + i);
 }
 
 bool dnc_list_verify(struct dnc_list *l)

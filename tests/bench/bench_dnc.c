@@ -102,7 +102,7 @@ int main(int argc, char **argv)
     bool sound = dnc_list_verify(l);
     double verify_s = (double)(mono_us() - wall) / 1e6;
     uint64_t hits = 0;
-    wall = mono_us();
+    int64_t looked_us = 0;
     for (int i = 0; i < LOOKUPS; i += BATCH) {
         int64_t numbers[BATCH];
         enum list_state states[BATCH];
@@ -112,13 +112,15 @@ int main(int argc, char **argv)
                          (int64_t)(201 + 2 * (v % CODES)) * DNC_SLOT_BITS +
                          (int64_t)((v >> 20) % DNC_SLOT_BITS);
         }
+        wall = mono_us();
         dnc_list_look_many(l, numbers, BATCH, states);
+        looked_us += mono_us() - wall;
         for (int k = 0; k < BATCH; k++)
             hits += (uint64_t)states[k]; /* CLEAR 0, HIT 1 */
     }
     printf("{\"bench\":\"dnc_lookup\",\"lookups\":%d,\"hits\":%" PRIu64
            ",\"ns_each\":%.1f,\"open_ms\":%.2f,\"verify_s\":%.2f,\"sound\":%s}\n",
-           LOOKUPS, hits, (double)(mono_us() - wall) * 1e3 / LOOKUPS, open_ms, verify_s,
+           LOOKUPS, hits, (double)looked_us * 1e3 / LOOKUPS, open_ms, verify_s,
            sound ? "true" : "false");
     dnc_lists_unpin(lists, l);
     dnc_lists_free(lists);
