@@ -140,6 +140,7 @@ static int decide_each(struct why *w, json_t *all, json_t *number)
 /* What was asked then, from the stored inputs and with the packs of that day. */
 static void explain_decisions(struct why *w, json_t *all)
 {
+    struct inputs_bodies bodies = {.pg = w->cli->pg, .tenant_id = w->cli->tenant_id};
     size_t i = 0;
     json_t *d = NULL;
 
@@ -149,9 +150,10 @@ static void explain_decisions(struct why *w, json_t *all)
         const json_t *inputs = json_object_get(d, "inputs");
         if (inputs && !compliance_explain_again(
                           inputs, json_integer_value(json_object_get(d, "at_ms")),
-                          pack_body, w->cli->pg, &rules))
+                          inputs_body, &bodies, &rules))
             json_object_set_new(d, "rules", rules);
     }
+    inputs_bodies_free(&bodies);
 }
 
 static int gather(struct why *w, json_t **out)

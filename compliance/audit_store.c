@@ -143,6 +143,7 @@ struct verify {
     void (*progress)(void *arg, int64_t rows);
     struct audit_counts *out;
     uint8_t previous[SHA256_BYTES];
+    struct inputs_bodies bodies;
 };
 
 static void found(struct verify *v, const char *kind, const char *what,
@@ -194,7 +195,7 @@ static int check_again(struct verify *v, const char *id, const char *text)
         found(v, "unreadable", id, "its text cannot be read");
         return 0;
     }
-    int err = audit_row_again(&row, pack_body, v->pg, &verdict);
+    int err = audit_row_again(&row, inputs_body, &v->bodies, &verdict);
     v->out->again++;
     if (err == EILSEQ) {
         snprintf(detail, sizeof(detail), "it says %s, its inputs give %s",
@@ -202,7 +203,7 @@ static int check_again(struct verify *v, const char *id, const char *text)
         found(v, "verdict", id, detail);
     } else if (err) {
         found(v, "unreadable", id,
-              err == ENOENT ? "a rule pack of that day is not on file"
+              err == ENOENT ? "a rule pack or the policy of that day is not on file"
                             : "its inputs cannot be read");
     }
     return 0;
@@ -346,6 +347,7 @@ int audit_verify(struct pg *pg, int tenant_id, const char *head, bool again,
                        .each = each,
                        .arg = arg,
                        .progress = progress,
+                       .bodies = {.pg = pg, .tenant_id = tenant_id},
                        .out = out};
 
     *out = (struct audit_counts){0};
@@ -360,6 +362,7 @@ int audit_verify(struct pg *pg, int tenant_id, const char *head, bool again,
         err = pg_run(pg, NULL, "SELECT set_config('furrow.tenant', $1, true)", &a);
     if (!err)
         err = verify(&v, head);
+    inputs_bodies_free(&v.bodies);
     return pg_end(pg, err);
 }
 
@@ -413,7 +416,18 @@ static int add_segments(struct pg *pg, int tenant_id, int64_t phone, json_t *seg
     return err;
 }
 
-static void add_packs(struct pg *pg, const json_t *decisions, json_t *packs)
+static void add_body(struct inputs_bodies *bodies, const char *hash, json_t *packs)
+{
+    if (!hash || json_object_get(packs, hash))
+        return;
+    json_t *body = inputs_body(hash, bodies);
+    if (body)
+        json_object_set_new(packs, hash, body);
+}
+
+/* Packs, and policies beside them: both by hash. */
+static void add_packs(struct inputs_bodies *bodies, const json_t *decisions,
+                      json_t *packs)
 {
     size_t i = 0, k = 0;
     json_t *d = NULL, *pack = NULL;
@@ -424,15 +438,9 @@ static void add_packs(struct pg *pg, const json_t *decisions, json_t *packs)
         if (audit_row_read(json_string_value(json_object_get(d, "text")), &row))
             continue;
         json_auto_t *inputs = json_loads(row.inputs, 0, NULL);
+        add_body(bodies, json_string_value(json_object_get(inputs, "policy")), packs);
         json_array_foreach(json_object_get(inputs, "packs"), k, pack)
-        {
-            const char *hash = json_string_value(json_array_get(pack, 1));
-            if (hash && !json_object_get(packs, hash)) {
-                json_t *body = pack_body(hash, pg);
-                if (body)
-                    json_object_set_new(packs, hash, body);
-            }
-        }
+            add_body(bodies, json_string_value(json_array_get(pack, 1)), packs);
     }
 }
 
@@ -478,6 +486,7 @@ static int add_evidence(struct pg *pg, int tenant_id, int64_t phone, json_t *bun
 
 int audit_bundle(struct pg *pg, int tenant_id, int64_t phone, json_t **out)
 {
+    struct inputs_bodies bodies = {.pg = pg, .tenant_id = tenant_id};
     json_t *decisions = json_array(), *segments = json_array(), *packs = json_object();
     json_t *bundle = json_pack("{s:i, s:I, s:o, s:o, s:o}", "furrow_audit", 1, "phone",
                                (json_int_t)phone, "decisions", decisions, "segments",
@@ -493,7 +502,8 @@ int audit_bundle(struct pg *pg, int tenant_id, int64_t phone, json_t **out)
         if (!err)
             err = add_evidence(pg, tenant_id, phone, bundle);
         if (!err)
-            add_packs(pg, decisions, packs);
+            add_packs(&bodies, decisions, packs);
+        inputs_bodies_free(&bodies);
         err = pg_end(pg, err);
     }
     if (err)

@@ -269,8 +269,14 @@ static int again(const json_t *json, int64_t now_ms, inputs_blob_fn *blob, void 
 {
     struct inputs in = {0};
     const json_t *policy = json_object_get(json, "policy");
-    const struct policy *rules = json_is_null(policy) ? NULL : &in.policy;
+    json_auto_t *body = NULL;
 
+    if (json_is_string(policy)) { /* its hash */
+        policy = body = blob ? blob(json_string_value(policy), arg) : NULL;
+        if (!body)
+            return ENOENT;
+    }
+    const struct policy *rules = json_is_null(policy) ? NULL : &in.policy;
     int err = read_inputs(&in, json, blob, arg, policy);
     if (!err && out)
         compliance_check(rules, &in.facts, now_ms, out);

@@ -9,34 +9,34 @@
 #include "base/sha256.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "compliance/pack_store.h"
 
-/* Decisions of one batch mostly share their policy: it is written out once. */
+/* Decisions of one batch mostly share their policy: it is kept once, and named by its
+ * hash. */
 struct shared_policy {
     const struct policy *policy;
-    json_t *json;
+    char hash[SHA256_TEXT_MAX];
 };
 
-static json_t *policy_of(struct shared_policy *shared, const struct policy *policy)
+static int share_policy(struct pg *pg, int tenant_id, struct shared_policy *shared,
+                        const struct policy *policy)
 {
-    if (!policy)
-        return json_null();
-    if (policy != shared->policy) {
-        json_decref(shared->json);
-        shared->policy = policy;
-        shared->json = policy_to_json(policy);
-    }
-    return json_incref(shared->json);
+    if (!policy || policy == shared->policy)
+        return 0;
+    shared->policy = policy;
+    return policy_keep(pg, tenant_id, policy, shared->hash);
 }
 
 /* With the clock it was decided by: an instant of a virtual one proves nothing about the
  * world's. */
-static json_t *inputs_of(struct shared_policy *shared, const struct decision *d)
+static json_t *inputs_of(const struct shared_policy *shared, const struct decision *d)
 {
     json_t *inputs = d->facts ? compliance_inputs_to_json(NULL, d->facts) : json_object();
 
     if (d->facts) {
         json_t *packs = compliance_pack_hashes(d->policy, d->facts);
-        json_object_set_new(inputs, "policy", policy_of(shared, d->policy));
+        json_object_set_new(inputs, "policy",
+                            d->policy ? json_string(shared->hash) : json_null());
         if (packs)
             json_object_set_new(inputs, "packs", packs);
     }
@@ -59,7 +59,7 @@ static void hash_inputs(const json_t *inputs, char out[SHA256_TEXT_MAX])
 
 /* One decision as a JSON object; the statement takes the list apart again, which keeps
  * it one statement with one parameter whatever the number of rows. */
-static json_t *to_json(struct shared_policy *shared, const struct decision *d)
+static json_t *to_json(const struct shared_policy *shared, const struct decision *d)
 {
     const struct uuid id = uuid_v7(d->at_ms);
     char id_text[UUID_TEXT_MAX], attempt[UUID_TEXT_MAX];
@@ -89,13 +89,16 @@ int decision_write(struct pg *pg, int tenant_id, const struct decision *list, si
     struct pg_args a = {0};
     json_t *rows = json_array();
 
-    for (size_t i = 0; i < n; i++)
+    int err = 0;
+    for (size_t i = 0; !err && i < n; i++) {
+        err = share_policy(pg, tenant_id, &shared, list[i].policy);
         json_array_append_new(rows, to_json(&shared, &list[i]));
-    json_decref(shared.json);
-    text = json_dumps(rows, JSON_COMPACT);
+    }
+    text = err ? NULL : json_dumps(rows, JSON_COMPACT);
     json_decref(rows);
     if (!text)
-        return EPROTO; /* text that is not UTF-8: nothing may happen unwritten */
+        return err ? err
+                   : EPROTO; /* text that is not UTF-8: nothing may happen unwritten */
     pg_arg_i64(&a, tenant_id);
     pg_arg_text(&a, text);
     return pg_run(

@@ -11,6 +11,7 @@
 #include "compliance/decision_store.h"
 #include "compliance/dnc_store.h"
 #include "compliance/facts_store.h"
+#include "compliance/pack_store.h"
 #include "contacts/tz.h"
 #include "store/pgtest.h"
 
@@ -441,13 +442,15 @@ struct rows {
 
 static int keep(const struct decision_row *row, void *arg)
 {
+    struct inputs_bodies bodies = {.pg = db, .tenant_id = TENANT};
     struct rows *r = arg;
 
     assert_true(r->n < 8);
     if (row->stage != DECISION_SEND)
-        assert_int_equal(
-            compliance_check_again(row->inputs, row->at_ms, NULL, NULL, &r->again[r->n]),
-            0);
+        assert_int_equal(compliance_check_again(row->inputs, row->at_ms, inputs_body,
+                                                &bodies, &r->again[r->n]),
+                         0);
+    inputs_bodies_free(&bodies);
     r->row[r->n++] = *row;
     return 0;
 }

@@ -142,14 +142,17 @@ static void the_best_consent_counts_until_it_is_taken_back(void **state)
 
 static int keep_rules(const struct decision_row *row, void *arg)
 {
+    struct inputs_bodies bodies = {.pg = db, .tenant_id = TENANT};
     json_t **rules = arg;
     struct verdict v;
 
-    assert_int_equal(compliance_check_again(row->inputs, row->at_ms, pack_body, db, &v),
-                     0);
+    assert_int_equal(
+        compliance_check_again(row->inputs, row->at_ms, inputs_body, &bodies, &v), 0);
     assert_int_equal(v.reason, row->reason);
     assert_int_equal(
-        compliance_explain_again(row->inputs, row->at_ms, pack_body, db, rules), 0);
+        compliance_explain_again(row->inputs, row->at_ms, inputs_body, &bodies, rules),
+        0);
+    inputs_bodies_free(&bodies);
     return ECANCELED;
 }
 
