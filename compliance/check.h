@@ -146,13 +146,15 @@ bool compliance_is_open(const struct policy *policy, const char *region,
                         const struct compliance_holiday *holidays, size_t holiday_count,
                         int64_t now_ms, int64_t *until_ms);
 
-/* What a verdict was made from, for the decision row: enough to run it again. */
+/* What a verdict was made from, for the decision row: enough to run it again. Rows name
+ * the policy by the hash of its canonical JSON; the packs too. */
 json_t *compliance_inputs_to_json(const struct policy *policy,
                                   const struct compliance_facts *facts);
 /* The packs that hold for it: [["US-FL", sha256]]; NULL when it asks for none. New. */
 json_t *compliance_pack_hashes(const struct policy *policy,
                                const struct compliance_facts *facts);
-/* The body of a pack by the sha256 of its canonical JSON: a new reference, or NULL. */
+/* The body of a pack or a policy by the sha256 of its canonical JSON: a new reference, or
+ * NULL. */
 typedef json_t *(inputs_blob_fn)(const char *sha256, void *arg);
 /* Runs a stored decision again, with the packs of that day: blob (NULL: none) is asked
  * for them, then this installation's own. EBADMSG: inputs are not of this form; ENOENT: a

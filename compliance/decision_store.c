@@ -1,6 +1,7 @@
 #include "compliance/decision_store.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "compliance/pack_store.h"
+
+enum { NUMBERS = 7, REASONS_TEXT = 8 * VERDICT_REASONS_MAX + 16 };
 
 /* Decisions of one batch mostly share their policy: it is kept once, and named by its
  * hash. */
@@ -45,73 +48,121 @@ static json_t *inputs_of(const struct shared_policy *shared, const struct decisi
     return inputs;
 }
 
-static void hash_inputs(const json_t *inputs, char out[SHA256_TEXT_MAX])
+/* A decision's inputs as text; hash, when wanted, is that of the text with sorted keys.
+ */
+static char *inputs_text(const struct shared_policy *shared, const struct decision *d)
 {
-    CLEANUP(free_cleanup) char *text = json_dumps(inputs, JSON_COMPACT | JSON_SORT_KEYS);
+    json_auto_t *inputs = inputs_of(shared, d);
+    char *text = json_dumps(inputs, JSON_COMPACT | (d->inputs_hash ? JSON_SORT_KEYS : 0));
     uint8_t hash[SHA256_BYTES];
 
-    out[0] = '\0';
-    if (!text)
-        return;
-    sha256_of(text, strlen(text), hash);
-    sha256_text(hash, out);
+    if (d->inputs_hash && text) {
+        sha256_of(text, strlen(text), hash);
+        sha256_text(hash, d->inputs_hash);
+    }
+    return text;
 }
 
-/* One decision as a JSON object; the statement takes the list apart again, which keeps
- * it one statement with one parameter whatever the number of rows. */
-static json_t *to_json(const struct shared_policy *shared, const struct decision *d)
-{
-    const struct uuid id = uuid_v7(d->at_ms);
-    char id_text[UUID_TEXT_MAX], attempt[UUID_TEXT_MAX];
-    json_t *reasons = json_array();
+/* The columns of all rows, an array each: one statement whatever their number. */
+struct columns {
+    struct uuid *ids, *attempts;             /* attempts: all zero is none */
+    int64_t *numbers;                        /* NUMBERS columns, one after the other */
+    char **inputs, (*reasons)[REASONS_TEXT]; /* "{403,501}" */
+    struct buf text[NUMBERS + 4];
+};
 
-    for (size_t i = 0; i < d->verdict->n; i++)
-        json_array_append_new(reasons, json_integer(d->verdict->reasons[i]));
-    json_t *inputs = inputs_of(shared, d);
-    if (d->inputs_hash)
-        hash_inputs(inputs, d->inputs_hash);
-    return json_pack(
-        "{s:s, s:i, s:I, s:I, s:o, s:I, s:I, s:i, s:o, s:o, s:o}", "id",
-        uuid_text(&id, id_text), "stage", (int)d->stage, "campaign_id",
-        (json_int_t)d->campaign_id, "contact_id", (json_int_t)d->contact_id, "attempt_id",
-        d->attempt ? json_string(uuid_text(d->attempt, attempt)) : json_null(), "phone",
-        (json_int_t)d->phone, "at_ms", (json_int_t)d->at_ms, "reason",
-        (int)d->verdict->reason, "reasons", reasons, "next_ms",
-        d->verdict->next_allowed_ms ? json_integer(d->verdict->next_allowed_ms)
-                                    : json_null(),
-        "inputs", inputs);
+static void reasons_text(const struct verdict *v, char out[REASONS_TEXT])
+{
+    size_t at = 0;
+
+    out[at++] = '{';
+    for (size_t i = 0; i < v->n && at + 12 < REASONS_TEXT; i++)
+        at += (size_t)snprintf(out + at, REASONS_TEXT - at, "%s%d", i ? "," : "",
+                               (int)v->reasons[i]);
+    snprintf(out + at, REASONS_TEXT - at, "}");
+}
+
+static int fill(struct columns *c, struct pg *pg, int tenant_id,
+                const struct decision *list, size_t n)
+{
+    struct shared_policy shared = {0};
+    int err = 0;
+
+    for (size_t i = 0; !err && i < n; i++) {
+        const struct decision *d = &list[i];
+        const int64_t numbers[NUMBERS] = {d->stage,
+                                          d->campaign_id,
+                                          d->contact_id,
+                                          d->phone,
+                                          d->at_ms,
+                                          (int64_t)d->verdict->reason,
+                                          d->verdict->next_allowed_ms};
+        for (size_t k = 0; k < NUMBERS; k++)
+            c->numbers[k * n + i] = numbers[k];
+        c->ids[i] = uuid_v7(d->at_ms);
+        if (d->attempt)
+            c->attempts[i] = *d->attempt;
+        reasons_text(d->verdict, c->reasons[i]);
+        err = share_policy(pg, tenant_id, &shared, d->policy);
+        c->inputs[i] = err ? NULL : inputs_text(&shared, d);
+        if (!err && !c->inputs[i])
+            err = EPROTO; /* text that is not UTF-8: nothing may happen unwritten */
+    }
+    return err;
+}
+
+static int insert(struct columns *c, struct pg *pg, int tenant_id, size_t n)
+{
+    CLEANUP(free_cleanup)
+    const char **reasons = xcalloc(n + 1, sizeof(*reasons));
+    struct pg_args a = {0};
+
+    for (size_t i = 0; i < n; i++)
+        reasons[i] = c->reasons[i];
+    pg_array_uuid(&c->text[0], c->ids, n);
+    pg_array_uuid(&c->text[1], c->attempts, n);
+    pg_array_text(&c->text[2], reasons, n);
+    pg_array_text(&c->text[3], (const char *const *)c->inputs, n);
+    for (size_t k = 0; k < NUMBERS; k++)
+        pg_array_i64(&c->text[4 + k], c->numbers + k * n, n);
+    pg_arg_i64(&a, tenant_id);
+    for (size_t k = 0; k < ARRAY_LEN(c->text); k++)
+        pg_arg_text(&a, c->text[k].data);
+    return pg_run(
+        pg, NULL,
+        "INSERT INTO decisions (id, tenant_id, stage, campaign_id, contact_id, "
+        "attempt_id, phone, decided_at, reason, reasons, next_allowed_at, inputs) SELECT "
+        "id, $1, stage, campaign_id, contact_id, nullif(attempt_id, "
+        "'00000000-0000-0000-0000-000000000000'), phone, furrow_ts(at_ms), reason, "
+        "reasons::int[], furrow_ts(nullif(next_ms, 0)), inputs::jsonb FROM "
+        "unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::smallint[], "
+        "$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::int[], "
+        "$12::bigint[]) r(id, attempt_id, reasons, inputs, stage, campaign_id, "
+        "contact_id, phone, at_ms, reason, next_ms)",
+        &a);
 }
 
 int decision_write(struct pg *pg, int tenant_id, const struct decision *list, size_t n)
 {
-    CLEANUP(free_cleanup) char *text = NULL;
-    struct shared_policy shared = {0};
-    struct pg_args a = {0};
-    json_t *rows = json_array();
+    struct columns c = {.ids = xcalloc(n + 1, sizeof(*c.ids)),
+                        .attempts = xcalloc(n + 1, sizeof(*c.attempts)),
+                        .numbers = xcalloc(NUMBERS * n + 1, sizeof(*c.numbers)),
+                        .inputs = xcalloc(n + 1, sizeof(*c.inputs)),
+                        .reasons = xcalloc(n + 1, sizeof(*c.reasons))};
 
-    int err = 0;
-    for (size_t i = 0; !err && i < n; i++) {
-        err = share_policy(pg, tenant_id, &shared, list[i].policy);
-        json_array_append_new(rows, to_json(&shared, &list[i]));
-    }
-    text = err ? NULL : json_dumps(rows, JSON_COMPACT);
-    json_decref(rows);
-    if (!text)
-        return err ? err
-                   : EPROTO; /* text that is not UTF-8: nothing may happen unwritten */
-    pg_arg_i64(&a, tenant_id);
-    pg_arg_text(&a, text);
-    return pg_run(
-        pg, NULL,
-        "INSERT INTO decisions (id, tenant_id, stage, campaign_id, contact_id, "
-        "attempt_id, phone, decided_at, reason, reasons, next_allowed_at, inputs) "
-        "SELECT id, $1, stage, campaign_id, contact_id, attempt_id, phone, "
-        "furrow_ts(at_ms), reason, ARRAY(SELECT "
-        "jsonb_array_elements_text(reasons)::int), "
-        "furrow_ts(next_ms), inputs FROM jsonb_to_recordset($2::jsonb) AS r(id uuid, "
-        "stage smallint, campaign_id bigint, contact_id bigint, attempt_id uuid, phone "
-        "bigint, at_ms bigint, reason int, reasons jsonb, next_ms bigint, inputs jsonb)",
-        &a);
+    int err = fill(&c, pg, tenant_id, list, n);
+    if (!err && n > 0)
+        err = insert(&c, pg, tenant_id, n);
+    for (size_t i = 0; i < n; i++)
+        free(c.inputs[i]);
+    for (size_t k = 0; k < ARRAY_LEN(c.text); k++)
+        buf_free(&c.text[k]);
+    free(c.ids);
+    free(c.attempts);
+    free(c.numbers);
+    free(c.inputs);
+    free(c.reasons);
+    return err;
 }
 
 static void read_reasons(struct decision_row *row, const char *text)

@@ -269,6 +269,19 @@ static void a_decision_that_its_inputs_do_not_give_is_named(void **state)
     free(id);
 }
 
+/* What decisions share stands apart from them, and is held to its hash. */
+static void an_altered_policy_is_found(void **state)
+{
+    (void)state;
+    write_some(0, 2);
+    char *id = id_of(0);
+    seal();
+    pgtest_run(super, 0, "UPDATE policy_bodies SET body = replace(body, '25', '26')");
+    expect_found("unreadable", id);
+    free(id);
+    pgtest_run(super, 0, "DELETE FROM policy_bodies");
+}
+
 static void the_application_itself_cannot_change_what_is_written(void **state)
 {
     (void)state;
@@ -362,6 +375,7 @@ int main(void)
         CASE(a_row_moved_to_another_time_is_named),
         CASE(a_segment_that_was_changed_or_cut_off_is_named),
         CASE(a_decision_that_its_inputs_do_not_give_is_named),
+        CASE(an_altered_policy_is_found),
         CASE(the_application_itself_cannot_change_what_is_written),
         CASE(a_bundle_proves_itself_and_nothing_else),
     };
