@@ -110,7 +110,8 @@ static bool play(struct ledger_row *r, const struct attempt_move *m)
 {
     if (has_happened(r, m->to))
         return true;
-    if (m->to == ATTEMPT_RELEASED || !attempt_may_move(r->state, m->to))
+    if (m->to == ATTEMPT_RELEASED || !attempt_may_move(r->state, m->to) ||
+        (m->only_intent && r->state != ATTEMPT_INTENT))
         return false;
     r->state = m->to;
     r->changed = true;

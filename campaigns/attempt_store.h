@@ -76,6 +76,7 @@ struct attempt_move {
     enum disposition disposition; /* ended, unknown */
     const char *note;             /* shown by `why`; may be NULL */
     bool opted_out;               /* the contact is final after this */
+    bool only_intent;             /* legal from `intent` alone: by who holds no permit */
     int64_t callback_at_ms;       /* the called party asked to be called then; 0 none */
 };
 

@@ -236,20 +236,35 @@ static void settle_ended(struct dialer *d, struct call *c)
            c->adopted ? "its dialer died; the call was ended" : NULL);
 }
 
-void placed_withdraw(struct dialer *d, const struct attempt_row *row,
-                     const struct pacing_ask *ask, const char *note)
+static void withdraw(struct dialer *d, const struct attempt_row *row,
+                     const struct pacing_ask *ask, bool only_intent, const char *note)
 {
     struct move *m = xcalloc(1, sizeof(*m));
 
     m->dialer = d;
     m->tenant_id = row->tenant_id;
-    m->move = (struct attempt_move){
-        .id = row->id, .to = ATTEMPT_WITHDRAWN, .at_ms = clock_now_ms(), .note = note};
+    m->move = (struct attempt_move){.id = row->id,
+                                    .to = ATTEMPT_WITHDRAWN,
+                                    .at_ms = clock_now_ms(),
+                                    .only_intent = only_intent,
+                                    .note = note};
     if (ask) {
         m->ask = *ask;
         m->gives = true;
     }
     submit(d, m);
+}
+
+void placed_withdraw(struct dialer *d, const struct attempt_row *row,
+                     const struct pacing_ask *ask, const char *note)
+{
+    withdraw(d, row, ask, false, note);
+}
+
+void placed_withdraw_intent(struct dialer *d, const struct attempt_row *row,
+                            const char *note)
+{
+    withdraw(d, row, NULL, true, note);
 }
 
 /* ---- sending ---- */

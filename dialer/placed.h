@@ -43,6 +43,9 @@ void placed_send(struct dialer *d, const struct placed_order *order);
  * ask may be NULL when none were asked for. note: a literal. */
 void placed_withdraw(struct dialer *d, const struct attempt_row *row,
                      const struct pacing_ask *ask, const char *note);
+/* One that nobody of this process holds: withdrawn only while it is still an intent. */
+void placed_withdraw_intent(struct dialer *d, const struct attempt_row *row,
+                            const char *note);
 
 /* An open attempt of a process that is gone: hung up if the switch still has it, and
  * ended. Not false: it is known already, nothing was done. */

@@ -86,6 +86,7 @@ static int withdraw_intent(struct pg *pg, const struct attempt_row *row)
     const struct attempt_move move = {.id = row->id,
                                       .to = ATTEMPT_WITHDRAWN,
                                       .at_ms = clock_now_ms(),
+                                      .only_intent = true,
                                       .note = "its dialer died before it was sent"};
 
     return attempt_move(pg, row->tenant_id, &move, 1, NULL);
@@ -429,10 +430,10 @@ static void on_tidied(int err, void *arg)
         const struct attempt_row *row = &l->rows[i].row;
         if (row->state == ATTEMPT_INTENT && !placed_has(d, &row->id) &&
             !runners_know(d->sweep, &row->id))
-            placed_withdraw(d, row, NULL, "its claim was not confirmed");
+            placed_withdraw_intent(d, row, "its claim was not confirmed");
     }
     if (d->sweep)
-        d->sweep->claims--;
+        d->sweep->tidying = false;
     free(l->rows);
     free(l);
 }
@@ -445,7 +446,7 @@ void recovery_tidy(struct recovery *r)
     if (db_submit(r->dialer->db, DB_TRY, KEY, run_load, on_tidied, l))
         free(l);
     else
-        r->dialer->sweep->claims++; /* no claim may begin before it has looked */
+        r->dialer->sweep->tidying = true; /* no claim may begin before it has looked */
 }
 
 /* ---- begin, tick, end ---- */

@@ -238,7 +238,8 @@ static void on_tick(uv_timer_t *timer)
     if (s->stopping)
         runners_retire(s, true);
     look_around(s);
-    if (s->tidy && s->claims == 0 && db_is_up(s->dialer->db) && !s->stopping) {
+    if (s->tidy && !s->tidying && s->claims == 0 && db_is_up(s->dialer->db) &&
+        !s->stopping) {
         s->tidy = false;
         recovery_tidy(s->recovery);
     }
@@ -280,7 +281,7 @@ bool sweep_is_idle(const struct dialer *d)
 {
     const struct sweep *s = d->sweep;
 
-    return !s || (runners_are_idle(s) && s->claims == 0);
+    return !s || (runners_are_idle(s) && s->claims == 0 && !s->tidying);
 }
 
 static void on_closed(uv_handle_t *h)

@@ -270,7 +270,7 @@ static void pump_claim(struct runner *r)
     struct dialer *d = r->sweep->dialer;
     size_t n = 0;
 
-    if (!r->running || r->claiming || !sweep_may_send(r->sweep) ||
+    if (!r->running || r->claiming || r->sweep->tidying || !sweep_may_send(r->sweep) ||
         mono_ms() < r->claim_at_ms || (n = want(r)) == 0)
         return;
     struct claim *c = xcalloc(1, sizeof(*c));

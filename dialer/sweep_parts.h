@@ -72,7 +72,8 @@ struct sweep {
     uv_timer_t timer;
     struct runner *runners; /* by priority, highest first */
     unsigned held;          /* why nothing goes out: bits, see sweep.c */
-    bool stopping, maintaining, renewing, tidy, kicked;
+    bool stopping, maintaining, renewing, kicked;
+    bool tidy, tidying; /* a lost claim is to be looked for; it is being looked for */
     int64_t backlog;
     int64_t maintain_at_ms, renew_at_ms, second_at_ms, partitions_at_ms; /* monotonic */
     int64_t renewed_at_ms;

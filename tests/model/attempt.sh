@@ -1,6 +1,6 @@
 #!/bin/sh
 # attempt.sh MODEL_MOVES [DEATHS LOSSES FLUSHES]: spin checks attempt.pml against the table of
-# moves that the program runs on, up to so many deaths, losses and flushes; and that two broken
+# moves that the program runs on, up to so many deaths, losses and flushes; and that three broken
 # protocols are found.
 set -eu
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -34,8 +34,8 @@ states=$(ran safety)
 # shellcheck disable=SC2086
 make_pan cycles '-DNP -DNOFAIR' $bounds
 ran cycles -l >/dev/null
-for broken in RESEND LEAK; do
-    make_pan broken -DSAFETY -DDEATHS=1 -DLOSSES=0 -DFLUSHES=0 -DBROKEN_$broken
+for broken in RESEND LEAK TIDY; do
+    make_pan broken -DSAFETY -DDEATHS=1 -DLOSSES=1 -DFLUSHES=0 -DBROKEN_$broken
     ./broken -m2000000 >broken.log 2>&1 || true
     grep -q 'assertion violated' broken.log || fail "a protocol that is broken ($broken) was not found"
 done

@@ -87,7 +87,8 @@ ledger_knows_all() {
     invites | cut -d'|' -f5 | sort -u | grep . >"$T/seen" || true
     sql "SELECT id FROM attempts WHERE state IN ('ended', 'unknown')" | sort >"$T/ledger"
     strangers=$(comm -23 "$T/seen" "$T/ledger")
-    [ -z "$strangers" ] || fail "calls that the ledger does not count: $strangers"
+    [ -z "$strangers" ] || sql "SELECT id, state, slot, intent_at, released_at, ended_at, note FROM attempts ORDER BY id" >"$T/log/attempts.log"
+    [ -z "$strangers" ] || FAIL_LINES=300 fail "calls that the ledger does not count: $strangers"
 }
 # Every recording has come to a result or to a failure that is listed for a person.
 recordings_accounted() {

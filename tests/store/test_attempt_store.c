@@ -627,6 +627,23 @@ static void the_last_attempt_is_final(void **state)
     assert_true(contact_is(&row, "attempts", "2"));
 }
 
+static void
+who_holds_no_permit_withdraws_an_intent_and_nothing_that_was_released(void **state)
+{
+    int64_t c = new_campaign("");
+    struct attempt_row i = intent(c), r = released(c);
+    struct attempt_move m = {
+        .to = ATTEMPT_WITHDRAWN, .at_ms = T0 + 1, .only_intent = true};
+
+    (void)state;
+    m.id = r.id;
+    assert_int_equal(move(&m), 1);
+    assert_true(state_is(&r, "released"));
+    m.id = i.id;
+    assert_int_equal(move(&m), 0);
+    assert_true(state_is(&i, "withdrawn"));
+}
+
 static void withdrawn_uses_no_attempt_and_unknown_uses_one(void **state)
 {
     int64_t c = new_campaign("");
@@ -736,6 +753,8 @@ int main(void)
         cmocka_unit_test(a_whole_call_in_one_batch_settles_once),
         cmocka_unit_test(each_disposition_settles_by_its_rule),
         cmocka_unit_test(the_last_attempt_is_final),
+        cmocka_unit_test(
+            who_holds_no_permit_withdraws_an_intent_and_nothing_that_was_released),
         cmocka_unit_test(withdrawn_uses_no_attempt_and_unknown_uses_one),
         cmocka_unit_test(opted_out_is_final_and_a_callback_comes_before_the_rule),
         cmocka_unit_test(open_attempts_are_listed_and_counted),
