@@ -485,8 +485,11 @@ int64_t pg_affected(PGresult *res)
 void pg_array_i64(struct buf *b, const int64_t *v, size_t n)
 {
     buf_puts(b, "{");
-    for (size_t i = 0; i < n; i++)
-        buf_printf(b, "%s%" PRId64, i ? "," : "", v[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            buf_add(b, ",", 1);
+        buf_i64(b, v[i]);
+    }
     buf_puts(b, "}");
 }
 
@@ -510,7 +513,10 @@ void pg_array_uuid(struct buf *b, const struct uuid *v, size_t n)
     char text[UUID_TEXT_MAX];
 
     buf_puts(b, "{");
-    for (size_t i = 0; i < n; i++)
-        buf_printf(b, "%s%s", i ? "," : "", uuid_text(&v[i], text));
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            buf_add(b, ",", 1);
+        buf_puts(b, uuid_text(&v[i], text));
+    }
     buf_puts(b, "}");
 }

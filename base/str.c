@@ -112,6 +112,15 @@ bool str_is_utf8(const char *s, size_t len)
     const unsigned char *p = (const unsigned char *)s;
 
     while (len > 0) {
+        /* Mostly ASCII: eight at a time. */
+        for (uint64_t eight; len >= sizeof(eight);
+             p += sizeof(eight), len -= sizeof(eight)) {
+            memcpy(&eight, p, sizeof(eight));
+            if (eight & UINT64_C(0x8080808080808080))
+                break;
+        }
+        if (len == 0)
+            break;
         size_t n = utf8_sequence(p, len);
         if (n == 0)
             return false;
@@ -164,6 +173,19 @@ void buf_add(struct buf *b, const void *data, size_t len)
 void buf_puts(struct buf *b, const char *s)
 {
     buf_add(b, s, strlen(s));
+}
+
+void buf_i64(struct buf *b, int64_t v)
+{
+    char digits[24], *p = digits + sizeof(digits);
+    uint64_t left = v < 0 ? -(uint64_t)v : (uint64_t)v;
+
+    do
+        *--p = (char)('0' + left % 10);
+    while ((left /= 10) > 0);
+    if (v < 0)
+        *--p = '-';
+    buf_add(b, p, (size_t)(digits + sizeof(digits) - p));
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

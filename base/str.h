@@ -38,6 +38,7 @@ struct buf {
 
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_puts(struct buf *b, const char *s);
+void buf_i64(struct buf *b, int64_t v); /* in base 10 */
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_free(struct buf *b);  /* back to empty; for CLEANUP too */
 char *buf_take(struct buf *b); /* the caller's to free(); never NULL; b is empty after */

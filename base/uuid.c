@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -28,12 +27,16 @@ struct uuid uuid_v7(int64_t now_ms)
 
 const char *uuid_text(const struct uuid *u, char out[UUID_TEXT_MAX])
 {
-    const uint8_t *b = u->bytes;
+    static const char digits[] = "0123456789abcdef";
+    char *p = out;
 
-    snprintf(out, UUID_TEXT_MAX,
-             "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
-             b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
-             b[13], b[14], b[15]);
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *p++ = '-';
+        *p++ = digits[u->bytes[i] >> 4];
+        *p++ = digits[u->bytes[i] & 15];
+    }
+    *p = '\0';
     return out;
 }
 

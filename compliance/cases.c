@@ -592,6 +592,17 @@ static json_t *zones_of_case(const struct reader *r)
     return list;
 }
 
+static json_t *packs_of_case(const struct reader *r)
+{
+    const struct pack *packs[COMPLIANCE_PACKS_MAX];
+    json_t *names = json_array();
+
+    size_t n = compliance_packs_of(&r->policy, &r->facts, packs);
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(names, json_string(packs[i]->name));
+    return names;
+}
+
 static json_t *verdict_of_case(const struct reader *r, const struct verdict *v)
 {
     char next[CLOCK_TEXT_MAX];
@@ -604,8 +615,7 @@ static json_t *verdict_of_case(const struct reader *r, const struct verdict *v)
     return json_pack("{s:s, s:b, s:s, s:o, s:s?, s:o, s:o}", "id", id ? id : "", "allow",
                      v->allow, "reason", reason_name(v->reason), "all_reasons", reasons,
                      "next_allowed_utc", v->next_allowed_ms ? next : NULL, "zones",
-                     zones_of_case(r), "packs",
-                     compliance_packs_of(&r->policy, &r->facts));
+                     zones_of_case(r), "packs", packs_of_case(r));
 }
 
 static int read_case(struct reader *r)

@@ -99,7 +99,7 @@ static bool add_pack(struct look *l, const char *name)
     bool speaks = false; /* of this purpose */
     for (size_t i = 0; i < pack->row_count; i++)
         speaks |= (pack->rows[i].purposes & (1U << l->p->purpose)) != 0;
-    if (!speaks || l->pack_count == LOOK_PACKS_MAX)
+    if (!speaks || l->pack_count == COMPLIANCE_PACKS_MAX)
         return false;
     l->packs[l->pack_count++] = pack;
     return true;
@@ -332,16 +332,15 @@ json_t *compliance_explain(const struct policy *policy,
     return trace;
 }
 
-json_t *compliance_packs_of(const struct policy *policy,
-                            const struct compliance_facts *facts)
+size_t compliance_packs_of(const struct policy *policy,
+                           const struct compliance_facts *facts,
+                           const struct pack *out[COMPLIANCE_PACKS_MAX])
 {
-    json_t *names = json_array();
     struct look l = {.p = policy, .f = facts};
 
     find_packs(&l);
-    for (size_t i = 0; i < l.pack_count; i++)
-        json_array_append_new(names, json_string(l.packs[i]->name));
-    return names;
+    memcpy(out, l.packs, l.pack_count * sizeof(*out));
+    return l.pack_count;
 }
 
 bool compliance_is_open(const struct policy *policy, const char *region,

@@ -21,6 +21,9 @@
 #include "compliance/reason.h"
 #include "contacts/phone.h"
 
+struct buf;
+struct pack;
+
 struct compliance_call { /* an earlier attempt that counts (campaigns/attempt.h) */
     int64_t at_ms;       /* business time at which it was released */
     int64_t campaign_id;
@@ -135,9 +138,11 @@ void compliance_check(const struct policy *policy, const struct compliance_facts
  * in the order of asking. The caller owns it. */
 json_t *compliance_explain(const struct policy *policy,
                            const struct compliance_facts *facts, int64_t now_ms);
-/* The packs that hold for it, by name: ["US", "US-FL"]. */
-json_t *compliance_packs_of(const struct policy *policy,
-                            const struct compliance_facts *facts);
+/* The packs that hold for it; how many. They live as long as the policy's. */
+enum { COMPLIANCE_PACKS_MAX = 80 };
+size_t compliance_packs_of(const struct policy *policy,
+                           const struct compliance_facts *facts,
+                           const struct pack *out[COMPLIANCE_PACKS_MAX]);
 
 /* The window part alone, for the hopper (is this zone group open?) and for the send
  * instant. *until_ms: when it closes (open) or opens (closed), 0 not within 60 days. */
@@ -146,13 +151,14 @@ bool compliance_is_open(const struct policy *policy, const char *region,
                         const struct compliance_holiday *holidays, size_t holiday_count,
                         int64_t now_ms, int64_t *until_ms);
 
-/* What a verdict was made from, for the decision row: enough to run it again. Rows name
- * the policy by the hash of its canonical JSON; the packs too. */
-json_t *compliance_inputs_to_json(const struct policy *policy,
-                                  const struct compliance_facts *facts);
-/* The packs that hold for it: [["US-FL", sha256]]; NULL when it asks for none. New. */
-json_t *compliance_pack_hashes(const struct policy *policy,
-                               const struct compliance_facts *facts);
+/* What a verdict was made from, for the decision row: enough to run it again. Appends one
+ * line of JSON, canonical: sorted keys, no blanks, so that its hash is that of any equal
+ * JSON. The policy is named by the hash of its canonical JSON (NULL: there was none), the
+ * packs by theirs; clock: "real" or "virtual". EBADMSG: some text is not UTF-8. */
+NODISCARD int compliance_inputs_write(struct buf *out, const struct policy *policy,
+                                      const char *policy_hash,
+                                      const struct compliance_facts *facts,
+                                      const char *clock);
 /* The body of a pack or a policy by the sha256 of its canonical JSON: a new reference, or
  * NULL. */
 typedef json_t *(inputs_blob_fn)(const char *sha256, void *arg);

@@ -1,4 +1,5 @@
-/* The rarer facts as JSON: lists, washes, address, consent's circumstances, counters. */
+/* The facts of stored inputs, read: the plain members by one table, then the rarer lists.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,118 +10,91 @@
 
 enum { ITEMS_MAX = 4096 };
 
-static const struct field {
-    const char *key;
-    enum { FIELD_I64, FIELD_INT, FIELD_BOOL, FIELD_TEXT } kind;
-    size_t offset, size;
-} fields[] = {
-#define FIELD(kind, member)                                                              \
+#define KEY(kind, max, rare, name, member)                                               \
     {                                                                                    \
-#member, kind, offsetof(struct compliance_facts, member),                        \
-            sizeof(((struct compliance_facts *)0)->member)                               \
+        name, kind, offsetof(struct compliance_facts, member),                           \
+            sizeof(((struct compliance_facts *)0)->member), max, rare                    \
     }
-    FIELD(FIELD_BOOL, kill_switch),     FIELD(FIELD_BOOL, emergency),
-    FIELD(FIELD_BOOL, protected_line),  FIELD(FIELD_BOOL, lead_closed),
-    FIELD(FIELD_TEXT, state),           FIELD(FIELD_TEXT, address_region),
-    FIELD(FIELD_BOOL, tz_confirmed),    FIELD(FIELD_INT, line),
-    FIELD(FIELD_I64, line_checked_ms),  FIELD(FIELD_I64, dnc_added_day),
-    FIELD(FIELD_I64, consent_given_ms), FIELD(FIELD_BOOL, consent_evidence),
-    FIELD(FIELD_TEXT, consent_seller),  FIELD(FIELD_INT, rnd),
-    FIELD(FIELD_I64, rnd_checked_ms),   FIELD(FIELD_BOOL, reserved_agent),
-    FIELD(FIELD_TEXT, tzdata),          FIELD(FIELD_I64, decided_at_ms),
-#undef FIELD
+#define I64(member)       KEY(INPUTS_I64, 0, true, #member, member)
+#define INT(max, member)  KEY(INPUTS_INT, max, true, #member, member)
+#define FLAG(member)      KEY(INPUTS_BOOL, 0, true, #member, member)
+#define TEXT(member)      KEY(INPUTS_TEXT, 0, true, #member, member)
+#define ALWAYS(kind, ...) KEY(INPUTS_##kind, __VA_ARGS__)
+
+static const struct inputs_key keys[] = {
+    TEXT(address_region),
+    ALWAYS(I64, 0, false, "campaign", campaign_id),
+    ALWAYS(BOOL, 0, false, "clock_trusted", clock_trusted),
+    FLAG(consent_evidence),
+    I64(consent_given_ms),
+    TEXT(consent_seller),
+    I64(decided_at_ms),
+    I64(dnc_added_day),
+    ALWAYS(BOOL, 0, false, "dnc_campaign", dnc_campaign),
+    ALWAYS(BOOL, 0, false, "dnc_tenant", dnc_tenant),
+    FLAG(emergency),
+    ALWAYS(BOOL, 0, false, "history", history_known),
+    FLAG(kill_switch),
+    FLAG(lead_closed),
+    INT(LINE_FACT_VOIP, line),
+    I64(line_checked_ms),
+    ALWAYS(I64, 0, false, "phone", phone),
+    FLAG(protected_line),
+    ALWAYS(TEXT, 0, false, "region", region),
+    FLAG(reserved_agent),
+    ALWAYS(BOOL, 0, false, "revoked", consent_revoked),
+    INT(RND_NO_DATA, rnd),
+    I64(rnd_checked_ms),
+    ALWAYS(BOOL, 0, false, "running", campaign_running),
+    TEXT(state),
+    ALWAYS(INT, PHONE_UNKNOWN, false, "type", type),
+    FLAG(tz_confirmed),
+    TEXT(tzdata),
+    ALWAYS(BOOL, 0, false, "valid", valid),
+    ALWAYS(I64, 0, false, "zones_date_ms", zones_date_ms),
 };
 
 _Static_assert(sizeof(enum rnd_answer) == sizeof(int), "read as an int");
+_Static_assert(sizeof(enum phone_type) == sizeof(int), "read as an int");
 
-static void fields_to_json(const struct compliance_facts *f, json_t *json)
+const struct inputs_key *inputs_keys(size_t *n)
 {
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-        const struct field *d = &fields[i];
-        const void *at = (const char *)f + d->offset;
-        if (d->kind == FIELD_I64 && *(const int64_t *)at)
-            json_object_set_new(json, d->key, json_integer(*(const int64_t *)at));
-        else if (d->kind == FIELD_INT && *(const int *)at)
-            json_object_set_new(json, d->key, json_integer(*(const int *)at));
-        else if (d->kind == FIELD_BOOL && *(const bool *)at)
-            json_object_set_new(json, d->key, json_true());
-        else if (d->kind == FIELD_TEXT && *(const char *)at)
-            json_object_set_new(json, d->key, json_string(at));
-    }
+    *n = ARRAY_LEN(keys);
+    return keys;
 }
 
-static int fields_from_json(struct compliance_facts *f, const json_t *json)
+static int read_member(struct compliance_facts *f, const struct inputs_key *k,
+                       const json_t *value)
 {
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-        const struct field *d = &fields[i];
-        const json_t *value = json_object_get(json, d->key);
-        void *at = (char *)f + d->offset;
-        if (!value)
-            continue;
-        if (d->kind == FIELD_I64 && json_is_integer(value))
-            *(int64_t *)at = json_integer_value(value);
-        else if (d->kind == FIELD_INT && json_is_integer(value) &&
-                 json_integer_value(value) >= 0 && json_integer_value(value) <= 3)
-            *(int *)at = (int)json_integer_value(value);
-        else if (d->kind == FIELD_BOOL && json_is_boolean(value))
-            *(bool *)at = json_is_true(value);
-        else if (d->kind == FIELD_TEXT && json_is_string(value) &&
-                 json_string_length(value) < d->size)
-            str_cut(at, d->size, json_string_value(value));
-        else
-            return EBADMSG;
-    }
+    void *at = (char *)f + k->offset;
+
+    if (!value)
+        return k->rare ? 0 : EBADMSG;
+    if (k->kind == INPUTS_I64 && json_is_integer(value))
+        *(int64_t *)at = json_integer_value(value);
+    else if (k->kind == INPUTS_INT && json_is_integer(value) &&
+             json_integer_value(value) >= 0 && json_integer_value(value) <= k->max)
+        *(int *)at = (int)json_integer_value(value);
+    else if (k->kind == INPUTS_BOOL && json_is_boolean(value))
+        *(bool *)at = json_is_true(value);
+    else if (k->kind == INPUTS_TEXT && json_is_string(value) &&
+             json_string_length(value) < k->size)
+        str_cut(at, k->size, json_string_value(value));
+    else
+        return EBADMSG;
     return 0;
 }
 
+static int read_members(struct compliance_facts *f, const json_t *json)
+{
+    int err = 0;
+
+    for (size_t i = 0; !err && i < ARRAY_LEN(keys); i++)
+        err = read_member(f, &keys[i], json_object_get(json, keys[i].name));
+    return err;
+}
+
 /* ---- lists ---- */
-
-/* Takes list over; an empty one is left out. */
-static void put(json_t *json, const char *key, json_t *list)
-{
-    if (json_array_size(list) > 0)
-        json_object_set(json, key, list);
-    json_decref(list);
-}
-
-void facts_more_to_json(const struct compliance_facts *f, json_t *json)
-{
-    json_t *zones = json_array(), *lists = json_array(), *washes = json_array();
-    json_t *abandon = json_array(), *registrations = json_array(), *blocks = json_array();
-
-    for (size_t i = 0; i < f->address_zone_count; i++)
-        json_array_append_new(zones, json_string(f->address_zones[i]));
-    for (size_t i = 0; i < f->list_count; i++)
-        json_array_append_new(lists, json_pack("[siII]", f->lists[i].name,
-                                               (int)f->lists[i].state,
-                                               (json_int_t)f->lists[i].obtained_at_ms,
-                                               (json_int_t)f->lists[i].generation));
-    for (size_t i = 0; i < f->wash_count; i++)
-        json_array_append_new(washes,
-                              json_pack("[sbII]", f->washes[i].name, f->washes[i].hit,
-                                        (json_int_t)f->washes[i].checked_at_ms,
-                                        (json_int_t)f->washes[i].expires_at_ms));
-    for (size_t i = 0; i < f->abandon_count; i++)
-        json_array_append_new(abandon, json_pack("[iIII]", f->abandon[i].limit_ppm,
-                                                 (json_int_t)f->abandon[i].answered,
-                                                 (json_int_t)f->abandon[i].abandoned,
-                                                 (json_int_t)f->abandon[i].unbacked));
-    for (size_t i = 0; i < f->registration_count; i++)
-        json_array_append_new(registrations,
-                              json_pack("[sI]", f->registrations[i].region,
-                                        (json_int_t)f->registrations[i].until_ms));
-    for (size_t i = 0; i < f->block_count; i++)
-        json_array_append_new(blocks, json_pack("[sII]", f->blocks[i].region,
-                                                (json_int_t)f->blocks[i].from_ms,
-                                                (json_int_t)f->blocks[i].until_ms));
-    put(json, "address_zones", zones);
-    put(json, "lists", lists);
-    put(json, "washes", washes);
-    put(json, "abandon", abandon);
-    put(json, "registrations", registrations);
-    put(json, "blocks", blocks);
-    fields_to_json(f, json);
-}
 
 /* Its items, at most ITEMS_MAX; false: it is no list. */
 static bool items(const json_t *json, const char *key, const json_t **list, size_t *n)
@@ -236,7 +210,7 @@ static int read_regions(struct compliance_facts *f, struct facts_more *more,
 int facts_more_from_json(struct compliance_facts *f, struct facts_more *more,
                          const json_t *json)
 {
-    int err = fields_from_json(f, json);
+    int err = read_members(f, json);
 
     if (!err)
         err = read_lists(f, more, json);

@@ -31,44 +31,34 @@ static int share_policy(struct pg *pg, int tenant_id, struct shared_policy *shar
 }
 
 /* With the clock it was decided by: an instant of a virtual one proves nothing about the
- * world's. */
-static json_t *inputs_of(const struct shared_policy *shared, const struct decision *d)
+ * world's. The hash, when wanted, is that of the line. */
+static int write_inputs(struct buf *out, const struct shared_policy *shared,
+                        const struct decision *d)
 {
-    json_t *inputs = d->facts ? compliance_inputs_to_json(NULL, d->facts) : json_object();
-
-    if (d->facts) {
-        json_t *packs = compliance_pack_hashes(d->policy, d->facts);
-        json_object_set_new(inputs, "policy",
-                            d->policy ? json_string(shared->hash) : json_null());
-        if (packs)
-            json_object_set_new(inputs, "packs", packs);
-    }
-    json_object_set_new(inputs, "clock",
-                        json_string(clock_is_virtual() ? "virtual" : "real"));
-    return inputs;
-}
-
-/* A decision's inputs as text; hash, when wanted, is that of the text with sorted keys.
- */
-static char *inputs_text(const struct shared_policy *shared, const struct decision *d)
-{
-    json_auto_t *inputs = inputs_of(shared, d);
-    char *text = json_dumps(inputs, JSON_COMPACT | (d->inputs_hash ? JSON_SORT_KEYS : 0));
+    const char *clock = clock_is_virtual() ? "virtual" : "real";
+    size_t from = out->len;
     uint8_t hash[SHA256_BYTES];
+    int err = 0;
 
-    if (d->inputs_hash && text) {
-        sha256_of(text, strlen(text), hash);
+    if (d->facts)
+        err = compliance_inputs_write(out, d->policy, d->policy ? shared->hash : NULL,
+                                      d->facts, clock);
+    else
+        buf_printf(out, "{\"clock\":\"%s\"}", clock);
+    if (!err && d->inputs_hash) {
+        sha256_of(out->data + from, out->len - from, hash);
         sha256_text(hash, d->inputs_hash);
     }
-    return text;
+    return err;
 }
 
 /* The columns of all rows, an array each: one statement whatever their number. */
 struct columns {
-    struct uuid *ids, *attempts;             /* attempts: all zero is none */
-    int64_t *numbers;                        /* NUMBERS columns, one after the other */
-    char **inputs, (*reasons)[REASONS_TEXT]; /* "{403,501}" */
-    struct buf text[NUMBERS + 4];
+    struct uuid *ids, *attempts;   /* attempts: all zero is none */
+    int64_t *numbers;              /* NUMBERS columns, one after the other */
+    char (*reasons)[REASONS_TEXT]; /* "{403,501}" */
+    struct buf inputs;             /* a line each */
+    struct buf text[NUMBERS + 3];
 };
 
 static void reasons_text(const struct verdict *v, char out[REASONS_TEXT])
@@ -104,9 +94,10 @@ static int fill(struct columns *c, struct pg *pg, int tenant_id,
             c->attempts[i] = *d->attempt;
         reasons_text(d->verdict, c->reasons[i]);
         err = share_policy(pg, tenant_id, &shared, d->policy);
-        c->inputs[i] = err ? NULL : inputs_text(&shared, d);
-        if (!err && !c->inputs[i])
-            err = EPROTO; /* text that is not UTF-8: nothing may happen unwritten */
+        if (i > 0)
+            buf_add(&c->inputs, "\n", 1);
+        if (!err)
+            err = write_inputs(&c->inputs, &shared, d);
     }
     return err;
 }
@@ -122,10 +113,10 @@ static int insert(struct columns *c, struct pg *pg, int tenant_id, size_t n)
     pg_array_uuid(&c->text[0], c->ids, n);
     pg_array_uuid(&c->text[1], c->attempts, n);
     pg_array_text(&c->text[2], reasons, n);
-    pg_array_text(&c->text[3], (const char *const *)c->inputs, n);
     for (size_t k = 0; k < NUMBERS; k++)
-        pg_array_i64(&c->text[4 + k], c->numbers + k * n, n);
+        pg_array_i64(&c->text[3 + k], c->numbers + k * n, n);
     pg_arg_i64(&a, tenant_id);
+    pg_arg_text(&a, c->inputs.data);
     for (size_t k = 0; k < ARRAY_LEN(c->text); k++)
         pg_arg_text(&a, c->text[k].data);
     return pg_run(
@@ -134,11 +125,11 @@ static int insert(struct columns *c, struct pg *pg, int tenant_id, size_t n)
         "attempt_id, phone, decided_at, reason, reasons, next_allowed_at, inputs) SELECT "
         "id, $1, stage, campaign_id, contact_id, nullif(attempt_id, "
         "'00000000-0000-0000-0000-000000000000'), phone, furrow_ts(at_ms), reason, "
-        "reasons::int[], furrow_ts(nullif(next_ms, 0)), inputs::jsonb FROM "
-        "unnest($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::smallint[], "
-        "$7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::int[], "
-        "$12::bigint[]) r(id, attempt_id, reasons, inputs, stage, campaign_id, "
-        "contact_id, phone, at_ms, reason, next_ms)",
+        "reasons::int[], furrow_ts(nullif(next_ms, 0)), inputs::json FROM "
+        "unnest(string_to_array($2, E'\\n'), $3::uuid[], $4::uuid[], $5::text[], "
+        "$6::smallint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], "
+        "$11::int[], $12::bigint[]) r(inputs, id, attempt_id, reasons, stage, "
+        "campaign_id, contact_id, phone, at_ms, reason, next_ms)",
         &a);
 }
 
@@ -147,20 +138,17 @@ int decision_write(struct pg *pg, int tenant_id, const struct decision *list, si
     struct columns c = {.ids = xcalloc(n + 1, sizeof(*c.ids)),
                         .attempts = xcalloc(n + 1, sizeof(*c.attempts)),
                         .numbers = xcalloc(NUMBERS * n + 1, sizeof(*c.numbers)),
-                        .inputs = xcalloc(n + 1, sizeof(*c.inputs)),
                         .reasons = xcalloc(n + 1, sizeof(*c.reasons))};
 
     int err = fill(&c, pg, tenant_id, list, n);
     if (!err && n > 0)
         err = insert(&c, pg, tenant_id, n);
-    for (size_t i = 0; i < n; i++)
-        free(c.inputs[i]);
+    buf_free(&c.inputs);
     for (size_t k = 0; k < ARRAY_LEN(c.text); k++)
         buf_free(&c.text[k]);
     free(c.ids);
     free(c.attempts);
     free(c.numbers);
-    free(c.inputs);
     free(c.reasons);
     return err;
 }

@@ -12,7 +12,7 @@
 #include "compliance/pack.h"
 #include "compliance/windows.h"
 
-enum { LOOK_ROWS_MAX = 512, LOOK_PACKS_MAX = 80 };
+enum { LOOK_ROWS_MAX = 512 };
 
 #define SECOND_MS ((int64_t)1000)
 #define DAY_MS    (86400 * SECOND_MS)
@@ -23,7 +23,7 @@ struct look {
     int64_t now_ms;
     struct verdict *v;
     json_t *trace; /* NULL: nobody asks */
-    const struct pack *packs[LOOK_PACKS_MAX];
+    const struct pack *packs[COMPLIANCE_PACKS_MAX];
     size_t pack_count;
     bool uncovered; /* a country without a pack */
     struct windows windows;

@@ -178,10 +178,10 @@ static void altered_inputs_are_named(void **state)
     write_some(0, 5);
     seal();
     char *id = id_of(1);
-    pgtest_run(
-        super, 0,
-        "UPDATE decisions SET inputs = jsonb_set(inputs, '{dnc_tenant}', 'true') WHERE "
-        "phone = 251911000001");
+    pgtest_run(super, 0,
+               "UPDATE decisions SET inputs = jsonb_set(inputs::jsonb, '{dnc_tenant}', "
+               "'true') WHERE "
+               "phone = 251911000001");
     expect_found("altered", id);
     free(id);
 }

@@ -7,7 +7,10 @@
 
 #include "unit/cm.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
+#include "base/str.h"
 #include "compliance/check.h"
 
 #define SECOND_MS ((int64_t)1000)
@@ -50,6 +53,24 @@ static inline struct verdict verdict_of(const struct policy *p,
     for (size_t i = 1; i < v.n; i++)
         assert_true(reason_rank(v.reasons[i - 1]) < reason_rank(v.reasons[i]));
     return v;
+}
+
+/* The stored inputs, with the policy itself in place of its hash. Their text is held
+ * against jansson's canonical form of the same JSON. */
+static inline json_t *inputs_json(const struct policy *p,
+                                  const struct compliance_facts *f)
+{
+    struct buf text = {0};
+
+    assert_int_equal(compliance_inputs_write(&text, p, p ? "hash" : NULL, f, "real"), 0);
+    json_t *json = json_loads(text.data, 0, NULL);
+    char *canonical = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+    assert_string_equal(text.data, canonical);
+    free(canonical);
+    buf_free(&text);
+    if (p)
+        json_object_set_new(json, "policy", policy_to_json(p));
+    return json;
 }
 
 #endif

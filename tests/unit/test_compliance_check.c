@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "compliance/check_json.h"
 #include "contacts/tz.h"
 #include "contacts/zones.h"
 
@@ -589,7 +590,7 @@ static void inputs_of_another_form_are_refused_not_guessed(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        json_t *inputs = compliance_inputs_to_json(&p, &f);
+        json_t *inputs = inputs_json(&p, &f);
         assert_int_equal(json_object_del(inputs, keys[i]), 0);
         assert_int_equal(compliance_check_again(inputs, at(NOON), NULL, NULL, &v),
                          EBADMSG);
@@ -598,10 +599,100 @@ static void inputs_of_another_form_are_refused_not_guessed(void **state)
                          EBADMSG);
         json_decref(inputs);
     }
-    json_t *missing = compliance_inputs_to_json(NULL, &f);
+    json_t *missing = inputs_json(NULL, &f);
     assert_int_equal(compliance_check_again(missing, at(NOON), NULL, NULL, &v), 0);
     expect_only(&v, REASON_POLICY_MISSING);
     json_decref(missing);
+}
+
+/* inputs_json() holds each text against jansson's own canonical form. */
+static void every_fact_is_written_and_read_and_no_text_breaks_out(void **state)
+{
+    const char strange[] = "a\"b\\c/\b\f\n\r\t\x01\x1f\x7f<\xc3\xa9\xe2\x82\xac>";
+    const char *const places[] = {"Africa/Addis_Ababa", strange};
+    const struct compliance_call calls[] = {
+        {.at_ms = -1, .campaign_id = INT64_MIN, .outcome = OUTCOME_REFUSED, .open = true},
+        {.at_ms = INT64_MAX,
+         .other_number = true,
+         .other_debt = true,
+         .other_subject = true}};
+    const struct compliance_holiday holidays[] = {{"*", 7}, {"ET", -8}, {"KE", 9}};
+    const struct compliance_list lists[] = {{.name = strange,
+                                             .state = LIST_CORRUPT,
+                                             .obtained_at_ms = 1,
+                                             .generation = INT64_MAX}};
+    const struct compliance_wash washes[] = {
+        {.name = strange, .hit = true, .checked_at_ms = 2, .expires_at_ms = 3},
+        {.name = "x"}};
+    const struct compliance_abandon abandon[] = {{30000, 4, 5, 6}};
+    const struct compliance_registration registrations[] = {{"US-FL", 0}};
+    const struct compliance_block blocks[] = {{"\"\\\n", 7, 8}};
+    struct compliance_facts f = {.phone = 251911234567,
+                                 .type = PHONE_UNKNOWN,
+                                 .valid = true,
+                                 .region = "ET",
+                                 .zones = places,
+                                 .zone_count = 2,
+                                 .campaign_id = INT64_MIN,
+                                 .dnc_tenant = true,
+                                 .dnc_campaign = true,
+                                 .consent = CONSENT_EXPRESS_WRITTEN,
+                                 .consent_revoked = true,
+                                 .calls = calls,
+                                 .call_count = 2,
+                                 .holidays = holidays,
+                                 .holiday_count = 3,
+                                 .history_known = true,
+                                 .clock_trusted = true,
+                                 .campaign_running = true,
+                                 .zones_date_ms = 1,
+                                 .kill_switch = true,
+                                 .emergency = true,
+                                 .protected_line = true,
+                                 .lead_closed = true,
+                                 .state = "ET-AA",
+                                 .address_region = "FR",
+                                 .address_zones = places,
+                                 .address_zone_count = 1,
+                                 .tz_confirmed = true,
+                                 .line = LINE_FACT_VOIP,
+                                 .line_checked_ms = 10,
+                                 .lists = lists,
+                                 .list_count = 1,
+                                 .washes = washes,
+                                 .wash_count = 2,
+                                 .dnc_added_day = -11,
+                                 .consent_given_ms = 12,
+                                 .consent_evidence = true,
+                                 .rnd = RND_NO_DATA,
+                                 .rnd_checked_ms = 13,
+                                 .reserved_agent = true,
+                                 .abandon = abandon,
+                                 .abandon_count = 1,
+                                 .registrations = registrations,
+                                 .registration_count = 1,
+                                 .blocks = blocks,
+                                 .block_count = 1,
+                                 .tzdata = "2026b",
+                                 .decided_at_ms = 14};
+    struct verdict v;
+    size_t n = 0;
+
+    (void)state;
+    memcpy(f.consent_seller, strange, sizeof(strange));
+    json_t *inputs = inputs_json(NULL, &f);
+    const struct inputs_key *keys = inputs_keys(&n);
+    for (size_t i = 0; i < n; i++)
+        assert_non_null(json_object_get(inputs, keys[i].name));
+    assert_string_equal(json_string_value(json_object_get(inputs, "consent_seller")),
+                        strange);
+    assert_int_equal(json_array_size(json_object_get(inputs, "holidays")), 2);
+    assert_int_equal(compliance_check_again(inputs, at(NOON), NULL, NULL, &v), 0);
+    json_decref(inputs);
+    memcpy(f.consent_seller, "\xff", 2);
+    struct buf text = {0};
+    assert_int_equal(compliance_inputs_write(&text, NULL, NULL, &f, "real"), EBADMSG);
+    buf_free(&text);
 }
 
 static void the_defaults_are_the_cautious_ones(void **state)
@@ -655,6 +746,7 @@ int main(void)
         cmocka_unit_test(a_year_without_open_hours_has_no_next_instant),
         cmocka_unit_test(the_window_part_alone_agrees),
         cmocka_unit_test(inputs_of_another_form_are_refused_not_guessed),
+        cmocka_unit_test(every_fact_is_written_and_read_and_no_text_breaks_out),
         cmocka_unit_test(the_defaults_are_the_cautious_ones),
     };
 

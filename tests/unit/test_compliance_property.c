@@ -278,19 +278,14 @@ static void a_stored_decision_runs_again_to_the_same_end(void **state)
 
         make_world(&w);
         struct verdict v = verdict_of(&w.policy, &w.facts, w.now_ms);
-        json_t *inputs = compliance_inputs_to_json(&w.policy, &w.facts);
-        char *text = json_dumps(inputs, JSON_COMPACT);
-        json_t *read_back = json_loads(text, 0, NULL);
-        assert_int_equal(compliance_check_again(read_back, w.now_ms, NULL, NULL, &again),
-                         0);
+        json_t *inputs = inputs_json(&w.policy, &w.facts);
+        assert_int_equal(compliance_check_again(inputs, w.now_ms, NULL, NULL, &again), 0);
         assert_int_equal(again.n, v.n);
         for (size_t k = 0; k < v.n; k++)
             assert_int_equal(again.reasons[k], v.reasons[k]);
         assert_int_equal(again.next_allowed_ms, v.next_allowed_ms);
         assert_int_equal(again.open_until_ms, v.open_until_ms);
         json_decref(inputs);
-        json_decref(read_back);
-        free(text);
     }
 }
 
