@@ -25,6 +25,7 @@
 #include "campaigns/zone_open.h"
 #include "compliance/decision_store.h"
 #include "compliance/facts_store.h"
+#include "contacts/tz.h"
 
 enum { ASK_AGAIN_MS = 1000 };
 
@@ -341,10 +342,15 @@ static int claim_due(struct claim *c)
 static int claim(struct claim *c)
 {
     bool running = false, trusted = false;
+    char tzdata[TZ_VERSION_MAX];
 
     int err = read_campaign(c, &running);
     if (err || !running)
         return err;
+    /* Which zones are open is asked before any contact's facts. A version that is not
+     * known is the gate's to refuse. */
+    if (tz_refresh(tzdata))
+        log_warn("claim", "the version of the time zone data is not known");
     err = attempt_clock_is_trusted(c->pg, c->now_ms, &trusted);
     if (err)
         return err;

@@ -97,11 +97,11 @@ static int verify(struct cli *cli, int argc, char **argv)
         return cli_fail("%s", pg_error(cli->pg));
     }
     if (c.json)
-        cli_print_json(json_pack("{s:b, s:I, s:I, s:I, s:I, s:s, s:O}", "sound",
-                                 n.wrong == 0, "segments", (json_int_t)n.segments,
-                                 "decisions", (json_int_t)n.rows, "run_again",
-                                 (json_int_t)n.again, "unsealed", (json_int_t)n.unsealed,
-                                 "head", n.head, "findings", c.findings));
+        cli_print_json(json_pack(
+            "{s:b, s:I, s:I, s:I, s:I, s:I, s:s, s:O}", "sound", n.wrong == 0, "segments",
+            (json_int_t)n.segments, "decisions", (json_int_t)n.rows, "run_again",
+            (json_int_t)n.again, "unsealed", (json_int_t)n.unsealed, "other_tzdata",
+            (json_int_t)n.other_tzdata, "head", n.head, "findings", c.findings));
     else
         printf("%s: %" PRId64 " decisions in %" PRId64 " segments, %" PRId64
                " run again from their inputs, %" PRId64 " not sealed yet, %" PRId64

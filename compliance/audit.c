@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "contacts/tz.h"
 
 enum { FIELDS = 11 }; /* before the inputs */
 
@@ -95,6 +96,14 @@ int audit_row_read(const char *text, struct audit_row *out)
     return uuid_parse(fields[0], &out->id);
 }
 
+static bool is_of_this_tzdata(const json_t *inputs)
+{
+    const char *then = json_string_value(json_object_get(inputs, "tzdata"));
+    char now[TZ_VERSION_MAX];
+
+    return !then || (tz_version(now) == 0 && strcmp(then, now) == 0);
+}
+
 int audit_row_again(const struct audit_row *row, inputs_blob_fn *blob, void *arg,
                     struct verdict *v)
 {
@@ -106,7 +115,9 @@ int audit_row_again(const struct audit_row *row, inputs_blob_fn *blob, void *arg
     if (!inputs)
         return EBADMSG;
     int err = compliance_check_again(inputs, row->at_ms, blob, arg, v);
-    return err ? err : v->reason == row->reason ? 0 : EILSEQ;
+    if (err || v->reason == row->reason)
+        return err;
+    return is_of_this_tzdata(inputs) ? EILSEQ : ESTALE;
 }
 
 /* ---- a bundle ---- */
@@ -231,6 +242,11 @@ static void check_decision(struct checking *c, const json_t *decision)
     if (err == EILSEQ)
         said(c, true, "decision %s says %s, its inputs give %s", id,
              reason_name(row.reason), reason_name(v.reason));
+    else if (err == ESTALE)
+        said(c, true,
+             "decision %s says %s; by this machine's time zone data, which is not that "
+             "of the decision, its inputs give %s: check with the version it names",
+             id, reason_name(row.reason), reason_name(v.reason));
     else if (err)
         said(c, true, "decision %s cannot be run again: %s", id,
              err == ENOENT ? "a rule pack of that day is not in the bundle"

@@ -40,8 +40,9 @@ struct audit_row { /* out of a row's text; borrowed from it */
 /* EBADMSG: no text of a decision. */
 NODISCARD int audit_row_read(const char *text, struct audit_row *out);
 /* Runs the row again from its own inputs. 0: the same reason; EBADMSG: inputs that cannot
- * be read; ENOENT: a pack is missing; EILSEQ: another reason, *v says which. Stage 3 (the
- * send instant) has no inputs: 0. */
+ * be read; ENOENT: a pack is missing; EILSEQ: another reason, *v says which; ESTALE: the
+ * same, and it was decided by another tzdata than this machine's, which may be why. Stage
+ * 3 (the send instant) has no inputs: 0. */
 NODISCARD int audit_row_again(const struct audit_row *row, inputs_blob_fn *blob,
                               void *arg, struct verdict *v);
 

@@ -201,6 +201,13 @@ static int check_again(struct verify *v, const char *id, const char *text)
         snprintf(detail, sizeof(detail), "it says %s, its inputs give %s",
                  reason_name(row.reason), reason_name(verdict.reason));
         found(v, "verdict", id, detail);
+    } else if (err == ESTALE) {
+        snprintf(detail, sizeof(detail),
+                 "it says %s; by this machine's time zone data, not that of the day, its "
+                 "inputs give %s",
+                 reason_name(row.reason), reason_name(verdict.reason));
+        v->out->other_tzdata++;
+        v->each(v->arg, "tzdata", id, detail);
     } else if (err) {
         found(v, "unreadable", id,
               err == ENOENT ? "a rule pack or the policy of that day is not on file"

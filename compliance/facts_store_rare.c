@@ -176,7 +176,7 @@ static int load_tenant(struct pg *pg, int tenant_id, struct facts_set *set)
     set->blocks = xcalloc(rows + 1, sizeof(*set->blocks));
     for (int i = 0; i < PQntuples(res); i++)
         take_tenant_row(set, res, i, &stopped);
-    if (tz_version(tzdata))
+    if (tz_refresh(tzdata))
         tzdata[0] = '\0'; /* not known is too old */
     for (size_t i = 0; i < set->n; i++) {
         struct compliance_facts *f = &set->numbers[i].facts;

@@ -3,7 +3,7 @@
  *
  * A fixed table of chained handles, grown only by tz_find under the mutex. A
  * handle's rules are one atomic pointer: readers load it without a lock, and
- * tz_reload stores a new one. Rules once published are kept (a reader may still
+ * tz_refresh stores a new one. Rules once published are kept (a reader may still
  * be using them) on the handle's list of old ones: a few kilobytes a reload.
  */
 #include "contacts/tz.h"
@@ -16,8 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/files.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "contacts/tz_file.h"
@@ -30,15 +32,26 @@ struct edition {
     struct edition *older;
 };
 
+/* Which file it was: a package replaces files by renaming new ones over them. */
+struct file_id {
+    dev_t dev;
+    ino_t ino;
+    off_t size;
+    struct timespec written;
+};
+
 struct tz_zone {
     char name[TZ_NAME_MAX];
     _Atomic(struct edition *) edition;
+    atomic_int broken;    /* why its newest file cannot be used; 0: it can */
+    struct file_id file;  /* guarded by lock */
     struct tz_zone *next; /* in the bucket; written once, before publication */
 };
 
 /* Guards adding handles and replacing editions; readers take no lock. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct tz_zone *) buckets[BUCKETS];
+static char version_in_use[TZ_VERSION_MAX]; /* guarded by lock; "" not known */
 
 static const char *directory(void)
 {
@@ -58,13 +71,36 @@ static bool name_is_sound(const char *name)
     return true;
 }
 
+static bool path_of(const char *name, char path[PATH_LIMIT])
+{
+    return snprintf(path, PATH_LIMIT, "%s/%s", directory(), name) < PATH_LIMIT;
+}
+
+/* All zero when there is none. */
+static struct file_id identify(const char *name)
+{
+    char path[PATH_LIMIT];
+    struct stat st;
+
+    if (!path_of(name, path) || stat(path, &st))
+        return (struct file_id){0};
+    return (struct file_id){st.st_dev, st.st_ino, st.st_size, st.st_mtim};
+}
+
+static bool is_same(const struct file_id *a, const struct file_id *b)
+{
+    return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
+           a->written.tv_sec == b->written.tv_sec &&
+           a->written.tv_nsec == b->written.tv_nsec;
+}
+
 static int load(const char *name, struct tz_rules **out)
 {
     CLEANUP(free_cleanup) char *data = NULL;
     char path[PATH_LIMIT];
     size_t len = 0;
 
-    if (snprintf(path, sizeof(path), "%s/%s", directory(), name) >= PATH_LIMIT)
+    if (!path_of(name, path))
         return ENOENT;
     if (files_read(path, FILE_LIMIT, &data, &len))
         return ENOENT;
@@ -105,11 +141,14 @@ static int add(unsigned bucket, const char *name, struct tz_zone **out)
     *out = lookup(bucket, name);
     if (*out)
         return 0;
+    /* Before it is read: one that is replaced meanwhile is read again. */
+    struct file_id file = identify(name);
     int err = load(name, &rules);
     if (err)
         return err;
     struct tz_zone *z = xcalloc(1, sizeof(*z));
     str_cut(z->name, sizeof(z->name), name);
+    z->file = file;
     z->next = atomic_load_explicit(&buckets[bucket], memory_order_relaxed);
     publish(z, rules);
     atomic_store_explicit(&buckets[bucket], z, memory_order_release);
@@ -132,30 +171,49 @@ int tz_find(const char *name, const struct tz_zone **out)
         if (err)
             return err;
     }
-    *out = z;
-    return 0;
+    int broken = atomic_load_explicit(&z->broken, memory_order_acquire);
+    if (!broken)
+        *out = z;
+    return broken;
 }
 
-int tz_reload(void)
+/* The lock is held. True: its file was replaced. */
+static bool refresh(struct tz_zone *z)
 {
-    int first = 0;
+    struct file_id file = identify(z->name);
+    struct tz_rules *rules = NULL;
+
+    if (is_same(&file, &z->file))
+        return false;
+    int err = load(z->name, &rules);
+    z->file = file;
+    if (!err)
+        publish(z, rules);
+    else
+        log_error("tz", "zone=%s err=%d its file cannot be read: no calls there", z->name,
+                  err);
+    atomic_store_explicit(&z->broken, err, memory_order_release);
+    return true;
+}
+
+int tz_refresh(char version[TZ_VERSION_MAX])
+{
+    char now[TZ_VERSION_MAX] = "";
+    size_t changed = 0;
 
     pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < BUCKETS; i++) {
-        struct tz_zone *z = atomic_load_explicit(&buckets[i], memory_order_relaxed);
-
-        for (; z; z = z->next) {
-            struct tz_rules *rules = NULL;
-            int err = load(z->name, &rules);
-
-            if (!err)
-                publish(z, rules);
-            else if (!first)
-                first = err;
-        }
-    }
+    int err = tz_version(now);
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct tz_zone *z = atomic_load_explicit(&buckets[i], memory_order_relaxed);
+             z; z = z->next)
+            changed += refresh(z);
+    if (version_in_use[0] && (changed > 0 || strcmp(now, version_in_use) != 0))
+        log_info("tz", "version=%s was=%s zones_read_again=%zu", now, version_in_use,
+                 changed);
+    str_cut(version_in_use, sizeof(version_in_use), now);
     pthread_mutex_unlock(&lock);
-    return first;
+    str_cut(version, TZ_VERSION_MAX, now);
+    return err;
 }
 
 const char *tz_name(const struct tz_zone *zone)

@@ -7,10 +7,10 @@
  * local time only, which is always defined; tz_instants() is for planning.
  *
  * A struct tz_zone is a handle that stays valid until the process ends: look it
- * up once, keep the pointer. tz_reload() swaps the rules behind all handles (a
- * tzdata upgrade without a restart). The one table of handles belongs to the
- * process, like the C library's own; every function may be called by any thread
- * at any time. Lookups on a handle take no lock and cost some tens of ns.
+ * up once, keep the pointer. tz_refresh() swaps the rules behind the handles whose
+ * files were replaced (a tzdata upgrade without a restart). The one table of handles
+ * belongs to the process, like the C library's own; every function may be called by
+ * any thread at any time. Lookups on a handle take no lock and cost some tens of ns.
  */
 #ifndef CONTACTS_TZ_H
 #define CONTACTS_TZ_H
@@ -35,8 +35,8 @@ struct tz_local {
     int32_t offset_s;         /* wall clock minus UTC */
 };
 
-/* ENOENT: no such zone (or no name of a zone at all); EBADMSG: its file is
- * damaged. The zone is borrowed for ever. */
+/* ENOENT: no such zone (or no name of a zone at all), or its file is gone since;
+ * EBADMSG: its file is damaged. The zone is borrowed for ever. */
 NODISCARD int tz_find(const char *name, const struct tz_zone **out);
 const char *tz_name(const struct tz_zone *zone);
 
@@ -59,9 +59,12 @@ int tz_day_weekday(int64_t day); /* ISO: 1 Monday … 7 Sunday */
 /* By name, for callers that ask seldom. Errors as tz_find. */
 NODISCARD int zone_offset_ms(const char *name, int64_t at_ms, int64_t *offset_ms);
 
-/* Read every zone in use again. A zone whose file is gone or damaged keeps its
- * rules; the first such error is returned. */
-NODISCARD int tz_reload(void);
+/* Before anything is decided by the rules: looks at the files of the zones in use
+ * (a stat each) and reads those again that were replaced. A zone whose file is gone or
+ * damaged is not found any more until it is whole again; what holds its handle keeps
+ * the old rules. version: of the tzdata whose rules are in use now; ENOENT when it does
+ * not say. */
+NODISCARD int tz_refresh(char version[TZ_VERSION_MAX]);
 
 /* Version of the tzdata on this machine now, e.g. "2026f"; ENOENT when it does
  * not say. */

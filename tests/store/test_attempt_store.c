@@ -8,8 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/xalloc.h"
 #include "campaigns/attempt_store.h"
 #include "campaigns/attempt_store_refuse.h"
@@ -355,6 +357,80 @@ static void a_closed_window_at_release_withdraws_until_it_opens(void **state)
     /* 09:00 on the next day */
     assert_true(contact_is(&row, "furrow_ms(next_attempt_at)", "1795586400000"));
     assert_true(contact_is(&row, "last_refusal", "403"));
+}
+
+/* A zone's file of a package of this version, as dpkg replaces it. */
+static void install_zone(const char *dir, const char *name, const char *rules_of,
+                         const char *version)
+{
+    char from[128], to[128], marker[128], text[64];
+    char *data = NULL;
+    size_t len = 0;
+
+    snprintf(from, sizeof(from), "/usr/share/zoneinfo/%s", rules_of);
+    snprintf(to, sizeof(to), "%s/%s", dir, name);
+    snprintf(marker, sizeof(marker), "%s/tzdata.zi", dir);
+    snprintf(text, sizeof(text), "# version %s\n", version);
+    assert_int_equal(files_read(from, 1 << 20, &data, &len), 0);
+    assert_int_equal(files_write_atomic(to, data, len), 0);
+    assert_int_equal(files_write_atomic(marker, text, strlen(text)), 0);
+    free(data);
+}
+
+static bool decided_with(const struct attempt_row *row, const char *version)
+{
+    char id[UUID_TEXT_MAX];
+
+    return ledger_is(pg, version,
+                     "SELECT inputs->>'tzdata' FROM decisions WHERE attempt_id = '%s' "
+                     "ORDER BY id DESC LIMIT 1",
+                     uuid_text(&row->id, id));
+}
+
+static void new_time_zone_data_count_from_the_next_decision_on(void **state)
+{
+    char dir[128], sub[160];
+    int64_t c = new_campaign("");
+    struct attempt_row rows[4];
+
+    (void)state;
+    snprintf(dir, sizeof(dir), "%s/zones", pgtest_dir());
+    snprintf(sub, sizeof(sub), "%s/Africa", dir);
+    assert_int_equal(mkdir(dir, 0755) || mkdir(sub, 0755), 0);
+    install_zone(dir, "Africa/Addis_Ababa", "Africa/Addis_Ababa", "2026f");
+    setenv("TZDIR", dir, 1);
+    struct attempt_row open = intent(c), held = intent(c);
+    struct permit *p = release_one(&open, T0);
+    assert_non_null(p);
+    permit_free(p);
+    assert_true(decided_with(&open, "2026f"));
+    /* By a law of this night it is 22:00 there: claimed before, refused after. */
+    install_zone(dir, "Africa/Addis_Ababa", "Pacific/Honolulu", "2026g");
+    assert_null(release_one(&held, T0));
+    assert_true(decided_with(&held, "2026g"));
+    assert_true(contact_is(&held, "last_refusal", "403"));
+    new_contact(c);
+    assert_int_equal(claim(c, T0, 4, rows).looked_at, 0);
+    /* And back; a file that cannot be read lets nobody through. */
+    install_zone(dir, "Africa/Addis_Ababa", "Africa/Addis_Ababa", "2026h");
+    new_contact(c);
+    assert_int_equal(claim(c, T0, 1, rows).intents, 1);
+    snprintf(sub, sizeof(sub), "%s/Africa/Addis_Ababa", dir);
+    assert_int_equal(files_write_atomic(sub, "TZif", 4), 0);
+    assert_null(release_one(&rows[0], T0));
+    new_contact(c);
+    assert_int_equal(claim(c, T0, 4, rows).intents, 0);
+    /* Nor data older than the campaign's rules ask for. */
+    install_zone(dir, "Africa/Addis_Ababa", "Africa/Addis_Ababa", "2020a");
+    new_contact(c);
+    assert_int_equal(claim(c, T0, 4, rows).intents, 0);
+    assert_int_equal(
+        ledger_i64(pg,
+                   "SELECT (count(*) > 0)::int FROM decisions WHERE campaign_id = "
+                   "%" PRId64 " AND reason = 706",
+                   c),
+        1);
+    unsetenv("TZDIR");
 }
 
 static void of_two_intents_for_one_number_one_is_released(void **state)
@@ -744,6 +820,7 @@ int main(void)
         cmocka_unit_test(a_release_mints_a_permit_for_what_it_committed),
         cmocka_unit_test(a_pause_in_between_withdraws),
         cmocka_unit_test(a_closed_window_at_release_withdraws_until_it_opens),
+        cmocka_unit_test(new_time_zone_data_count_from_the_next_decision_on),
         cmocka_unit_test(of_two_intents_for_one_number_one_is_released),
         cmocka_unit_test(a_row_that_lies_about_its_number_changes_nothing),
         cmocka_unit_test(no_permit_is_minted_after_an_opt_out_committed),

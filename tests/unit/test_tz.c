@@ -213,32 +213,49 @@ static void copy_zone(const char *from, const char *to)
     free(data);
 }
 
-static void reload_changes_the_rules_behind_a_handle(void **state)
+static void a_replaced_file_changes_the_rules_behind_a_handle(void **state)
 {
-    char dir[] = "/tmp/test-tz-XXXXXX", path[64], version[TZ_VERSION_MAX];
+    char dir[] = "/tmp/test-tz-XXXXXX", path[64], marker[64], version[TZ_VERSION_MAX];
+    const struct tz_zone *z = NULL;
 
     (void)state;
+    zone("Asia/Kathmandu");
     assert_non_null(mkdtemp(dir));
     snprintf(path, sizeof(path), "%s/Test", dir);
+    snprintf(marker, sizeof(marker), "%s/tzdata.zi", dir);
     setenv("TZDIR", dir, 1);
     copy_zone("/usr/share/zoneinfo/Asia/Tokyo", path);
-    const struct tz_zone *z = zone("Test");
-    assert_int_equal(tz_offset_s(z, 0), 9 * 3600);
-    assert_int_equal(tz_version(version), ENOENT);
+    const struct tz_zone *test = zone("Test");
+    assert_int_equal(tz_refresh(version), ENOENT);
+    assert_string_equal(version, "");
+    assert_int_equal(tz_offset_s(test, 0), 9 * 3600);
+    /* A zone that is not in this directory is not found; its handle keeps its rules. */
+    assert_int_equal(tz_find("Asia/Kathmandu", &z), ENOENT);
+
+    assert_int_equal(files_write_atomic(marker, "# version 2027a\n", 16), 0);
     copy_zone("/usr/share/zoneinfo/Africa/Addis_Ababa", path);
-    assert_int_equal(tz_offset_s(z, 0), 9 * 3600);
-    /* The zones of the other tests are not in this directory: they keep theirs. */
-    assert_int_equal(tz_reload(), ENOENT);
-    assert_int_equal(tz_offset_s(z, 0), 3 * 3600);
-    assert_int_equal(tz_offset_s(zone("Asia/Kathmandu"), 0), 19800);
+    assert_int_equal(tz_offset_s(test, 0), 9 * 3600);
+    assert_int_equal(tz_refresh(version), 0);
+    assert_string_equal(version, "2027a");
+    assert_ptr_equal(zone("Test"), test);
+    assert_int_equal(tz_offset_s(test, 0), 3 * 3600);
+
     assert_int_equal(files_write_atomic(path, "TZif2junk", 9), 0);
-    assert_int_not_equal(tz_reload(), 0);
-    assert_int_equal(tz_offset_s(z, 0), 3 * 3600);
+    assert_int_equal(tz_refresh(version), 0);
+    assert_int_equal(tz_find("Test", &z), EBADMSG);
+    assert_int_equal(tz_offset_s(test, 0), 3 * 3600);
+    copy_zone("/usr/share/zoneinfo/Asia/Tokyo", path);
+    assert_int_equal(tz_refresh(version), 0);
+    assert_int_equal(tz_offset_s(zone("Test"), 0), 9 * 3600);
+
     unsetenv("TZDIR");
     unlink(path);
+    unlink(marker);
     rmdir(dir);
-    assert_int_equal(tz_version(version), 0);
+    assert_int_equal(tz_refresh(version), 0);
     assert_true(strlen(version) >= 5 && strcmp(version, "2026") > 0);
+    assert_int_equal(tz_find("Test", &z), ENOENT);
+    assert_int_equal(tz_offset_s(zone("Asia/Kathmandu"), 0), 19800);
 }
 
 static void a_damaged_file_is_refused_at_every_length(void **state)
@@ -334,7 +351,7 @@ int main(void)
         cmocka_unit_test(a_change_is_one_of_the_offset_not_of_the_name),
         cmocka_unit_test(a_local_time_is_none_one_or_two_instants),
         cmocka_unit_test(refuses_names_that_are_no_zones),
-        cmocka_unit_test(reload_changes_the_rules_behind_a_handle),
+        cmocka_unit_test(a_replaced_file_changes_the_rules_behind_a_handle),
         cmocka_unit_test(a_damaged_file_is_refused_at_every_length),
         cmocka_unit_test(reads_every_form_of_footer),
         cmocka_unit_test(days_and_dates_are_each_others_inverse),
