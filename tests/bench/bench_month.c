@@ -15,7 +15,7 @@
 #include "store/month.h"
 #include "store/pgtest.h"
 
-enum { CONTACTS_MIN = 2000, CONTACTS_MAX = 1000000, PER_CLAIM_MAX = 2000 };
+enum { CONTACTS_MIN = 2000, CONTACTS_MAX = 1000000 };
 
 static bool judge(const char *dir)
 {
@@ -52,7 +52,7 @@ int main(int argc, char **argv)
     if (mkdir(dir, 0700))
         return 1;
     int64_t begin = mono_ms();
-    int per_claim = (int)(contacts / 33 < PER_CLAIM_MAX ? contacts / 33 : PER_CLAIM_MAX);
+    int per_claim = (int)(contacts / 1000);
     month_run(pg, dir, contacts, per_claim, 1, &m);
     int64_t middle = mono_ms();
     bool agreed = judge(dir);

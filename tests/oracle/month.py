@@ -13,6 +13,7 @@ import json
 import multiprocessing
 import os
 import sys
+import zoneinfo
 
 os.environ.setdefault("PYTHONTZPATH", "/usr/share/zoneinfo")
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -82,16 +83,26 @@ class World:
                 "facts": self.facts(d["phone"], d["at"]), "history": history}
 
 
+def use_zones_of(world, d):
+    """The rules of its instant: in mid-run the time zone data were replaced."""
+    new = d["at"] >= world.world["upgrade"]
+    for name, rules_of in world.world["zones"].items():
+        oracle.ZONES[name] = zoneinfo.ZoneInfo(rules_of if new else name)
+    # The send instant has no facts of its own.
+    return d["stage"] == 3 or (d["tzdata"] == "2027a") == new
+
+
 def judge(job):
     folder, part = job
     world, packs = World(folder), compare.shipped()
     wrong, reasons = [], collections.Counter()
     for d in part:
+        named = use_zones_of(world, d)
         ours = oracle.verdict(world.case(d), packs, generate.state_of, True)
         theirs = [NAMES[r] for r in d["reasons"]]
         after = oracle.text_of(d["next"] // 1000) if d["next"] else None
         reasons[ours["reason"]] += 1
-        if theirs != ours["all_reasons"] or (
+        if not named or theirs != ours["all_reasons"] or (
                 theirs and (NAMES[d["reason"]] != ours["reason"] or
                             after != ours["next_allowed_utc"])):
             wrong.append({"decision": d, "next": after, "gate": theirs, "oracle": ours,

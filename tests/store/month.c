@@ -1,11 +1,15 @@
 #include "store/month.h"
 
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/files.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/attempt_store.h"
@@ -223,6 +227,67 @@ static void dial(struct sim *s, int64_t campaign, int max, int64_t now_ms)
     }
 }
 
+/* ---- time zone data ---- */
+
+/* From a day in October on: Kenya an hour later, New York without summer time. */
+static const struct {
+    const char *zone, *folder, *rules_of;
+} changed[] = {{"Africa/Nairobi", "Africa", "Asia/Dubai"},
+               {"America/New_York", "America", "America/Panama"}};
+
+static void link_to(struct sim *s, const char *name, const char *target)
+{
+    CLEANUP(free_cleanup) char *path = xasprintf("%s/zoneinfo/%s", s->dir, name);
+    CLEANUP(free_cleanup) char *beside = xasprintf("%s.new", path);
+
+    must(s, symlink(target, beside) || rename(beside, path), path);
+}
+
+/* Its entries, each a link to the system's; in below, a folder of it, likewise. */
+static void link_all(struct sim *s, const char *below)
+{
+    CLEANUP(free_cleanup) char *from = xasprintf("/usr/share/zoneinfo/%s", below);
+    CLEANUP(free_cleanup) char *to = xasprintf("%s/zoneinfo/%s", s->dir, below);
+    const char *slash = *below ? "/" : "";
+    const struct dirent *e = NULL;
+    DIR *d = opendir(from);
+
+    must(s, !d || mkdir(to, 0755), to);
+    while ((e = readdir(d))) {
+        CLEANUP(free_cleanup) char *name = xasprintf("%s%s%s", below, slash, e->d_name);
+        CLEANUP(free_cleanup) char *target = xasprintf("/usr/share/zoneinfo/%s", name);
+        bool own = e->d_name[0] == '.';
+        for (size_t i = 0; i < ARRAY_LEN(changed); i++)
+            own |= strcmp(name, changed[i].folder) == 0;
+        if (!own)
+            link_to(s, name, target);
+    }
+    closedir(d);
+}
+
+static void install_zones(struct sim *s)
+{
+    CLEANUP(free_cleanup) char *dir = xasprintf("%s/zoneinfo", s->dir);
+
+    link_all(s, "");
+    for (size_t i = 0; i < ARRAY_LEN(changed); i++)
+        link_all(s, changed[i].folder);
+    setenv("TZDIR", dir, 1);
+}
+
+static void upgrade_zones(struct sim *s)
+{
+    CLEANUP(free_cleanup) char *path = xasprintf("%s/zoneinfo/tzdata.zi", s->dir);
+    static const char marker[] = "# version 2027a\n";
+
+    for (size_t i = 0; i < ARRAY_LEN(changed); i++) {
+        CLEANUP(free_cleanup)
+        char *target = xasprintf("/usr/share/zoneinfo/%s", changed[i].rules_of);
+        link_to(s, changed[i].zone, target);
+    }
+    must(s, files_write_atomic(path, marker, strlen(marker)), path);
+}
+
 /* ---- what the oracle reads ---- */
 
 static void dump(struct sim *s, const char *name, const char *sql)
@@ -242,7 +307,8 @@ static void dump_all(struct sim *s)
     dump(s, "decisions.jsonl",
          "SELECT json_build_object('id', id, 'stage', stage, 'campaign', campaign_id, "
          "'phone', phone, 'at', furrow_ms(decided_at), 'attempt', attempt_id, 'reason', "
-         "reason, 'reasons', reasons, 'next', furrow_ms(next_allowed_at)) FROM decisions "
+         "reason, 'reasons', reasons, 'next', furrow_ms(next_allowed_at), 'tzdata', "
+         "inputs->>'tzdata') FROM decisions "
          "ORDER BY decided_at, id");
     dump(s, "attempts.jsonl",
          "SELECT json_build_object('id', id, 'campaign', campaign_id, 'phone', phone, "
@@ -298,11 +364,13 @@ void month_run(struct pg *pg, const char *dir, int64_t contacts, int per_claim,
                     .opted_out = xcalloc((size_t)contacts, sizeof(bool)),
                     .out = out};
     int64_t swap_ms = BEGIN_MS + 14 * DAY_MS,
+            upgrade_ms = BEGIN_MS + 9 * DAY_MS + 330 * MINUTE_MS,
             stop_ms = BEGIN_MS + DAY_MS + 180 * MINUTE_MS;
 
     *out = (struct month){0};
     snprintf(s.lists, sizeof(s.lists), "%s/dnc", dir);
     dnc_lists_use(s.lists);
+    install_zones(&s);
     set_up(&s);
     for (int i = 0; i < LISTS; i++)
         publish_list(&s, lists[i], 7, BEGIN_MS - DAY_MS);
@@ -310,6 +378,8 @@ void month_run(struct pg *pg, const char *dir, int64_t contacts, int per_claim,
         if (t == swap_ms)
             for (int i = 0; i < REPLACED; i++)
                 publish_list(&s, lists[i], 9, swap_ms);
+        if (t == upgrade_ms)
+            upgrade_zones(&s);
         if (t == stop_ms)
             must(&s, calling_stop(pg, TENANT, "month", t), "stop");
         if (t == stop_ms + 2 * STEP_MIN * MINUTE_MS)
@@ -328,9 +398,13 @@ void month_run(struct pg *pg, const char *dir, int64_t contacts, int per_claim,
             fprintf(f, ",[%" PRId64 ",9]", swap_ms);
         fputc(']', f);
     }
+    fprintf(f, "},\"upgrade\":%" PRId64 ",\"zones\":{", upgrade_ms);
+    for (size_t i = 0; i < ARRAY_LEN(changed); i++)
+        fprintf(f, "%s\"%s\":\"%s\"", i ? "," : "", changed[i].zone, changed[i].rules_of);
     fputs("}}\n", f);
     must(&s, fclose(f), "world.json");
     dump_all(&s);
+    unsetenv("TZDIR");
     free(s.phones);
     free(s.opted_out);
 }

@@ -1,9 +1,9 @@
 /*
  * month - a campaign of a whole month on a virtual clock: two campaigns, contacts in five
  * countries, retries, opt-outs between claim and release, consents taken back, a day on
- * which calling was switched off, a do-not-call list that is replaced, clocks that
- * change. The ledger is the real one; only what the called parties do is drawn from the
- * seed.
+ * which calling was switched off, a do-not-call list and the time zone data that
+ * are replaced, clocks that change. The ledger is the real one; only what the called
+ * parties do is drawn from the seed.
  */
 #ifndef TESTS_STORE_MONTH_H
 #define TESTS_STORE_MONTH_H
