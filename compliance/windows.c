@@ -71,16 +71,6 @@ struct wall {
     int now_s;   /* of the day */
 };
 
-static struct wall wall_of(const struct tz_zone *zone, int64_t at_ms)
-{
-    const struct tz_local local = tz_local_at(zone, at_ms);
-
-    return (struct wall){.day = tz_day_number(local.year, local.month, local.day),
-                         .weekday = local.weekday,
-                         .now_s = (local.hour * MINUTE_S + local.minute) * MINUTE_S +
-                                  local.second};
-}
-
 static int64_t floor_div(int64_t a, int64_t b)
 {
     return a / b - (a % b < 0);
@@ -92,6 +82,11 @@ static struct wall wall_of_clock(int offset_s, int64_t at_ms)
     int64_t day = floor_div(local_s, DAY_S);
 
     return (struct wall){day, tz_day_weekday(day), (int)(local_s - day * DAY_S)};
+}
+
+static struct wall wall_of(const struct tz_zone *zone, int64_t at_ms)
+{
+    return wall_of_clock(tz_offset_s(zone, at_ms), at_ms);
 }
 
 static unsigned day_state(const struct policy_day *day, int now_s)

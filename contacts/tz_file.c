@@ -162,12 +162,12 @@ static int year_of(int64_t at_s)
  * next. Of two changes at one instant (summer time all year) the start wins. */
 static int32_t footer_offset_s(const struct tz_footer *f, int64_t at_s)
 {
-    int year = year_of(at_s);
     int64_t best_s = INT64_MIN;
     int32_t offset_s = f->std_s;
 
     if (!f->has_dst)
         return f->std_s;
+    int year = year_of(at_s);
     for (int y = year - 1; y <= year + 1; y++) {
         int64_t c[2];
 
@@ -186,11 +186,11 @@ static int32_t footer_offset_s(const struct tz_footer *f, int64_t at_s)
 
 static int footer_next(const struct tz_footer *f, int64_t at_s, int64_t *out_s)
 {
-    int year = year_of(at_s);
     int64_t best_s = INT64_MAX;
 
     if (!f->present || !f->has_dst)
         return ENODATA;
+    int year = year_of(at_s);
     for (int y = year - 1; y <= year + 1; y++) {
         int64_t c[2];
 
