@@ -477,6 +477,19 @@ int pg_uuid(const PGresult *res, int row, int col, struct uuid *out)
     return uuid_parse(PQgetvalue(res, row, col), out);
 }
 
+int pg_bytes(const PGresult *res, int row, int col, uint8_t *out, size_t n)
+{
+    size_t len = 0;
+    unsigned char *bytes =
+        PQunescapeBytea((const unsigned char *)PQgetvalue(res, row, col), &len);
+    int err = bytes && len == n ? 0 : EBADMSG;
+
+    if (!err && n > 0)
+        memcpy(out, bytes, n);
+    PQfreemem(bytes);
+    return err;
+}
+
 int64_t pg_affected(PGresult *res)
 {
     return strtoll(PQcmdTuples(res), NULL, 10);

@@ -102,6 +102,8 @@ double pg_double(const PGresult *res, int row, int col); /* 0 for null */
 bool pg_bool(const PGresult *res, int row, int col);
 const char *pg_text(const PGresult *res, int row, int col); /* "" for null; borrowed */
 NODISCARD int pg_uuid(const PGresult *res, int row, int col, struct uuid *out);
+/* A bytea of exactly n bytes; EBADMSG. */
+NODISCARD int pg_bytes(const PGresult *res, int row, int col, uint8_t *out, size_t n);
 int64_t pg_affected(PGresult *res);
 
 /* Arrays as text parameters: "{1,2,3}". buf_free() after use. */

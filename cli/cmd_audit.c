@@ -13,6 +13,8 @@
 #include "compliance/audit_store.h"
 #include "contacts/phone.h"
 
+#define UNSEALED_LONG_MS INT64_C(3600000)
+
 struct audit_command {
     const char *head, *out, *region;
     bool json, fast;
@@ -82,6 +84,7 @@ static int verify(struct cli *cli, int argc, char **argv)
 {
     struct audit_command c = {.progress = {.label = "audit verify", .unit = "decisions"}};
     struct audit_counts n;
+    char since[CLOCK_TEXT_MAX];
 
     int code = parse(&c, argc, argv);
     if (code == CLI_OK)
@@ -102,7 +105,11 @@ static int verify(struct cli *cli, int argc, char **argv)
             (json_int_t)n.segments, "decisions", (json_int_t)n.rows, "run_again",
             (json_int_t)n.again, "unsealed", (json_int_t)n.unsealed, "other_tzdata",
             (json_int_t)n.other_tzdata, "head", n.head, "findings", c.findings));
-    else
+    else if (n.unsealed > 0 && clock_now_ms() - n.unsealed_since_ms > UNSEALED_LONG_MS)
+        printf("the oldest that is not sealed was decided at %s: no dialer runs here; "
+               "'furrow audit seal'\n",
+               clock_text(n.unsealed_since_ms, since));
+    if (!c.json)
         printf("%s: %" PRId64 " decisions in %" PRId64 " segments, %" PRId64
                " run again from their inputs, %" PRId64 " not sealed yet, %" PRId64
                " findings\nhead %s\n",

@@ -12,14 +12,6 @@
 #include "compliance/audit.h"
 #include "compliance/pack_store.h"
 
-/* bytea comes as \x and hex digits. */
-static int read_bytes(const PGresult *res, int row, int col, uint8_t *out, size_t n)
-{
-    const char *text = pg_text(res, row, col);
-
-    return strncmp(text, "\\x", 2) == 0 ? audit_hex_parse(text + 2, out, n) : EBADMSG;
-}
-
 /* ---- sealing ---- */
 
 struct seal {
@@ -52,7 +44,7 @@ static int begin_seal(struct seal *s)
     str_cut(s->from, sizeof(s->from), pg_text(res, 0, 0));
     str_cut(s->below, sizeof(s->below), pg_text(res, 0, 1));
     s->last.number = (int)pg_i64(res, 0, 2);
-    return s->last.number ? read_bytes(res, 0, 3, s->last.hash, SHA256_BYTES) : 0;
+    return s->last.number ? pg_bytes(res, 0, 3, s->last.hash, SHA256_BYTES) : 0;
 }
 
 static int write_segment(struct seal *s, const PGresult *rows, int from, int n)
@@ -69,8 +61,8 @@ static int write_segment(struct seal *s, const PGresult *rows, int from, int n)
     for (int i = 0; !err && i < n; i++) {
         err = pg_uuid(rows, from + i, 0, &ids[i]);
         if (!err)
-            err = read_bytes(rows, from + i, 1, hashes + (size_t)i * SHA256_BYTES,
-                             SHA256_BYTES);
+            err = pg_bytes(rows, from + i, 1, hashes + (size_t)i * SHA256_BYTES,
+                           SHA256_BYTES);
     }
     if (err)
         return err;
@@ -130,247 +122,6 @@ int audit_seal(struct pg *pg, int tenant_id, int64_t now_ms, int64_t *rows)
     if (!err)
         err = pg_end(pg, seal(&s, rows));
     return err;
-}
-
-/* ---- verifying ---- */
-
-struct verify {
-    struct pg *pg;
-    int tenant_id;
-    bool again;
-    audit_finding_fn *each;
-    void *arg;
-    void (*progress)(void *arg, int64_t rows);
-    struct audit_counts *out;
-    uint8_t previous[SHA256_BYTES];
-    struct inputs_bodies bodies;
-};
-
-static void found(struct verify *v, const char *kind, const char *what,
-                  const char *detail)
-{
-    v->out->wrong++;
-    v->each(v->arg, kind, what, detail);
-}
-
-/* The segment against itself and the one before. */
-static int check_chain(struct verify *v, const PGresult *res, int number)
-{
-    size_t n = (size_t)pg_i64(res, 0, 0);
-    CLEANUP(free_cleanup) struct uuid *ids = xcalloc(n + 1, sizeof(*ids));
-    CLEANUP(free_cleanup) uint8_t *hashes = xcalloc(n + 1, SHA256_BYTES);
-    struct audit_segment s = {.number = number, .n = n, .ids = ids, .hashes = hashes};
-    uint8_t stated[SHA256_BYTES], is[SHA256_BYTES];
-    char what[32];
-
-    snprintf(what, sizeof(what), "segment %d", number);
-    int err = read_bytes(res, 0, 1, (uint8_t *)ids, n * sizeof(*ids));
-    if (!err)
-        err = read_bytes(res, 0, 2, hashes, n * SHA256_BYTES);
-    if (!err)
-        err = read_bytes(res, 0, 3, s.previous, SHA256_BYTES);
-    if (!err)
-        err = read_bytes(res, 0, 4, stated, SHA256_BYTES);
-    if (err == EBADMSG) {
-        found(v, "segment", what, "its ids and hashes do not fit together");
-        return 0;
-    }
-    audit_segment_hash(&s, is);
-    if (memcmp(is, stated, sizeof(is)) != 0)
-        found(v, "segment", what, "its hash is not that of what it holds");
-    if (memcmp(s.previous, v->previous, sizeof(s.previous)) != 0)
-        found(v, "segment", what, "it does not follow the segment before");
-    memcpy(v->previous, stated, sizeof(stated));
-    audit_hex_text(stated, sizeof(stated), v->out->head);
-    return err;
-}
-
-static int check_again(struct verify *v, const char *id, const char *text)
-{
-    struct audit_row row;
-    struct verdict verdict;
-    char detail[160];
-
-    if (audit_row_read(text, &row)) {
-        found(v, "unreadable", id, "its text cannot be read");
-        return 0;
-    }
-    int err = audit_row_again(&row, inputs_body, &v->bodies, &verdict);
-    v->out->again++;
-    if (err == EILSEQ) {
-        snprintf(detail, sizeof(detail), "it says %s, its inputs give %s",
-                 reason_name(row.reason), reason_name(verdict.reason));
-        found(v, "verdict", id, detail);
-    } else if (err == ESTALE) {
-        snprintf(detail, sizeof(detail),
-                 "it says %s; by this machine's time zone data, not that of the day, its "
-                 "inputs give %s",
-                 reason_name(row.reason), reason_name(verdict.reason));
-        v->out->other_tzdata++;
-        v->each(v->arg, "tzdata", id, detail);
-    } else if (err) {
-        found(v, "unreadable", id,
-              err == ENOENT ? "a rule pack or the policy of that day is not on file"
-                            : "its inputs cannot be read");
-    }
-    return 0;
-}
-
-static int check_rows(struct verify *v, int number)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct pg_args a = {0};
-    int err = 0;
-
-    pg_arg_i64(&a, v->tenant_id);
-    pg_arg_i64(&a, number);
-    err = pg_run(
-        v->pg, &res,
-        "SELECT i.id, d.id IS NULL, d.id IS NOT NULL AND "
-        "sha256(convert_to(furrow_decision_text(d), 'UTF8')) IS DISTINCT FROM "
-        "substring(s.row_hashes FROM (i.at::int - 1) * 32 + 1 FOR 32), "
-        "coalesce((d.xid, d.id) <= lag((d.xid, d.id)) OVER (ORDER BY i.at), false), "
-        "furrow_decision_text(d) FROM audit_segments s CROSS JOIN LATERAL "
-        "unnest(s.row_ids) WITH ORDINALITY i(id, at) LEFT JOIN decisions d ON d.id = "
-        "i.id "
-        "AND d.tenant_id = $1 WHERE s.tenant_id = $1 AND s.segment = $2 ORDER BY i.at",
-        &a);
-    for (int i = 0; !err && i < PQntuples(res); i++) {
-        const char *id = pg_text(res, i, 0);
-        v->out->rows++;
-        if (pg_bool(res, i, 1))
-            found(v, "removed", id, "it was sealed and is gone");
-        else if (pg_bool(res, i, 2))
-            found(v, "altered", id, "it is not what was sealed");
-        else if (pg_bool(res, i, 3))
-            found(v, "reordered", id, "it does not stand where its transaction was");
-        if (!pg_bool(res, i, 1) && v->again)
-            err = check_again(v, id, pg_text(res, i, 4));
-    }
-    return err;
-}
-
-/* Rows of transactions that were sealed, in no segment. */
-static int check_inserted(struct verify *v)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct pg_args a = {0};
-
-    pg_arg_i64(&a, v->tenant_id);
-    int err =
-        pg_run(v->pg, &res,
-               "WITH line AS (SELECT max(below) AS below FROM audit_segments WHERE "
-               "tenant_id = $1), "
-               "sealed AS MATERIALIZED (SELECT unnest(row_ids) AS id FROM audit_segments "
-               "WHERE tenant_id "
-               "= $1) SELECT d.id FROM decisions d, line WHERE d.tenant_id = $1 AND "
-               "d.xid < line.below "
-               "AND NOT EXISTS (SELECT FROM sealed s WHERE s.id = d.id) ORDER BY d.id",
-               &a);
-    for (int i = 0; !err && i < PQntuples(res); i++)
-        found(v, "inserted", pg_text(res, i, 0), "no segment of its time holds it");
-    return err;
-}
-
-static int count_unsealed(struct verify *v)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct pg_args a = {0};
-
-    pg_arg_i64(&a, v->tenant_id);
-    int err =
-        pg_run(v->pg, &res,
-               "SELECT count(*) FROM decisions WHERE tenant_id = $1 AND xid >= coalesce("
-               "(SELECT max(below) FROM audit_segments WHERE tenant_id = $1), '0'::xid8)",
-               &a);
-    if (!err)
-        v->out->unsealed = pg_i64(res, 0, 0);
-    return err;
-}
-
-static int check_segment(struct verify *v, int number)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct pg_args a = {0};
-    char what[32];
-
-    pg_arg_i64(&a, v->tenant_id);
-    pg_arg_i64(&a, number);
-    int err = pg_run(
-        v->pg, &res,
-        "SELECT cardinality(row_ids), decode(replace(array_to_string(row_ids, ''), "
-        "'-', ''), 'hex'), row_hashes, previous, hash FROM audit_segments WHERE "
-        "tenant_id = $1 AND segment = $2",
-        &a);
-    if (!err && PQntuples(res) == 0) {
-        snprintf(what, sizeof(what), "segment %d", number);
-        found(v, "segment", what, "it is gone");
-        return 0;
-    }
-    if (!err)
-        err = check_chain(v, res, number);
-    if (!err)
-        err = check_rows(v, number);
-    if (!err && v->progress)
-        v->progress(v->arg, v->out->rows);
-    return err;
-}
-
-static int verify(struct verify *v, const char *head)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct pg_args a = {0};
-
-    pg_arg_i64(&a, v->tenant_id);
-    /* One look at everything: what is sealed meanwhile is not half seen. */
-    int err =
-        pg_run(v->pg, NULL, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", NULL);
-    if (!err)
-        err = pg_run(
-            v->pg, &res,
-            "SELECT coalesce(max(segment), 0) FROM audit_segments WHERE tenant_id = $1",
-            &a);
-    int last = err ? 0 : (int)pg_i64(res, 0, 0);
-    v->out->segments = last;
-    for (int number = 1; !err && number <= last; number++)
-        err = check_segment(v, number);
-    if (!err && last > 0)
-        err = check_inserted(v);
-    if (!err)
-        err = count_unsealed(v);
-    if (!err && head && strcmp(head, v->out->head) != 0)
-        found(v, "head", head,
-              "the newest segment has another hash: segments were cut off");
-    return err;
-}
-
-int audit_verify(struct pg *pg, int tenant_id, const char *head, bool again,
-                 audit_finding_fn *each, void *arg,
-                 void (*progress)(void *arg, int64_t rows), struct audit_counts *out)
-{
-    struct verify v = {.pg = pg,
-                       .tenant_id = tenant_id,
-                       .again = again,
-                       .each = each,
-                       .arg = arg,
-                       .progress = progress,
-                       .bodies = {.pg = pg, .tenant_id = tenant_id},
-                       .out = out};
-
-    *out = (struct audit_counts){0};
-    int err = pg_run(pg, NULL, "BEGIN", NULL);
-    struct pg_args a = {0};
-    pg_arg_i64(&a, tenant_id);
-    if (err)
-        return err;
-    err = pg_run(pg, NULL, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-                 NULL);
-    if (!err)
-        err = pg_run(pg, NULL, "SELECT set_config('furrow.tenant', $1, true)", &a);
-    if (!err)
-        err = verify(&v, head);
-    inputs_bodies_free(&v.bodies);
-    return pg_end(pg, err);
 }
 
 /* ---- a bundle ---- */

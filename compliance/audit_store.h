@@ -26,11 +26,13 @@ NODISCARD int audit_seal(struct pg *pg, int tenant_id, int64_t now_ms, int64_t *
 
 struct audit_counts {
     int64_t segments, rows, unsealed, again, wrong;
+    int64_t unsealed_since_ms; /* decided then, the oldest of them; 0 none */
     int64_t other_tzdata; /* no finding against the log: rules of zones changed since */
     char head[65];        /* hash of the newest segment, hex; "" none */
 };
-/* kind: altered, removed, inserted, reordered, segment, verdict, unreadable, head; tzdata
- * is told and does not count as wrong. what: the id of the decision, or the segment. */
+/* kind: altered, removed, inserted, reordered, segment, verdict, unreadable, unproved
+ * (an attempt that no decision let go), pack, policy, head; tzdata is told and does not
+ * count as wrong. what: the id of the decision or the attempt, the segment, the hash. */
 typedef void(audit_finding_fn)(void *arg, const char *kind, const char *what,
                                const char *detail);
 /* Computes the whole chain again, and every decision from its stored inputs when again is

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/xalloc.h"
 #include "compliance/audit.h"
 #include "compliance/audit_store.h"
 #include "compliance/decision_store.h"
@@ -212,6 +213,93 @@ static void a_row_put_among_sealed_ones_is_named(void **state)
     free(id);
 }
 
+static void a_row_written_long_after_its_time_is_named(void **state)
+{
+    struct findings f;
+    struct audit_counts n;
+
+    (void)state;
+    write_some(0, 3);
+    assert_int_equal(seal(), 3);
+    /* Under an id and in a transaction of its own: nothing but its instant is wrong. */
+    pgtest_run(
+        super, 0,
+        "INSERT INTO decisions SELECT gen_random_uuid(), tenant_id, stage, "
+        "campaign_id, contact_id, attempt_id, phone + 50, decided_at - interval '1 "
+        "hour', reason, reasons, next_allowed_at, inputs FROM decisions LIMIT 1");
+    CLEANUP(free_cleanup) char *id = id_of(50);
+    f = verify(NULL, &n);
+    assert_int_equal(n.unsealed, 1);
+    assert_string_equal(f.kind, "inserted");
+    assert_string_equal(f.what, id);
+    assert_int_equal(seal(), 1);
+    f = verify(NULL, &n);
+    assert_int_equal(n.unsealed, 0);
+    assert_string_equal(f.kind, "inserted");
+    assert_string_equal(f.what, id);
+}
+
+static void the_line_between_segments_cannot_be_moved(void **state)
+{
+    struct audit_counts n;
+
+    (void)state;
+    write_some(0, 2);
+    assert_int_equal(seal(), 2);
+    write_some(10, 2);
+    assert_int_equal(seal(), 2);
+    pgtest_run(super, 0, "UPDATE audit_segments SET below = '4' WHERE segment = 2");
+    verify(NULL, &n);
+    assert_true(n.wrong >= 3); /* the segment, and its rows */
+    pgtest_run(
+        super, 0,
+        "UPDATE audit_segments SET below = (SELECT below FROM audit_segments WHERE "
+        "segment = 1), sealed_at = sealed_at - interval '1 day' WHERE segment = 2");
+    verify(NULL, &n);
+    assert_true(n.wrong >= 3);
+    pgtest_run(super, 0,
+               "UPDATE audit_segments SET below = '999999999' WHERE segment = 2");
+    struct findings f = verify(NULL, &n);
+    assert_string_equal(f.kind, "segment");
+    assert_string_equal(f.what, "segment 2");
+}
+
+/* What is gone altogether is missed where it was acted upon. */
+static void a_call_without_a_decision_is_named(void **state)
+{
+    struct findings f;
+    struct audit_counts n;
+
+    (void)state;
+    write_some(0, 1);
+    pgtest_run(super, 0,
+               "INSERT INTO attempts (id, tenant_id, campaign_id, contact_id, phone, "
+               "trunk_id, slot, number, state, intent_at, released_at) SELECT "
+               "'00000000-0000-7000-8000-0000000000aa', 1, campaign_id, contact_id, "
+               "phone, 1, 0, 1, 'ended', decided_at, decided_at FROM decisions");
+    f = verify(NULL, &n);
+    assert_int_equal(n.wrong, 1);
+    assert_string_equal(f.kind, "unproved");
+    assert_string_equal(f.what, "00000000-0000-7000-8000-0000000000aa");
+    pgtest_run(super, 0,
+               "UPDATE decisions SET stage = 2, attempt_id = "
+               "'00000000-0000-7000-8000-0000000000aa'");
+    f = verify(NULL, &n);
+    assert_int_equal(n.wrong, 0);
+    pgtest_run(
+        super, 0,
+        "INSERT INTO decisions SELECT 'ffffffff-0000-7000-8000-0000000000aa', "
+        "tenant_id, stage, campaign_id, contact_id, attempt_id, phone, decided_at, "
+        "reason, reasons, next_allowed_at, inputs FROM decisions");
+    f = verify(NULL, &n);
+    assert_string_equal(f.kind, "inserted");
+    assert_string_equal(f.what, "ffffffff-0000-7000-8000-0000000000aa");
+    pgtest_run(super, 0, "TRUNCATE decisions, audit_segments");
+    f = verify(NULL, &n);
+    assert_string_equal(f.kind, "unproved");
+    pgtest_run(super, 0, "TRUNCATE attempts");
+}
+
 static void a_row_moved_to_another_time_is_named(void **state)
 {
     struct audit_counts n;
@@ -372,6 +460,9 @@ int main(void)
         CASE(altered_inputs_are_named),
         CASE(a_removed_row_is_named),
         CASE(a_row_put_among_sealed_ones_is_named),
+        CASE(a_row_written_long_after_its_time_is_named),
+        CASE(the_line_between_segments_cannot_be_moved),
+        CASE(a_call_without_a_decision_is_named),
         CASE(a_row_moved_to_another_time_is_named),
         CASE(a_segment_that_was_changed_or_cut_off_is_named),
         CASE(a_decision_that_its_inputs_do_not_give_is_named),
