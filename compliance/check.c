@@ -72,7 +72,7 @@ bool look_row_holds(const struct look *l, const struct pack_row *row)
     if (row->from_day == INT64_MIN && row->until_day == INT64_MAX)
         return true;
     for (size_t i = 0; i < l->windows.zone_count; i++)
-        if (pack_row_in_force(row, windows_zone_day(l->windows.zones[i], l->now_ms)))
+        if (pack_row_in_force(row, windows_zone_day(&l->windows.zones[i], l->now_ms)))
             return true;
     return l->windows.zone_count == 0 && pack_row_in_force(row, l->now_ms / DAY_MS);
 }
@@ -247,16 +247,19 @@ static bool all_are_time(const struct verdict *v)
     return true;
 }
 
-/* History rules end once and for all, so the windows are asked from their latest end. */
+/* History rules end once and for all, so the windows are asked from their latest end;
+ * the hours have looked from now on already. */
 static int64_t next_allowed(const struct look *l)
 {
     int64_t from_ms = look_history_ends_ms(l);
 
     if (from_ms == INT64_MAX)
         return 0;
-    from_ms = from_ms > l->now_ms ? from_ms : l->now_ms;
-    int64_t next_ms = windows_next_open(
-        &l->windows, from_ms, l->p->close_guard_s * SECOND_MS, WINDOWS_HORIZON_DAYS);
+    int64_t next_ms = l->opens_ms;
+    if (next_ms == 0 || from_ms > next_ms)
+        next_ms =
+            windows_next_open(&l->windows, from_ms > l->now_ms ? from_ms : l->now_ms,
+                              l->p->close_guard_s * SECOND_MS, WINDOWS_HORIZON_DAYS);
     return l->p->not_after_ms > 0 && next_ms >= l->p->not_after_ms ? 0 : next_ms;
 }
 
@@ -305,6 +308,7 @@ static void check(const struct policy *policy, const struct compliance_facts *fa
     l.v = out;
     l.trace = trace;
     l.pack_count = 0;
+    l.opens_ms = 0;
     l.uncovered = l.zoned = false;
     if (policy && policy_is_valid(policy)) {
         run(&l);

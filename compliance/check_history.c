@@ -36,9 +36,9 @@ static int64_t days_after(const struct look *l, const struct compliance_call *c,
     if (l->windows.zone_count == 0)
         return (c->at_ms / DAY_MS + days) * DAY_MS; /* UTC's dates */
     for (size_t i = 0; i < l->windows.zone_count; i++) {
-        struct windows one = {.zones = {l->windows.zones[i]}, .zone_count = 1};
+        const struct windows_zone *zone = &l->windows.zones[i];
         int64_t t =
-            windows_day_begins(&one, windows_zone_day(one.zones[0], c->at_ms) + days);
+            windows_zone_day_begins(zone, windows_zone_day(zone, c->at_ms) + days);
         last_ms = t > last_ms ? t : last_ms;
     }
     return last_ms;
@@ -79,11 +79,11 @@ static int64_t cooldown_ends_ms(const struct look *l, const struct cooldown_rule
 
 /* ---- every rule there is ---- */
 
-typedef void(rule_fn)(struct look *l, void *arg, const char *rule,
+typedef void(rule_fn)(const struct look *l, void *arg, const char *rule,
                       const struct pack *pack, const struct pack_row *row,
                       enum reason code, int64_t ends_ms);
 
-static void each_of_policy(struct look *l, rule_fn *each, void *arg)
+static void each_of_policy(const struct look *l, rule_fn *each, void *arg)
 {
     const struct policy *p = l->p;
     const struct frequency_rule simple[] = {
@@ -110,7 +110,7 @@ static void each_of_policy(struct look *l, rule_fn *each, void *arg)
         each(l, arg, "not_before", NULL, NULL, REASON_NOT_BEFORE, p->not_before_ms);
 }
 
-static void each_rule(struct look *l, rule_fn *each, void *arg)
+static void each_rule(const struct look *l, rule_fn *each, void *arg)
 {
     each_of_policy(l, each, arg);
     for (size_t i = 0; i < l->pack_count; i++) {
@@ -129,16 +129,16 @@ static void each_rule(struct look *l, rule_fn *each, void *arg)
     }
 }
 
-static void answer(struct look *l, void *arg, const char *rule, const struct pack *pack,
-                   const struct pack_row *row, enum reason code, int64_t ends_ms)
+static void answer(const struct look *l, void *arg, const char *rule,
+                   const struct pack *pack, const struct pack_row *row, enum reason code,
+                   int64_t ends_ms)
 {
-    (void)arg;
-    look_answer(l, rule, pack, row, l->now_ms < ends_ms ? code : REASON_ALLOW);
+    look_answer(arg, rule, pack, row, l->now_ms < ends_ms ? code : REASON_ALLOW);
 }
 
 void look_at_history(struct look *l)
 {
-    each_rule(l, answer, NULL);
+    each_rule(l, answer, l);
     for (size_t i = 0; i < l->f->call_count; i++)
         if (l->f->calls[i].open)
             look_answer(l, "in_flight", NULL, NULL,
@@ -146,8 +146,9 @@ void look_at_history(struct look *l)
                                                     : REASON_IN_FLIGHT);
 }
 
-static void latest(struct look *l, void *arg, const char *rule, const struct pack *pack,
-                   const struct pack_row *row, enum reason code, int64_t ends_ms)
+static void latest(const struct look *l, void *arg, const char *rule,
+                   const struct pack *pack, const struct pack_row *row, enum reason code,
+                   int64_t ends_ms)
 {
     int64_t *ms = arg;
 
@@ -158,9 +159,8 @@ static void latest(struct look *l, void *arg, const char *rule, const struct pac
 
 int64_t look_history_ends_ms(const struct look *l)
 {
-    struct look copy = *l;
     int64_t ms = INT64_MIN;
 
-    each_rule(&copy, latest, &ms);
+    each_rule(l, latest, &ms);
     return ms;
 }

@@ -80,7 +80,8 @@ void look_at_hours(struct look *l)
     answer_state(l, "hours", NULL, NULL, own);
     bool open = look_at_rows(l) && own == WINDOWS_OPEN;
     if (!open) {
-        if (windows_next_open(w, l->now_ms, guard_ms, COMMON_WINDOW_DAYS) == 0)
+        l->opens_ms = windows_next_open(w, l->now_ms, guard_ms, COMMON_WINDOW_DAYS);
+        if (l->opens_ms == 0)
             look_answer(l, "common", NULL, NULL, REASON_TZ_NO_COMMON_WINDOW);
         return;
     }

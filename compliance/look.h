@@ -28,6 +28,9 @@ struct look {
     bool uncovered; /* a country without a pack */
     struct windows windows;
     bool zoned;
+    /* Found on the way: the first instant from now on that is inside every window for
+     * longer than the guard; 0: not looked for, or none soon. */
+    int64_t opens_ms;
 };
 
 /* The answer of a rule: ALLOW or why not. row NULL: the policy's or the platform's own.

@@ -11,7 +11,38 @@ _Static_assert(WINDOWS_ZONES_MAX >= 2 * ZONES_MAX, "number and address must fit"
 
 /* ---- zones ---- */
 
-static bool add_zones(struct windows *w, const char *const *names, size_t n)
+static int64_t next_change(const struct tz_zone *zone, int64_t at_ms)
+{
+    int64_t change_ms = 0;
+
+    return tz_next_change(zone, at_ms, &change_ms) ? INT64_MAX : change_ms;
+}
+
+static struct windows_zone zone_from(const struct tz_zone *zone, int64_t at_ms)
+{
+    return (struct windows_zone){.zone = zone,
+                                 .offset_s = tz_offset_s(zone, at_ms),
+                                 .from_ms = at_ms,
+                                 .until_ms = next_change(zone, at_ms)};
+}
+
+static bool is_known(const struct windows_zone *z, int64_t at_ms)
+{
+    return at_ms >= z->from_ms && at_ms < z->until_ms;
+}
+
+static int32_t offset_at(const struct windows_zone *z, int64_t at_ms)
+{
+    return is_known(z, at_ms) ? z->offset_s : tz_offset_s(z->zone, at_ms);
+}
+
+static int64_t offset_ends_ms(const struct windows_zone *z, int64_t at_ms)
+{
+    return is_known(z, at_ms) ? z->until_ms : next_change(z->zone, at_ms);
+}
+
+static bool add_zones(struct windows *w, const char *const *names, size_t n,
+                      int64_t at_ms)
 {
     for (size_t i = 0; i < n; i++) {
         const struct tz_zone *zone = NULL;
@@ -19,21 +50,21 @@ static bool add_zones(struct windows *w, const char *const *names, size_t n)
         if (w->zone_count == WINDOWS_ZONES_MAX || tz_find(names[i], &zone))
             return false;
         for (size_t k = 0; !known && k < w->zone_count; k++)
-            known = w->zones[k] == zone;
+            known = w->zones[k].zone == zone;
         if (!known)
-            w->zones[w->zone_count++] = zone;
+            w->zones[w->zone_count++] = zone_from(zone, at_ms);
     }
     return true;
 }
 
-static bool are_near(const struct windows *w, int64_t at_ms)
+static bool are_near(const struct windows *w)
 {
     int limit_s =
         w->policy->max_spread_s > 0 ? w->policy->max_spread_s : ZONES_SPREAD_LIMIT_S;
     int32_t least_s = INT32_MAX, most_s = INT32_MIN;
 
     for (size_t i = 0; i < w->zone_count; i++) {
-        int32_t offset_s = tz_offset_s(w->zones[i], at_ms);
+        int32_t offset_s = w->zones[i].offset_s;
         least_s = offset_s < least_s ? offset_s : least_s;
         most_s = offset_s > most_s ? offset_s : most_s;
     }
@@ -48,10 +79,11 @@ bool windows_init(struct windows *w, const struct policy *policy,
     w->holidays = facts->holidays;
     w->holiday_count = facts->holiday_count;
     w->zone_count = w->pack_count = 0;
-    bool known = add_zones(w, facts->address_zones, facts->address_zone_count);
+    bool known = add_zones(w, facts->address_zones, facts->address_zone_count, at_ms);
     if (known && !(facts->tz_confirmed && facts->address_zone_count > 0))
-        known = facts->zone_count > 0 && add_zones(w, facts->zones, facts->zone_count);
-    return known && are_near(w, at_ms);
+        known =
+            facts->zone_count > 0 && add_zones(w, facts->zones, facts->zone_count, at_ms);
+    return known && are_near(w);
 }
 
 bool windows_add(struct windows *w, const struct pack *pack, const struct pack_row *row)
@@ -84,9 +116,9 @@ static struct wall wall_of_clock(int offset_s, int64_t at_ms)
     return (struct wall){day, tz_day_weekday(day), (int)(local_s - day * DAY_S)};
 }
 
-static struct wall wall_of(const struct tz_zone *zone, int64_t at_ms)
+static struct wall wall_of(const struct windows_zone *zone, int64_t at_ms)
 {
-    return wall_of_clock(tz_offset_s(zone, at_ms), at_ms);
+    return wall_of_clock(offset_at(zone, at_ms), at_ms);
 }
 
 static unsigned day_state(const struct policy_day *day, int now_s)
@@ -159,7 +191,7 @@ unsigned windows_own_state(const struct windows *w, int64_t at_ms)
     unsigned state = WINDOWS_OPEN;
 
     for (size_t i = 0; i < w->zone_count; i++) {
-        struct wall at = wall_of(w->zones[i], at_ms);
+        struct wall at = wall_of(&w->zones[i], at_ms);
         state |= own_at(w, &at);
     }
     return state;
@@ -172,7 +204,7 @@ unsigned windows_row_state(const struct windows *w, size_t which, int64_t at_ms)
     unsigned state = WINDOWS_OPEN;
 
     for (size_t i = 0; i < w->zone_count; i++) {
-        struct wall at = wall_of(w->zones[i], at_ms);
+        struct wall at = wall_of(&w->zones[i], at_ms);
         state |= row_at(pack, row, &at);
     }
     for (size_t i = 0; i < pack->clock_count; i++)
@@ -183,7 +215,7 @@ unsigned windows_row_state(const struct windows *w, size_t which, int64_t at_ms)
 bool windows_are_open(const struct windows *w, int64_t at_ms)
 {
     for (size_t i = 0; i < w->zone_count; i++) {
-        struct wall at = wall_of(w->zones[i], at_ms);
+        struct wall at = wall_of(&w->zones[i], at_ms);
         if (own_at(w, &at) != WINDOWS_OPEN)
             return false;
         for (size_t k = 0; k < w->pack_count; k++)
@@ -215,12 +247,11 @@ static int day_edge(const struct policy_day *day, int now_s, int edge_s)
 
 /* The next instant at which the state of a zone may change: an edge of a window, local
  * midnight, or a change of the offset. */
-static int64_t zone_edge(const struct windows *w, const struct tz_zone *zone,
+static int64_t zone_edge(const struct windows *w, const struct windows_zone *zone,
                          int64_t at_ms)
 {
     struct wall at = wall_of(zone, at_ms);
     int edge_s = day_edge(&w->policy->week[at.weekday - 1], at.now_s, DAY_S);
-    int64_t change_ms = 0;
 
     for (size_t k = 0; k < w->pack_count; k++)
         edge_s =
@@ -228,9 +259,8 @@ static int64_t zone_edge(const struct windows *w, const struct tz_zone *zone,
     /* Offsets are whole seconds, so the part of a second is UTC's own. */
     int64_t second_ms = floor_div(at_ms, 1000) * 1000;
     int64_t edge_ms = second_ms + (int64_t)(edge_s - at.now_s) * 1000;
-    if (!tz_next_change(zone, at_ms, &change_ms) && change_ms < edge_ms)
-        return change_ms;
-    return edge_ms;
+    int64_t change_ms = offset_ends_ms(zone, at_ms);
+    return change_ms < edge_ms ? change_ms : edge_ms;
 }
 
 static int64_t next_edge(const struct windows *w, int64_t at_ms)
@@ -238,7 +268,7 @@ static int64_t next_edge(const struct windows *w, int64_t at_ms)
     int64_t first_ms = INT64_MAX, second_ms = floor_div(at_ms, 1000) * 1000;
 
     for (size_t i = 0; i < w->zone_count; i++) {
-        int64_t edge_ms = zone_edge(w, w->zones[i], at_ms);
+        int64_t edge_ms = zone_edge(w, &w->zones[i], at_ms);
         first_ms = edge_ms < first_ms ? edge_ms : first_ms;
     }
     for (size_t k = 0; k < w->pack_count; k++) {
@@ -288,7 +318,7 @@ int64_t windows_next_open(const struct windows *w, int64_t at_ms, int64_t guard_
 
 /* ---- dates ---- */
 
-int64_t windows_zone_day(const struct tz_zone *zone, int64_t at_ms)
+int64_t windows_zone_day(const struct windows_zone *zone, int64_t at_ms)
 {
     return wall_of(zone, at_ms).day;
 }
@@ -298,7 +328,7 @@ int64_t windows_first_day(const struct windows *w, int64_t at_ms)
     int64_t first = INT64_MAX;
 
     for (size_t i = 0; i < w->zone_count; i++) {
-        int64_t day = windows_zone_day(w->zones[i], at_ms);
+        int64_t day = windows_zone_day(&w->zones[i], at_ms);
         first = day < first ? day : first;
     }
     return w->zone_count > 0 ? first : floor_div(at_ms, DAY_MS);
@@ -309,33 +339,22 @@ int64_t windows_last_day(const struct windows *w, int64_t at_ms)
     int64_t last = INT64_MIN;
 
     for (size_t i = 0; i < w->zone_count; i++) {
-        int64_t day = windows_zone_day(w->zones[i], at_ms);
+        int64_t day = windows_zone_day(&w->zones[i], at_ms);
         last = day > last ? day : last;
     }
     return w->zone_count > 0 ? last : floor_div(at_ms, DAY_MS);
 }
 
-static int64_t zone_day_begins(const struct tz_zone *zone, int64_t day)
+int64_t windows_zone_day_begins(const struct windows_zone *zone, int64_t day)
 {
     int64_t t = (day - 2) * DAY_MS; /* earlier than it can begin anywhere */
 
     for (;;) {
         struct wall at = wall_of(zone, t);
-        int64_t change_ms = 0, midnight_ms = t + (int64_t)(DAY_S - at.now_s) * 1000;
         if (at.day >= day)
             return t;
-        t = !tz_next_change(zone, t, &change_ms) && change_ms < midnight_ms ? change_ms
-                                                                            : midnight_ms;
+        int64_t midnight_ms = t + (int64_t)(DAY_S - at.now_s) * 1000;
+        int64_t change_ms = offset_ends_ms(zone, t);
+        t = change_ms < midnight_ms ? change_ms : midnight_ms;
     }
-}
-
-int64_t windows_day_begins(const struct windows *w, int64_t day)
-{
-    int64_t last_ms = day * DAY_MS;
-
-    for (size_t i = 0; i < w->zone_count; i++) {
-        int64_t t = zone_day_begins(w->zones[i], day);
-        last_ms = i == 0 || t > last_ms ? t : last_ms;
-    }
-    return last_ms;
 }

@@ -20,12 +20,19 @@
 
 enum { WINDOWS_HORIZON_DAYS = 60, WINDOWS_PACKS_MAX = 48, WINDOWS_ZONES_MAX = 128 };
 
+/* A zone, and what its offset is from the verdict's instant until it changes. */
+struct windows_zone {
+    const struct tz_zone *zone;
+    int32_t offset_s;
+    int64_t from_ms, until_ms;
+};
+
 struct windows {
     const struct policy *policy;
     const char *region;
     const struct compliance_holiday *holidays;
     size_t holiday_count;
-    const struct tz_zone *zones[WINDOWS_ZONES_MAX];
+    struct windows_zone zones[WINDOWS_ZONES_MAX];
     size_t zone_count;
     struct {
         const struct pack *pack;
@@ -62,11 +69,11 @@ int64_t windows_next_change(const struct windows *w, int64_t at_ms, int days);
 int64_t windows_next_open(const struct windows *w, int64_t at_ms, int64_t guard_ms,
                           int days);
 
-/* The called party's dates: the earliest and latest of all zones, and the first instant
- * at which it is that day or later in every zone. */
+/* The called party's dates: the earliest and latest of all zones, that of one zone, and
+ * the first instant at which it is that day or later there. */
 int64_t windows_first_day(const struct windows *w, int64_t at_ms);
 int64_t windows_last_day(const struct windows *w, int64_t at_ms);
-int64_t windows_day_begins(const struct windows *w, int64_t day);
-int64_t windows_zone_day(const struct tz_zone *zone, int64_t at_ms);
+int64_t windows_zone_day(const struct windows_zone *zone, int64_t at_ms);
+int64_t windows_zone_day_begins(const struct windows_zone *zone, int64_t day);
 
 #endif

@@ -160,10 +160,12 @@ int tz_find(const char *name, const struct tz_zone **out)
 {
     struct tz_zone *z = NULL;
 
-    if (!name || !name_is_sound(name))
+    if (!name)
         return ENOENT;
     unsigned bucket = bucket_of(name);
     z = lookup(bucket, name);
+    if (!z && !name_is_sound(name))
+        return ENOENT;
     if (!z) {
         pthread_mutex_lock(&lock);
         int err = add(bucket, name, &z);
