@@ -168,7 +168,7 @@ static json_t *list_json(struct dnc_list *l, bool verify)
         return json_pack("{s:s, s:s}", "list", dnc_list_name(l), "state", "damaged");
     for (int i = 0; i < DNC_SUM_BYTES; i++)
         snprintf(sum + (size_t)2 * i, 3, "%02x", h->head_sum[i]);
-    const char *state = "sound";
+    const char *state = verify ? "sound" : "published"; /* only its head was read */
     if (verify && !dnc_list_verify(l))
         state = "damaged";
     else if (h->valid_until_ms > 0 && h->valid_until_ms <= clock_now_ms())

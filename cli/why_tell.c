@@ -92,7 +92,8 @@ static void tell_contact(const json_t *c)
     else if (strcmp(cli_text(c, "state"), "calling") == 0)
         printf("being called now\n");
     else
-        printf("waits until %s, %" PRId64 " calls so far%s%s\n",
+        printf("%s %s, %" PRId64 " calls so far%s%s\n",
+               int_in(c, "next_ms") > clock_now_ms() ? "waits until" : "due since",
                time_in(c, "next_ms", at), int_in(c, "attempts"),
                int_in(c, "last_refusal") ? ", last refused by " : "",
                int_in(c, "last_refusal")
@@ -124,6 +125,8 @@ void why_tell_brief(const json_t *all)
     printf("%s (%s, %s)\n", cli_text(number, "phone"), cli_text(number, "region"),
            cli_text(number, "type"));
     tell_each(all, "contacts", tell_contact);
+    if (json_array_size(json_object_get(all, "contacts")) == 0)
+        puts("  in no campaign; without --brief: what every rule says");
     tell_refusals(all);
     tell_each(all, "attempts", tell_attempt);
     tell_each(all, "recordings", tell_recording);

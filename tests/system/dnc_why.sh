@@ -78,7 +78,7 @@ says 'COOLDOWN_RETRY (TIME)' furrow why +251911223366 --at 2026-11-24T08:00:00Z
 says 'next allowed: 2026-11-24T11:00:01Z' furrow why +251911223366 --at 2026-11-24T08:00:00Z
 furrow why 0911223366 --region ET --campaign harvest --brief >"$T/out" 2>&1 || fail "why --brief: $(cat "$T/out")"
 check "lines of --brief" 3 "$(wc -l <"$T/out")"
-grep -q 'in harvest: waits until 2026-11-24T12:00:00Z, 2 calls so far, last refused by COOLDOWN_RETRY' "$T/out" || fail "why --brief: $(cat "$T/out")"
+grep -q 'in harvest: due since 2026-11-24T12:00:00Z, 2 calls so far, last refused by COOLDOWN_RETRY' "$T/out" || fail "why --brief: $(cat "$T/out")"
 grep -q '1. 2026-11-24T07:00:01Z busy (cause 17)' "$T/out" || fail "why --brief: $(cat "$T/out")"
 
 # Import: good, repeated, with bad rows, and files that are none.
