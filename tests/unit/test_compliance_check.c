@@ -360,6 +360,24 @@ static void a_call_does_not_begin_just_before_the_end(void **state)
     expect_next(&v, "2026-11-21T07:00:00Z");
 }
 
+static void
+a_call_before_the_clocks_went_back_has_the_date_of_its_own_offset(void **state)
+{
+    struct policy p = daily(9 * 60, 20 * 60);
+    struct compliance_facts f = facts_in(new_york, 1);
+    /* 00:30 on the 31st in summer time; in winter time it were the 30th */
+    const struct compliance_call call = {.at_ms = at("2026-10-31T04:30:00Z")};
+
+    (void)state;
+    p.frequency[p.frequency_count++] = (struct frequency_rule){
+        .code = REASON_FREQ_DAY, .calendar = true, .span = 3, .max = 1};
+    f.calls = &call;
+    f.call_count = 1;
+    struct verdict v = verdict_of(&p, &f, at("2026-11-02T17:00:00Z"));
+    expect_only(&v, REASON_FREQ_DAY);
+    expect_next(&v, "2026-11-03T14:00:00Z");
+}
+
 static void windows_that_touch_are_one(void **state)
 {
     struct policy p = daily(0, POLICY_MINUTES);
@@ -734,6 +752,8 @@ int main(void)
         cmocka_unit_test(windows_are_half_open),
         cmocka_unit_test(a_call_does_not_begin_just_before_the_end),
         cmocka_unit_test(windows_that_touch_are_one),
+        cmocka_unit_test(
+            a_call_before_the_clocks_went_back_has_the_date_of_its_own_offset),
         cmocka_unit_test(closed_days_and_holidays_are_stepped_over),
         cmocka_unit_test(a_holiday_is_a_local_date),
         cmocka_unit_test(every_zone_must_be_open),
