@@ -28,6 +28,7 @@ static const struct cli_group *const groups[] = {
     &cmd_facts,
     &cmd_flow,
     &cmd_jobs,
+    &cmd_key,
     &cmd_migrate,
     &cmd_packs,
     &cmd_recordings,

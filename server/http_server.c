@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <microhttpd.h>
 
@@ -92,16 +93,46 @@ static void find_route(const struct http_server *s, struct exchange *x,
     }
 }
 
-static bool is_allowed(const struct http_server *s, const struct route *r,
-                       const char *authorization)
+static bool has_media_token(const struct http_server *s, const char *authorization)
 {
     char expected[sizeof(s->token) + 8];
 
-    if (r->scope == SCOPE_OPEN || !s->token[0])
+    if (!s->token[0])
         return true;
     int n = snprintf(expected, sizeof(expected), "Bearer %s", s->token);
     return authorization && strlen(authorization) == (size_t)n &&
            mem_equal_ct(authorization, expected, (size_t)n);
+}
+
+/* False: the answer is in resp. */
+static bool is_allowed(const struct http_server *s, const struct route *r,
+                       struct request *req, struct response *resp)
+{
+    static const char bearer[] = "Bearer ";
+    const char *given = req->authorization;
+    int err = ENOENT;
+
+    if (r->scope == SCOPE_OPEN)
+        return true;
+    if (r->scope == SCOPE_MEDIA) {
+        if (has_media_token(s, given))
+            return true;
+        respond_error(resp, MHD_HTTP_UNAUTHORIZED, "unauthorized",
+                      "send Authorization: Bearer <media_token>");
+        return false;
+    }
+    if (given && strncasecmp(given, bearer, strlen(bearer)) == 0)
+        err = s->options.authorise(req, given + strlen(bearer), r->api_scope);
+    if (err == ENOENT)
+        respond_error(resp, MHD_HTTP_UNAUTHORIZED, "unauthorized",
+                      "send Authorization: Bearer <key>; 'furrow key create' makes one");
+    else if (err == EACCES)
+        respond_error(resp, MHD_HTTP_FORBIDDEN, "forbidden",
+                      "this key may not do that; 'furrow key list' shows its scopes");
+    else if (err)
+        respond_error(resp, MHD_HTTP_SERVICE_UNAVAILABLE, "unavailable",
+                      "the database does not answer; send it again");
+    return err == 0;
 }
 
 static enum MHD_Result send_response(struct MHD_Connection *c, struct response *resp,
@@ -138,9 +169,6 @@ static enum MHD_Result answer(const struct http_server *s, struct MHD_Connection
     else if (x->refuse)
         respond_error(&resp, x->refuse, "too_large",
                       "the body is over this path's limit");
-    else if (!is_allowed(s, x->route, authorization))
-        respond_error(&resp, MHD_HTTP_UNAUTHORIZED, "unauthorized",
-                      "send Authorization: Bearer <media_token>");
     else {
         struct request req = {.method = method,
                               .path = url,
@@ -149,7 +177,8 @@ static enum MHD_Result answer(const struct http_server *s, struct MHD_Connection
                               .body_len = x->body.len,
                               .app = s->options.app};
         memcpy(req.params, x->params, sizeof(req.params));
-        x->route->handler(&req, &resp);
+        if (is_allowed(s, x->route, &req, &resp))
+            x->route->handler(&req, &resp);
     }
     log_debug("http", "method=%s path=%s status=%d", method, LOG_ESC(url), resp.status);
     return send_response(c, &resp, x->allow);

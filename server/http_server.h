@@ -21,6 +21,7 @@
 enum scope {
     SCOPE_OPEN,  /* anybody who reaches the port */
     SCOPE_MEDIA, /* the media token, when one is configured */
+    SCOPE_API,   /* a key of a tenant that has the route's api_scope */
 };
 
 enum { REQUEST_PARAMS_MAX = 4 };
@@ -31,7 +32,9 @@ struct request {
     const char *authorization;              /* header, NULL when absent */
     const char *body;
     size_t body_len;
-    void *app; /* the program's struct, as given to http_server_start */
+    void *app;     /* the program's struct, as given to http_server_start */
+    int tenant_id; /* SCOPE_API: whose key it is, and which; else 0 and "" */
+    char key_name[64];
 };
 
 struct response {
@@ -49,7 +52,12 @@ struct route {
     enum scope scope;
     size_t max_body;
     route_fn *handler;
+    const char *api_scope; /* with SCOPE_API */
 };
+
+/* Fills tenant_id and key_name. ENOENT: no such key; EACCES: it lacks the scope; other
+ * errors: it cannot be known now. */
+typedef int(authorise_fn)(struct request *req, const char *key, const char *scope);
 
 /* Sets status and a text/plain or JSON body. */
 void respond_text(struct response *resp, int status, const char *text);
@@ -60,6 +68,7 @@ struct http_server_options {
     int port;            /* 0: any free one */
     int threads;
     const char *media_token; /* "" none */
+    authorise_fn *authorise; /* for routes with SCOPE_API */
     const struct route *routes;
     size_t route_count;
     void *app;

@@ -15,10 +15,11 @@
 #include "base/log.h"
 #include "base/pg.h"
 #include "base/program.h"
+#include "campaigns/api_key_store.h"
 #include "campaigns/slot_store.h"
 #include "server/server.h"
 
-enum { RENEW_MS = 5000, POOL_SIZE = 4 };
+enum { RENEW_MS = 5000, POOL_SIZE = 4, JSON_BODY_MAX = 16384 };
 
 static const struct config_option options[] = {
     CONFIG_COMMON(struct server_config, common),
@@ -62,12 +63,24 @@ const struct config_table server_config_table = {.program = "furrow-server",
                                                      sizeof(struct server_config)};
 
 static const struct route routes[] = {
-    {"GET", "/healthz", SCOPE_OPEN, 0, route_healthz},
-    {"GET", "/readyz", SCOPE_OPEN, 0, route_readyz},
-    {"GET", "/metrics", SCOPE_OPEN, 0, route_metrics},
-    {"GET", "/prompts/{file}", SCOPE_OPEN, 0, route_prompt},
-    {"GET", "/recordings/{sha256}", SCOPE_MEDIA, 0, route_recording},
+    {"GET", "/healthz", SCOPE_OPEN, 0, route_healthz, NULL},
+    {"GET", "/readyz", SCOPE_OPEN, 0, route_readyz, NULL},
+    {"GET", "/metrics", SCOPE_OPEN, 0, route_metrics, NULL},
+    {"GET", "/prompts/{file}", SCOPE_OPEN, 0, route_prompt, NULL},
+    {"GET", "/recordings/{sha256}", SCOPE_MEDIA, 0, route_recording, NULL},
+    {"POST", "/v1/opt-outs", SCOPE_API, JSON_BODY_MAX, route_opt_out, "opt_outs"},
+    {"POST", "/v1/sms/inbound", SCOPE_API, JSON_BODY_MAX, route_sms_in, "sms"},
 };
+
+static int authorise(struct request *req, const char *key, const char *scope)
+{
+    const struct server *s = req->app;
+    struct pg *pg = pg_pool_take(s->pool);
+    int err = api_key_find(pg, key, scope, &req->tenant_id, req->key_name);
+
+    pg_pool_give(s->pool, pg);
+    return err;
+}
 
 static int open_pool(struct server *s, struct errtext *e)
 {
@@ -141,6 +154,7 @@ int main(int argc, char **argv)
                                                      .port = (int)s.config.port,
                                                      .threads = (int)s.config.threads,
                                                      .media_token = s.config.media_token,
+                                                     .authorise = authorise,
                                                      .routes = routes,
                                                      .route_count = ARRAY_LEN(routes),
                                                      .app = &s};

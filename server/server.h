@@ -27,5 +27,6 @@ extern const struct config_table server_config_table;
 route_fn route_healthz, route_readyz;   /* route_health.c */
 route_fn route_metrics;                 /* route_metrics.c */
 route_fn route_prompt, route_recording; /* route_media.c */
+route_fn route_opt_out, route_sms_in;   /* route_opt_outs.c */
 
 #endif

@@ -28,7 +28,8 @@ static void every_table_with_a_tenant_forces_row_security(void **state)
                    "SELECT count(*) FROM pg_class c JOIN pg_attribute a ON "
                    "a.attrelid = c.oid AND a.attname = 'tenant_id' "
                    "WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', "
-                   "'p') AND NOT c.relispartition AND c.relname <> 'extension_tenants' "
+                   "'p') AND NOT c.relispartition AND c.relname NOT IN "
+                   "('extension_tenants', 'api_key_tenants') "
                    "AND NOT (c.relrowsecurity AND c.relforcerowsecurity)"),
         0);
     pg_close(pg);

@@ -1,0 +1,88 @@
+/* compliance/opt_out_words: which messages are taken for an opt-out. */
+#include "unit/cm.h"
+
+#include <string.h>
+
+#include "base/attrs.h"
+#include "compliance/opt_out_words.h"
+
+static void a_wish_to_be_left_alone_is_understood(void **state)
+{
+    static const char *const said[] = {
+        "STOP",
+        "stop",
+        " Stop. ",
+        "\"STOP\"",
+        "STOP!",
+        "StopAll",
+        "quit",
+        "END",
+        "Cancel",
+        "UNSUBSCRIBE",
+        "revoke",
+        "opt out",
+        "Opt-Out please",
+        "OPTOUT",
+        "please stop",
+        "please stop calling me",
+        "Stop calling this number, I have asked you before",
+        "no more! stop",
+        "አቁም",
+        "እባክህ አቁም።",
+        "ይቁም",
+        "DHAABI",
+        "maaloo dhaabi",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(said); i++)
+        if (!opt_out_is_said(said[i]))
+            fail_msg("not understood: %s", said[i]);
+}
+
+static void other_messages_are_left_alone(void **state)
+{
+    static const char *const said[] = {
+        "",
+        " ",
+        "yes",
+        "20 bags of coffee from Jimma",
+        "nonstop",
+        "stopped",
+        "weekend",
+        "the bus stop is where we will meet on Monday",
+        "we opt for the second price",
+        "out",
+        "at the end of the month I will bring it",
+        "ስለ ቡናው እናመሰግናለን",
+        "\xff\xfe",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(said); i++)
+        if (opt_out_is_said(said[i]))
+            fail_msg("taken for an opt-out: %s", said[i]);
+}
+
+static void a_message_of_any_length_is_read_within_bounds(void **state)
+{
+    static char text[100000];
+
+    (void)state;
+    for (size_t i = 0; i + 1 < sizeof(text); i++)
+        text[i] = (char)(i % 3 ? 'x' : i % 2 ? ' ' : 0xe1);
+    assert_false(opt_out_is_said(text));
+    memset(text, 'x', sizeof(text) - 1);
+    assert_false(opt_out_is_said(text));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_wish_to_be_left_alone_is_understood),
+        cmocka_unit_test(other_messages_are_left_alone),
+        cmocka_unit_test(a_message_of_any_length_is_read_within_bounds),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
