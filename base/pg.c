@@ -340,8 +340,8 @@ int pg_run(struct pg *pg, PGresult **out, const char *sql, const struct pg_args 
     int err = ensure_connected(pg);
     if (!err)
         err = prepare(pg, sql, &st);
-    if (err)
-        return err;
+    if (err || !st)
+        return err ? err : EPROTO;
     snprintf(name, sizeof(name), "s%d", st->number);
     CLEANUP(pg_result_free)
     PGresult *res =

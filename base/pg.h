@@ -124,6 +124,8 @@ void pg_pool_give(struct pg_pool *pool, struct pg *pg);
 /* Tenants. ENOENT names the tenants there are. */
 NODISCARD int pg_tenant_find(struct pg *pg, const char *name, int *out,
                              struct errtext *e);
+/* EEXIST: there is one of that name. */
+NODISCARD int pg_tenant_add(struct pg *pg, const char *name);
 /* Ids of all tenants, at most max; *n is how many. */
 NODISCARD int pg_tenants(struct pg *pg, int *ids, size_t max, size_t *n);
 /* The installation id, 8 hex digits. */

@@ -34,6 +34,7 @@ static const struct cli_group *const groups[] = {
     &cmd_recordings,
     &cmd_registration,
     &cmd_run,
+    &cmd_tenant,
     &cmd_trunk,
     &cmd_up,
     &cmd_why,

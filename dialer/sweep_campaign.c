@@ -168,6 +168,7 @@ static size_t want(const struct runner *r)
 
 struct claim {
     struct dialer *dialer;
+    struct runner *runner; /* it lives while claiming */
     int64_t campaign_id;
     int tenant_id, slot;
     size_t max, claimed;
@@ -239,7 +240,7 @@ static void on_claimed(int err, void *arg)
     struct claim *c = arg;
     struct dialer *d = c->dialer;
     struct sweep *s = d->sweep;
-    struct runner *r = find_runner(s, c->campaign_id); /* it lives while claiming */
+    struct runner *r = c->runner;
 
     s->claims--;
     r->claiming = false;
@@ -275,6 +276,7 @@ static void pump_claim(struct runner *r)
         return;
     struct claim *c = xcalloc(1, sizeof(*c));
     *c = (struct claim){.dialer = d,
+                        .runner = r,
                         .campaign_id = r->facts.id,
                         .tenant_id = r->facts.tenant_id,
                         .slot = d->slot,

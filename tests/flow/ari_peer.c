@@ -139,7 +139,7 @@ static void shake_hands(struct line *l, const char *key)
     char both[160];
     char coded[64];
 
-    snprintf(both, sizeof(both), "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
+    snprintf(both, sizeof(both), "%.100s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
     lws_SHA1((const unsigned char *)both, strlen(both), hash);
     lws_b64_encode_string((const char *)hash, sizeof(hash), coded, sizeof(coded));
     char *text = xasprintf("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"

@@ -263,13 +263,14 @@ static void on_originated(struct dialer *d, const struct uuid *attempt,
                           enum trunk_result result, int cause)
 {
     static const char *const names[] = {"accepted", "rejected", "not sent", "unknown"};
+    struct call *c = find(attempt);
     char text[64];
 
     (void)d;
     snprintf(text, sizeof(text), "%s %d", names[result], cause);
     say(attempt, text);
-    if (result != TRUNK_ACCEPTED)
-        find(attempt)->over = true;
+    if (result != TRUNK_ACCEPTED && c)
+        c->over = true;
     else
         drive.trunk->ops->query(drive.trunk, attempt, on_queried);
 }

@@ -153,6 +153,24 @@ static void parameters_of_every_type_arrive(void **state)
     pg_close(pg);
 }
 
+static void the_last_of_many_tenants_is_found(void **state)
+{
+    struct pg *pg = pgtest_open();
+    struct errtext e = {0};
+    int id = 0;
+
+    (void)state;
+    for (int i = 0; i < 60; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "many-%02d", i);
+        assert_int_equal(pg_tenant_add(pg, name), 0);
+        assert_int_equal(pg_tenant_add(pg, name), EEXIST);
+    }
+    assert_int_equal(pg_tenant_find(pg, "many-59", &id, &e), 0);
+    assert_true(id > 0);
+    pg_close(pg);
+}
+
 static void an_unknown_tenant_is_told_which_there_are(void **state)
 {
     struct pg *pg = pgtest_open();
@@ -248,6 +266,7 @@ int main(void)
         cmocka_unit_test(a_lost_connection_is_told_once_and_comes_back),
         cmocka_unit_test(parameters_of_every_type_arrive),
         cmocka_unit_test(an_unknown_tenant_is_told_which_there_are),
+        cmocka_unit_test(the_last_of_many_tenants_is_found),
         cmocka_unit_test(the_clock_of_an_installation_is_one),
         cmocka_unit_test(a_pool_serves_more_threads_than_it_has_connections),
         cmocka_unit_test(redis_answers_errors_and_comes_back),

@@ -72,7 +72,11 @@ answers 422 "$GATEWAY" /v1/sms/inbound '{"from": "+251911223353"}' 'text'
 answers 422 "$GATEWAY" /v1/sms/inbound '{"from": "COOP", "text": "STOP"}'
 
 # Another tenant's key writes on its own list; a revoked one on none.
-sql "INSERT INTO tenants (name) VALUES ('other')" >"$T/out"
+ends 0 furrow tenant add other
+ends 1 furrow tenant add other
+ends 2 furrow tenant add 'Other one'
+furrow tenant list >"$T/out"
+grep -q '^other ' "$T/out" || fail "tenant list: $(cat "$T/out")"
 OTHER=$(furrow --tenant other key create website --scope opt_outs 2>"$T/out") || fail "the other's key: $(cat "$T/out")"
 answers 200 "$OTHER" /v1/opt-outs '{"phone": "+251911223360"}' '"added":true'
 check "of the other tenant" other "$(sql "SELECT t.name FROM dnc_entries d JOIN tenants t ON t.id = d.tenant_id WHERE phone = 251911223360")"

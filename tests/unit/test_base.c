@@ -328,7 +328,6 @@ static void files_are_replaced_whole_and_hashed(void **state)
 {
     char dir[] = "/tmp/furrow-files-XXXXXX", path[64], text[SHA256_TEXT_MAX];
     uint8_t hash[SHA256_BYTES];
-    CLEANUP(buf_free) struct buf b = {0};
     char *back = NULL;
     size_t len = 0;
 
@@ -345,8 +344,11 @@ static void files_are_replaced_whole_and_hashed(void **state)
     assert_string_equal(
         sha256_text(hash, text),
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    buf_printf(&b, "%s/a/b/c.txt", dir);
-    assert_int_equal(unlink(b.data), 0);
+    assert_int_equal(unlink(path), 0);
+    for (const char *below[] = {"/a/b", "/a", ""}, **p = below; p < below + 3; p++) {
+        snprintf(path, sizeof(path), "%s%s", dir, *p);
+        assert_int_equal(rmdir(path), 0);
+    }
 }
 
 static void children_are_bounded(void **state)
