@@ -56,13 +56,13 @@ for key in sys.argv[2]:
         select.select([], [], [], 0.16)' "$console" "$FARMER_KEYS"
 }
 end=$(($(date +%s) + limit))
-answered=
+answered= # in ms: whole seconds would press at once when the answer came late in one
 until grep -qE 'session closed|terminated' "$dir/log" || ! kill -0 $phone 2>/dev/null ||
     [ "$(date +%s)" -ge "$end" ]; do
     timeout 0.2 tail -f /dev/null || true
     if [ -n "${FARMER_KEYS:-}" ]; then
-        [ -n "$answered" ] || ! grep -q 'Call established' "$dir/log" || answered=$(date +%s)
-        if [ -n "$answered" ] && [ $(($(date +%s) - answered)) -ge "${FARMER_KEYS_AFTER_S:-2}" ]; then
+        [ -n "$answered" ] || ! grep -q 'Call established' "$dir/log" || answered=$(date +%s%3N)
+        if [ -n "$answered" ] && [ $(($(date +%s%3N) - answered)) -ge $((${FARMER_KEYS_AFTER_S:-2} * 1000)) ]; then
             press_keys
             FARMER_KEYS=
         fi
