@@ -3,6 +3,7 @@
 # real softphone that speaks WAV (16 kHz mono) from the answer on; ends when WAV does (then it
 # hangs up), when the far end hangs up, or after SECONDS (60). FARMER_KEYS=1 presses that key
 # (RFC 4733) FARMER_KEYS_AFTER_S (2) seconds after the answer: WAV needs that much silence first.
+# FARMER_KEYS_UNTIL is a file: they are pressed again every two seconds until it exists.
 # FARMER_NUMBER is whom the call is from (farmer).
 # Prints baresip's words; exit 0 when the call was established.
 set -eu
@@ -43,17 +44,18 @@ rtp_stats no
 CONF
 echo "<sip:${FARMER_NUMBER:-farmer}@127.0.0.1;transport=udp>;regint=0;audio_codecs=G722/16000/1" >"$dir/accounts"
 : >"$dir/contacts"
-baresip -f "$dir" -e "/dial sip:$number@127.0.0.1:$sip_port" >"$dir/log" 2>&1 </dev/null &
+# A line at a time: what it says of the call is waited for below.
+stdbuf -oL -eL baresip -f "$dir" -e "/dial sip:$number@127.0.0.1:$sip_port" >"$dir/log" 2>&1 </dev/null &
 phone=$!
 # A key typed at baresip's console during a call is pressed in the call; it stays down for
-# 160 ms, until byte 4 lets it go.
+# 320 ms, until byte 4 lets it go: both within one look of a busy baresip are no press.
 press_keys() {
     python3 -c 'import select, socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for key in sys.argv[2]:
     for byte in (key.encode(), b"\4"):
         s.sendto(byte, ("127.0.0.1", int(sys.argv[1])))
-        select.select([], [], [], 0.16)' "$console" "$FARMER_KEYS"
+        select.select([], [], [], 0.32)' "$console" "$FARMER_KEYS"
 }
 end=$(($(date +%s) + limit))
 answered= # in ms: whole seconds would press at once when the answer came late in one
@@ -64,7 +66,12 @@ until grep -qE 'session closed|terminated' "$dir/log" || ! kill -0 $phone 2>/dev
         [ -n "$answered" ] || ! grep -q 'Call established' "$dir/log" || answered=$(date +%s%3N)
         if [ -n "$answered" ] && [ $(($(date +%s%3N) - answered)) -ge $((${FARMER_KEYS_AFTER_S:-2} * 1000)) ]; then
             press_keys
-            FARMER_KEYS=
+            if [ -n "${FARMER_KEYS_UNTIL:-}" ] && [ ! -e "$FARMER_KEYS_UNTIL" ]; then
+                answered=$(date +%s%3N)
+                FARMER_KEYS_AFTER_S=2
+            else
+                FARMER_KEYS=
+            fi
         fi
     fi
 done

@@ -71,7 +71,7 @@ wait_for 10 "the missed call is over" grep -q StasisEnd "$T/log/in.log"
 
 # A call in, wideband: the recording keeps 16 kHz.
 speak "$T/said.wav" 'record commission for five bags of yirgacheffe grade A from farmer john'
-FARMER_KEYS=2 FARMER_KEYS_AFTER_S=1 "$RIG/farmer_call.sh" "$T/said.wav" 2001 "$RIG_SIP_PORT" 30 >"$T/log/farmer.log" 2>&1 &
+FARMER_KEYS=2 FARMER_KEYS_AFTER_S=1 FARMER_KEYS_UNTIL="$T/key.heard" "$RIG/farmer_call.sh" "$T/said.wav" 2001 "$RIG_SIP_PORT" 30 >"$T/log/farmer.log" 2>&1 &
 farmer=$!
 in_channel() { grep StasisStart "$T/log/in.log" | grep '"number":"farmer"' | sed -n 's/.*"channel":{"id":"\([^"]*\)".*/\1/p'; }
 has_channel() { [ -n "$(in_channel)" ]; }
@@ -82,6 +82,7 @@ ari POST "channels/$channel/answer" >/dev/null || fail answer
 ari POST "channels/$channel/record?name=farmer-1&format=wav16&maxDurationSeconds=3" >/dev/null || fail record
 key_two() { grep ChannelDtmfReceived "$T/log/in.log" | grep -q '"digit":"2"'; }
 wait_for 10 "the farmer presses 2" key_two
+: >"$T/key.heard"
 recorded() { grep RecordingFinished "$T/log/in.log" | grep -q farmer-1; }
 wait_for 20 "the farmer's recording ends" recorded
 ari GET recordings/stored/farmer-1/file >"$T/farmer.wav" || fail "no recording of the farmer"
