@@ -91,5 +91,6 @@ answers 200 "$OTHER" /v1/opt-outs '{"phone": "+251911223361"}' '"added":true'
 pg_kill
 answers 503 "$OTHER" /v1/opt-outs '{"phone": "+251911223362"}' 'send it again'
 pg_start
-wait_for 20 "the server has its database again" test "$(ask "$OTHER" /v1/opt-outs '{"phone": "+251911223362"}')" = 200
+taken_again() { [ "$(ask "$OTHER" /v1/opt-outs '{"phone": "+251911223362"}')" = 200 ]; }
+wait_for 20 "the server has its database again" taken_again
 check "told again, recorded" 1 "$(on_list 251911223362 api)"
