@@ -98,7 +98,12 @@ static int check_again(struct verify *v, const char *id, const char *text)
 #define BACKDATED(sealed_at)                                                             \
     "coalesce(d.decided_at < " sealed_at " - interval '10 minutes' AND "                 \
     "d.inputs->>'clock' = 'real' AND NOT d.reasons && ARRAY[705], false)"
-_Static_assert(REASON_CLOCK_UNTRUSTED == 705, "written in BACKDATED");
+/* The other way round: the seal says that it is older than the row. With BACKDATED, a
+ * seal's time can be moved by no more than ten minutes. */
+#define SEALED_BEFORE                                                                    \
+    "coalesce(d.decided_at > s.sealed_at + interval '10 minutes' AND "                   \
+    "d.inputs->>'clock' = 'real' AND NOT d.reasons && ARRAY[705], false)"
+_Static_assert(REASON_CLOCK_UNTRUSTED == 705, "written in BACKDATED, SEALED_BEFORE");
 static const char backdated[] =
     "it was written after what it says was its time had been sealed";
 
@@ -117,8 +122,8 @@ static int check_rows(struct verify *v, int number)
         "substring(s.row_hashes FROM (i.at::int - 1) * 32 + 1 FOR 32), coalesce((d.xid, "
         "d.id) <= lag((d.xid, d.id)) OVER (PARTITION BY d.id IS NULL ORDER BY i.at), "
         "false) OR d.xid >= s.below OR d.xid < b.below, " BACKDATED(
-            "b.sealed_at") ", "
-                           "furrow_decision_text(d) FROM audit_segments s CROSS JOIN "
+            "b.sealed_at") ", " SEALED_BEFORE
+                           ", furrow_decision_text(d) FROM audit_segments s CROSS JOIN "
                            "LATERAL "
                            "(SELECT coalesce(max(p.below), '0') AS below, "
                            "max(p.sealed_at) AS sealed_at FROM "
@@ -141,8 +146,10 @@ static int check_rows(struct verify *v, int number)
             found(v, "reordered", id, "it does not stand where its transaction was");
         else if (pg_bool(res, i, 4))
             found(v, "inserted", id, backdated);
+        else if (pg_bool(res, i, 5))
+            found(v, "segment", id, "its segment says that it was sealed before that");
         if (!pg_bool(res, i, 1) && v->again)
-            err = check_again(v, id, pg_text(res, i, 5));
+            err = check_again(v, id, pg_text(res, i, 6));
     }
     return err;
 }
@@ -253,6 +260,17 @@ static int count_unsealed(struct verify *v)
     return 0;
 }
 
+static void found_gone(struct verify *v, int from, int to)
+{
+    char what[48];
+
+    if (from == to)
+        snprintf(what, sizeof(what), "segment %d", from);
+    else
+        snprintf(what, sizeof(what), "segments %d to %d", from, to);
+    found(v, "segment", what, from == to ? "it is gone" : "they are gone");
+}
+
 static int check_segment(struct verify *v, int number)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
@@ -267,17 +285,17 @@ static int check_segment(struct verify *v, int number)
         "'-', ''), 'hex'), row_hashes, previous, hash, EXISTS (SELECT FROM "
         "audit_segments p WHERE p.tenant_id = $1 AND p.segment = $2 - 1 AND (p.below > "
         "s.below OR p.sealed_at > s.sealed_at)), s.below > "
-        "pg_snapshot_xmax(pg_current_snapshot()) FROM audit_segments s WHERE tenant_id = "
+        "pg_snapshot_xmax(pg_current_snapshot()), s.sealed_at > now() + interval '10 "
+        "minutes' FROM audit_segments s WHERE tenant_id = "
         "$1 AND segment = $2",
         &a);
-    if (!err && PQntuples(res) == 0) {
-        snprintf(what, sizeof(what), "segment %d", number);
-        found(v, "segment", what, "it is gone");
-        return 0;
-    }
     if (!err && pg_bool(res, 0, 5)) {
         snprintf(what, sizeof(what), "segment %d", number);
         found(v, "segment", what, "it says that it was sealed before the one before it");
+    }
+    if (!err && pg_bool(res, 0, 7)) {
+        snprintf(what, sizeof(what), "segment %d", number);
+        found(v, "segment", what, "it says that it was sealed in the future");
     }
     if (!err && pg_bool(res, 0, 6)) {
         snprintf(what, sizeof(what), "segment %d", number);
@@ -305,14 +323,18 @@ static int verify(struct verify *v, const char *head)
     int err =
         pg_run(v->pg, NULL, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", NULL);
     if (!err)
-        err = pg_run(
-            v->pg, &res,
-            "SELECT coalesce(max(segment), 0) FROM audit_segments WHERE tenant_id = $1",
-            &a);
-    int last = err ? 0 : (int)pg_i64(res, 0, 0);
-    v->out->segments = last;
-    for (int number = 1; !err && number <= last; number++)
+        err = pg_run(v->pg, &res,
+                     "SELECT segment FROM audit_segments WHERE tenant_id = $1 ORDER BY 1",
+                     &a);
+    int last = 0;
+    for (int i = 0; !err && i < PQntuples(res); i++) {
+        int number = (int)pg_i64(res, i, 0);
+        if (number > last + 1)
+            found_gone(v, last + 1, number - 1);
         err = check_segment(v, number);
+        last = number;
+        v->out->segments++;
+    }
     if (!err && last > 0)
         err = check_inserted(v);
     if (!err)

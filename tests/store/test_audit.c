@@ -264,6 +264,40 @@ static void the_line_between_segments_cannot_be_moved(void **state)
     assert_string_equal(f.what, "segment 2");
 }
 
+/* Or else a decision of yesterday could be written today, as not sealed yet. */
+static void the_time_of_a_seal_cannot_be_moved(void **state)
+{
+    struct audit_counts n;
+
+    (void)state;
+    write_some(0, 2);
+    assert_int_equal(seal(), 2);
+    assert_int_equal(verify(NULL, &n).n, 0);
+    pgtest_run(super, 0, "UPDATE audit_segments SET sealed_at = '-infinity'");
+    struct findings f = verify(NULL, &n);
+    assert_int_equal(f.n, 2);
+    assert_string_equal(f.kind, "segment");
+    pgtest_run(super, 0, "UPDATE audit_segments SET sealed_at = 'infinity'");
+    f = verify(NULL, &n);
+    assert_string_equal(f.kind, "segment");
+    assert_string_equal(f.what, "segment 1");
+}
+
+/* One line for all of them: a number far away is not a reason to count up to it. */
+static void a_gap_between_segments_is_named_once(void **state)
+{
+    struct audit_counts n;
+
+    (void)state;
+    write_some(0, 2);
+    seal();
+    pgtest_run(super, 0, "UPDATE audit_segments SET segment = 2000000000");
+    struct findings f = verify(NULL, &n);
+    assert_true(f.n >= 1 && f.n < 9);
+    assert_string_equal(f.kind, "segment");
+    assert_int_equal(n.segments, 1);
+}
+
 /* What is gone altogether is missed where it was acted upon. */
 static void a_call_without_a_decision_is_named(void **state)
 {
@@ -462,6 +496,8 @@ int main(void)
         CASE(a_row_put_among_sealed_ones_is_named),
         CASE(a_row_written_long_after_its_time_is_named),
         CASE(the_line_between_segments_cannot_be_moved),
+        CASE(the_time_of_a_seal_cannot_be_moved),
+        CASE(a_gap_between_segments_is_named_once),
         CASE(a_call_without_a_decision_is_named),
         CASE(a_row_moved_to_another_time_is_named),
         CASE(a_segment_that_was_changed_or_cut_off_is_named),
