@@ -29,6 +29,14 @@ static void found(struct verify *v, const char *kind, const char *what,
     v->each(v->arg, kind, what, detail);
 }
 
+static void found_segment(struct verify *v, int number, const char *detail)
+{
+    char what[32];
+
+    snprintf(what, sizeof(what), "segment %d", number);
+    found(v, "segment", what, detail);
+}
+
 /* The segment against itself and the one before. */
 static int check_chain(struct verify *v, const PGresult *res, int number)
 {
@@ -37,9 +45,7 @@ static int check_chain(struct verify *v, const PGresult *res, int number)
     CLEANUP(free_cleanup) uint8_t *hashes = xcalloc(n + 1, SHA256_BYTES);
     struct audit_segment s = {.number = number, .n = n, .ids = ids, .hashes = hashes};
     uint8_t stated[SHA256_BYTES], is[SHA256_BYTES];
-    char what[32];
 
-    snprintf(what, sizeof(what), "segment %d", number);
     int err = pg_bytes(res, 0, 1, (uint8_t *)ids, n * sizeof(*ids));
     if (!err)
         err = pg_bytes(res, 0, 2, hashes, n * SHA256_BYTES);
@@ -48,14 +54,14 @@ static int check_chain(struct verify *v, const PGresult *res, int number)
     if (!err)
         err = pg_bytes(res, 0, 4, stated, SHA256_BYTES);
     if (err == EBADMSG) {
-        found(v, "segment", what, "its ids and hashes do not fit together");
+        found_segment(v, number, "its ids and hashes do not fit together");
         return 0;
     }
     audit_segment_hash(&s, is);
     if (memcmp(is, stated, sizeof(is)) != 0)
-        found(v, "segment", what, "its hash is not that of what it holds");
+        found_segment(v, number, "its hash is not that of what it holds");
     if (memcmp(s.previous, v->previous, sizeof(s.previous)) != 0)
-        found(v, "segment", what, "it does not follow the segment before");
+        found_segment(v, number, "it does not follow the segment before");
     memcpy(v->previous, stated, sizeof(stated));
     audit_hex_text(stated, sizeof(stated), v->out->head);
     return err;
@@ -92,18 +98,19 @@ static int check_again(struct verify *v, const char *id, const char *text)
     return 0;
 }
 
-/* A row says when it was decided. When everything committed had been sealed long after
- * that, it was written later than it says. Not by a virtual clock, nor by one that the
- * gate itself refused. */
+/* A row says when it was decided, and its seal when it was sealed: the two bind each
+ * other to ten minutes. Not by a virtual clock, nor by one that the gate itself refused.
+ */
+#define BY_REAL_CLOCK(condition)                                                         \
+    "coalesce(" condition                                                                \
+    " AND d.inputs->>'clock' = 'real' AND NOT d.reasons && ARRAY[705], false)"
+_Static_assert(REASON_CLOCK_UNTRUSTED == 705, "written in BY_REAL_CLOCK");
+/* Everything committed had been sealed long after that: it was written later than it
+ * says. */
 #define BACKDATED(sealed_at)                                                             \
-    "coalesce(d.decided_at < " sealed_at " - interval '10 minutes' AND "                 \
-    "d.inputs->>'clock' = 'real' AND NOT d.reasons && ARRAY[705], false)"
-/* The other way round: the seal says that it is older than the row. With BACKDATED, a
- * seal's time can be moved by no more than ten minutes. */
-#define SEALED_BEFORE                                                                    \
-    "coalesce(d.decided_at > s.sealed_at + interval '10 minutes' AND "                   \
-    "d.inputs->>'clock' = 'real' AND NOT d.reasons && ARRAY[705], false)"
-_Static_assert(REASON_CLOCK_UNTRUSTED == 705, "written in BACKDATED, SEALED_BEFORE");
+    BY_REAL_CLOCK("d.decided_at < " sealed_at " - interval '10 minutes'")
+/* The seal says that it is older than the row. */
+#define SEALED_BEFORE BY_REAL_CLOCK("d.decided_at > s.sealed_at + interval '10 minutes'")
 static const char backdated[] =
     "it was written after what it says was its time had been sealed";
 
@@ -264,18 +271,18 @@ static void found_gone(struct verify *v, int from, int to)
 {
     char what[48];
 
-    if (from == to)
-        snprintf(what, sizeof(what), "segment %d", from);
-    else
-        snprintf(what, sizeof(what), "segments %d to %d", from, to);
-    found(v, "segment", what, from == to ? "it is gone" : "they are gone");
+    if (from == to) {
+        found_segment(v, from, "it is gone");
+        return;
+    }
+    snprintf(what, sizeof(what), "segments %d to %d", from, to);
+    found(v, "segment", what, "they are gone");
 }
 
 static int check_segment(struct verify *v, int number)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_args a = {0};
-    char what[32];
 
     pg_arg_i64(&a, v->tenant_id);
     pg_arg_i64(&a, number);
@@ -284,26 +291,19 @@ static int check_segment(struct verify *v, int number)
         "SELECT cardinality(row_ids), decode(replace(array_to_string(row_ids, ''), "
         "'-', ''), 'hex'), row_hashes, previous, hash, EXISTS (SELECT FROM "
         "audit_segments p WHERE p.tenant_id = $1 AND p.segment = $2 - 1 AND (p.below > "
-        "s.below OR p.sealed_at > s.sealed_at)), s.below > "
-        "pg_snapshot_xmax(pg_current_snapshot()), s.sealed_at > now() + interval '10 "
-        "minutes' FROM audit_segments s WHERE tenant_id = "
-        "$1 AND segment = $2",
+        "s.below OR p.sealed_at > s.sealed_at)), s.sealed_at > now() + "
+        "interval '10 minutes', s.below > pg_snapshot_xmax(pg_current_snapshot()) FROM "
+        "audit_segments s WHERE tenant_id = $1 AND segment = $2",
         &a);
-    if (!err && pg_bool(res, 0, 5)) {
-        snprintf(what, sizeof(what), "segment %d", number);
-        found(v, "segment", what, "it says that it was sealed before the one before it");
-    }
-    if (!err && pg_bool(res, 0, 7)) {
-        snprintf(what, sizeof(what), "segment %d", number);
-        found(v, "segment", what, "it says that it was sealed in the future");
-    }
-    if (!err && pg_bool(res, 0, 6)) {
-        snprintf(what, sizeof(what), "segment %d", number);
-        found(
-            v, "segment", what,
+    if (!err && pg_bool(res, 0, 5))
+        found_segment(v, number, "it says that it was sealed before the one before it");
+    if (!err && pg_bool(res, 0, 6))
+        found_segment(v, number, "it says that it was sealed in the future");
+    if (!err && pg_bool(res, 0, 7))
+        found_segment(
+            v, number,
             "it covers transactions that this server has not begun: its line was moved, "
             "or the data came from another server by pg_dump");
-    }
     if (!err)
         err = check_chain(v, res, number);
     if (!err)
