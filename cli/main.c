@@ -29,6 +29,7 @@ static const struct cli_group *const groups[] = {
     &cmd_flow,
     &cmd_jobs,
     &cmd_key,
+    &cmd_limit,
     &cmd_migrate,
     &cmd_packs,
     &cmd_recordings,

@@ -35,6 +35,7 @@ struct dialer_config {
     char ari_extension_endpoint[128]; /* "PJSIP/{number}": where ext:NNN rings */
     char asr_url[256];                /* only told to children, unused here */
     int64_t db_threads, tick_ms, max_live_calls, drain_s;
+    int64_t max_cps, max_calls;    /* of all dialers together; 0 no limit */
     int64_t max_recording_backlog; /* finished but not fetched yet; 0 no limit */
     int64_t recording_look_ms;     /* between two looks for abandoned recordings */
     char secrets_file[512];        /* {secret:NAME} of API nodes: NAME = value lines */

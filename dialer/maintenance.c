@@ -51,6 +51,10 @@ static int read_facts(struct pg *pg, const struct campaign_row *row,
     int err = campaign_doc_get(pg, row->tenant_id, row->id, &doc);
     if (!err)
         err = trunk_load(pg, row->tenant_id, row->trunk_id, &f->trunk);
+    if (!err)
+        err = limit_load(pg, row->tenant_id, "", &f->tenant);
+    if (!err && doc->caller_id[0])
+        err = limit_load(pg, row->tenant_id, doc->caller_id, &f->caller_id);
     if (err)
         return err;
     f->id = row->id;

@@ -1,54 +1,81 @@
--- One origination: a token of the trunk's and of the campaign's rate (GCRA) and a slot
--- of each, or nothing at all.
--- KEYS: boot, index, trunk tat, trunk slots, campaign tat, campaign slots
+-- One origination: a token of every bucket's rate (GCRA) and a slot of each, or nothing
+-- at all. The first bucket is the trunk; its health (pacing_told.lua) slows or holds it.
+-- KEYS: boot, index, held, health, then for each bucket: tat, slots
 -- ARGV: run id, attempt, business ms or '', tolerance ms,
---       trunk interval ms, trunk slots, campaign interval ms, campaign slots (0: no limit)
--- Answers {0 go | 1 wait | 2 full | 3 rebuild, ms to wait}
+--       then for each bucket: interval ms (0: no rate), slots (0: no limit)
+-- Answers {0 go | 1 wait | 2 full | 3 rebuild | 4 held by the breaker, ms to wait,
+--          percent of the trunk's rate}
 local t = redis.call('TIME')
 local real = t[1] * 1000 + t[2] / 1000
 local boot = redis.call('GET', KEYS[1])
-if not boot then return {3, 0} end
+if not boot then return {3, 0, 100} end
 local run, ready = boot:match('^(%S+) (%d+)$')
-if run ~= ARGV[1] then return {3, 0} end
-if real < tonumber(ready) then return {1, -math.ceil(ready - real)} end
+if run ~= ARGV[1] then return {3, 0, 100} end
+if real < tonumber(ready) then return {1, -math.ceil(ready - real), 100} end
 
 local attempt = ARGV[2]
-if redis.call('ZSCORE', KEYS[4], attempt) then return {0, 0} end
+if redis.call('HEXISTS', KEYS[3], attempt) == 1 then return {0, 0, 100} end
 local now = ARGV[3] == '' and real or tonumber(ARGV[3])
-local tolerance = tonumber(ARGV[4])
+local buckets = (#KEYS - 4) / 2
 
-local function full(slots, max)
-  if max == 0 or redis.call('ZCARD', slots) < max then return false end
-  -- A slot that nobody gave back within hours belongs to no call any more.
-  redis.call('ZREMRANGEBYSCORE', slots, '-inf', real - 6 * 3600 * 1000)
-  return redis.call('ZCARD', slots) >= max
+-- A slot that nobody gave back within hours belongs to no call any more.
+local function forget_old(slots)
+  local before = real - 6 * 3600 * 1000
+  for _, old in ipairs(redis.call('ZRANGEBYSCORE', slots, '-inf', before)) do
+    redis.call('HDEL', KEYS[3], old)
+  end
+  redis.call('ZREMRANGEBYSCORE', slots, '-inf', before)
 end
-if full(KEYS[4], tonumber(ARGV[6])) or full(KEYS[6], tonumber(ARGV[8])) then
-  return {2, 0}
+for b = 1, buckets do
+  local slots, max = KEYS[4 + 2 * b], tonumber(ARGV[4 + 2 * b])
+  if max > 0 and redis.call('ZCARD', slots) >= max then
+    forget_old(slots)
+    if redis.call('ZCARD', slots) >= max then return {2, 0, 100} end
+  end
 end
+
+-- The trunk's health: its factor climbs back by 1 in a minute; while the breaker is open
+-- nothing goes, and afterwards one call at a time tries it.
+local health = redis.call('HMGET', KEYS[4], 'factor', 'at', 'open', 'fails')
+local factor, open = 1, tonumber(health[3] or '0')
+if health[1] then
+  factor = math.min(1, tonumber(health[1]) + math.max(0, real - tonumber(health[2])) / 60000)
+end
+local percent = math.floor(factor * 100)
+if open > real then return {4, -math.ceil(open - real), percent} end
 
 -- The theoretical arrival time of the next call; one far ahead is of another rate or of
 -- a clock that was set back.
-local function arrival(key, interval)
-  local tat = tonumber(redis.call('GET', key) or '0')
-  if interval == 0 or tat > now + 2 * interval + tolerance then return now end
-  return tat
+local arrivals, intervals, wait = {}, {}, 0
+for b = 1, buckets do
+  local interval = tonumber(ARGV[3 + 2 * b])
+  if b == 1 then interval = interval / factor end
+  local tat = tonumber(redis.call('GET', KEYS[3 + 2 * b]) or '0')
+  if interval == 0 or tat > now + 2 * interval + tonumber(ARGV[4]) then tat = now end
+  arrivals[b], intervals[b] = tat, interval
+  wait = math.max(wait, tat - now)
 end
-local ti, ci = tonumber(ARGV[5]), tonumber(ARGV[7])
-local trunk, campaign = arrival(KEYS[3], ti), arrival(KEYS[5], ci)
-local wait = math.max(trunk, campaign) - now
-if wait > 0 then return {1, math.ceil(wait)} end
+if wait > 0 then return {1, math.ceil(wait), percent} end
 
--- A late caller keeps a small part of the time it lost, so that the long-run rate holds.
-local function spend(key, tat, interval)
-  if interval > 0 then
-    redis.call('SET', key, string.format('%.3f', math.max(tat, now - math.min(tolerance, interval * 64)) + interval),
-               'PX', 86400000)
+-- A late caller keeps what it lost, but less than one interval of it: so the long-run
+-- rate holds, and no second has more than rate + 1 calls.
+for b = 1, buckets do
+  if intervals[b] > 0 then
+    local kept = math.min(tonumber(ARGV[4]), intervals[b] * 0.95)
+    redis.call('SET', KEYS[3 + 2 * b],
+               string.format('%.3f', math.max(arrivals[b], now - kept) + intervals[b]), 'PX', 86400000)
   end
 end
-spend(KEYS[3], trunk, ti)
-spend(KEYS[5], campaign, ci)
-redis.call('ZADD', KEYS[4], real, attempt)
-redis.call('ZADD', KEYS[6], real, attempt)
-redis.call('SADD', KEYS[2], KEYS[4], KEYS[6])
-return {0, 0}
+local holds = {}
+for b = 1, buckets do
+  local slots = KEYS[4 + 2 * b]
+  redis.call('ZADD', slots, real, attempt)
+  redis.call('SADD', KEYS[2], slots)
+  holds[b] = slots
+end
+redis.call('HSET', KEYS[3], attempt, table.concat(holds, ' '))
+if open > 0 then
+  -- This one tries; should nothing be heard of it, the next does in half a minute.
+  redis.call('HSET', KEYS[4], 'open', string.format('%.0f', real + 30000), 'probe', 1)
+end
+return {0, 0, percent}

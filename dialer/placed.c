@@ -35,7 +35,6 @@ enum {
 
 struct call {
     struct attempt_row row;
-    struct pacing_ask ask;
     struct trunk *trunk;
     int64_t flow_revision_id;
     enum attempt_state state; /* as the moves in the queue will leave it */
@@ -123,8 +122,7 @@ struct move {
     struct dialer *dialer;
     int tenant_id;
     struct attempt_move move;
-    struct pacing_ask ask; /* of a withdrawn one that is not in the table */
-    bool gives;
+    bool gives; /* the pacing slots back */
 };
 
 static int run_move(struct pg *pg, void *arg)
@@ -159,7 +157,7 @@ static void on_moved(int err, void *arg)
         log_failed_move(m, err);
     if (!attempt_is_open(m->move.to)) {
         if (m->gives)
-            pacing_give(d->pacing, &m->ask);
+            pacing_give(d->pacing, &m->move.id);
         if (c && c->settling) {
             id_table_remove(&d->placed->calls, &m->move.id);
             free(c);
@@ -211,13 +209,24 @@ static void settle(struct dialer *d, struct call *c, enum attempt_state to,
     m->move.note = note;
     m->move.opted_out = c->opted_out;
     m->move.callback_at_ms = c->callback_at_ms;
-    m->ask = c->ask;
     m->gives = true;
     char id[UUID_TEXT_MAX];
     log_debug("placed", "attempt=%s state=%s disposition=%s cause=%d",
               uuid_text(&c->row.id, id), attempt_state_name(to),
               disposition_name(disposition), c->end.cause);
     submit(d, m);
+}
+
+/* What the end says of the trunk, not of the person. */
+static void tell_trunk(struct dialer *d, const struct call *c, enum disposition ended)
+{
+    if (ended == DISPOSITION_CANCELED || ended == DISPOSITION_UNKNOWN)
+        return;
+    pacing_told(d->pacing, c->row.trunk_id,
+                ended == DISPOSITION_CONGESTION ? PACING_CONGESTED
+                : ended == DISPOSITION_CONFIG || ended == DISPOSITION_FAILED
+                    ? PACING_REFUSED
+                    : PACING_TOOK_CALL);
 }
 
 /* Both the channel and the flow are over. */
@@ -232,12 +241,15 @@ static void settle_ended(struct dialer *d, struct call *c)
         .cause = c->end.cause,
         .tech_cause = c->end.tech_cause,
         .dial_status = c->dial_status[0] ? c->dial_status : NULL};
-    settle(d, c, ATTEMPT_ENDED, disposition_from(&facts),
+    enum disposition ended = disposition_from(&facts);
+    if (!c->adopted)
+        tell_trunk(d, c, ended);
+    settle(d, c, ATTEMPT_ENDED, ended,
            c->adopted ? "its dialer died; the call was ended" : NULL);
 }
 
-static void withdraw(struct dialer *d, const struct attempt_row *row,
-                     const struct pacing_ask *ask, bool only_intent, const char *note)
+static void withdraw(struct dialer *d, const struct attempt_row *row, bool has_slots,
+                     bool only_intent, const char *note)
 {
     struct move *m = xcalloc(1, sizeof(*m));
 
@@ -248,23 +260,20 @@ static void withdraw(struct dialer *d, const struct attempt_row *row,
                                     .at_ms = clock_now_ms(),
                                     .only_intent = only_intent,
                                     .note = note};
-    if (ask) {
-        m->ask = *ask;
-        m->gives = true;
-    }
+    m->gives = has_slots;
     submit(d, m);
 }
 
-void placed_withdraw(struct dialer *d, const struct attempt_row *row,
-                     const struct pacing_ask *ask, const char *note)
+void placed_withdraw(struct dialer *d, const struct attempt_row *row, bool has_slots,
+                     const char *note)
 {
-    withdraw(d, row, ask, false, note);
+    withdraw(d, row, has_slots, false, note);
 }
 
 void placed_withdraw_intent(struct dialer *d, const struct attempt_row *row,
                             const char *note)
 {
-    withdraw(d, row, NULL, true, note);
+    withdraw(d, row, false, true, note);
 }
 
 /* ---- sending ---- */
@@ -317,7 +326,6 @@ void placed_send(struct dialer *d, const struct placed_order *order)
     struct call *c = xcalloc(1, sizeof(*c));
 
     c->row = order->row;
-    c->ask = order->ask;
     c->trunk = order->trunk;
     c->flow_revision_id = order->flow_revision_id;
     c->state = ATTEMPT_RELEASED;
@@ -393,6 +401,7 @@ void placed_answered(struct dialer *d, const struct uuid *attempt)
     }
     record_ringing(d, c);
     move_to(d, c, ATTEMPT_ANSWERED);
+    pacing_told(d->pacing, c->row.trunk_id, PACING_TOOK_CALL);
     run_flow(d, c);
 }
 
@@ -510,10 +519,6 @@ bool placed_adopt(struct dialer *d, const struct attempt_row *row, struct trunk 
     c->state = row->state;
     c->was_up = row->state == ATTEMPT_ANSWERED;
     c->adopted = true;
-    c->ask = (struct pacing_ask){.attempt = row->id,
-                                 .tenant_id = row->tenant_id,
-                                 .trunk = {.id = row->trunk_id},
-                                 .campaign = {.id = row->campaign_id}};
     c->ask_at_ms = mono_ms();
     if (id_table_add(&d->placed->calls, &row->id, c))
         return true;

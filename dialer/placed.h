@@ -33,16 +33,15 @@ struct placed_order {
     struct attempt_row row;
     struct permit *permit;
     struct trunk *trunk;
-    struct pacing_ask ask;
     int64_t flow_revision_id;
     int ring_timeout_s;
 };
 void placed_send(struct dialer *d, const struct placed_order *order);
 
 /* Provably not sent: moves intent or released to withdrawn and gives the slots back.
- * ask may be NULL when none were asked for. note: a literal. */
-void placed_withdraw(struct dialer *d, const struct attempt_row *row,
-                     const struct pacing_ask *ask, const char *note);
+ * has_slots: pacing was asked for them. note: a literal. */
+void placed_withdraw(struct dialer *d, const struct attempt_row *row, bool has_slots,
+                     const char *note);
 /* One that nobody of this process holds: withdrawn only while it is still an intent. */
 void placed_withdraw_intent(struct dialer *d, const struct attempt_row *row,
                             const char *note);

@@ -5,8 +5,10 @@
 
 #include "base/log.h"
 #include "base/pg.h"
+#include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/attempt_store.h"
+#include "campaigns/limit_store.h"
 #include "dialer/db.h"
 #include "dialer/dialer.h"
 #include "dialer/pacing.h"
@@ -18,8 +20,38 @@ enum { KEY = 4 };
 struct rebuild {
     struct dialer *dialer;
     struct attempt_row *rows;
+    int64_t *limits; /* of each row's caller ID; 0 none */
     size_t n;
 };
+
+static int64_t limit_of(const char *caller_id, const struct limit_row *limits, size_t n)
+{
+    for (size_t i = 0; caller_id[0] && i < n; i++)
+        if (str_is(limits[i].caller_id, caller_id))
+            return limits[i].id;
+    return 0;
+}
+
+static int add_open(struct pg *pg, struct rebuild *b, int tenant_id)
+{
+    CLEANUP(free_cleanup) struct attempt_row *rows = NULL;
+    CLEANUP(free_cleanup) struct limit_row *limits = NULL;
+    size_t n = 0, limit_count = 0;
+
+    int err = attempt_list_open(pg, tenant_id, -1, &rows, &n);
+    if (err || n == 0)
+        return err;
+    err = limit_list(pg, tenant_id, &limits, &limit_count);
+    if (err)
+        return err;
+    b->rows = xrealloc(b->rows, (b->n + n) * sizeof(*b->rows));
+    b->limits = xrealloc(b->limits, (b->n + n) * sizeof(*b->limits));
+    for (size_t i = 0; i < n; i++) {
+        b->limits[b->n] = limit_of(rows[i].caller_id, limits, limit_count);
+        b->rows[b->n++] = rows[i];
+    }
+    return 0;
+}
 
 static int run_rebuild(struct pg *pg, void *arg)
 {
@@ -28,16 +60,8 @@ static int run_rebuild(struct pg *pg, void *arg)
     size_t count = 0;
 
     int err = pg_tenants(pg, tenants, TENANTS_MAX, &count);
-    for (size_t t = 0; !err && t < count; t++) {
-        CLEANUP(free_cleanup) struct attempt_row *rows = NULL;
-        size_t n = 0;
-        err = attempt_list_open(pg, tenants[t], -1, &rows, &n);
-        if (err || n == 0)
-            continue;
-        b->rows = xrealloc(b->rows, (b->n + n) * sizeof(*b->rows));
-        for (size_t i = 0; i < n; i++)
-            b->rows[b->n++] = rows[i];
-    }
+    for (size_t t = 0; !err && t < count; t++)
+        err = add_open(pg, b, tenants[t]);
     return err;
 }
 
@@ -59,15 +83,18 @@ static void on_rebuilt(int err, void *arg)
         size_t n = 0;
         for (size_t i = 0; i < b->n; i++)
             if (holds_slot(d, &b->rows[i]))
-                asks[n++] =
-                    (struct pacing_ask){.attempt = b->rows[i].id,
-                                        .tenant_id = b->rows[i].tenant_id,
-                                        .trunk = {.id = b->rows[i].trunk_id},
-                                        .campaign = {.id = b->rows[i].campaign_id}};
+                asks[n++] = (struct pacing_ask){
+                    .attempt = b->rows[i].id,
+                    .at = {[PACING_TRUNK] = {.id = b->rows[i].trunk_id},
+                           [PACING_CAMPAIGN] = {.id = b->rows[i].campaign_id},
+                           [PACING_CALLER_ID] = {.id = b->limits[i]},
+                           [PACING_TENANT] = {.id = b->rows[i].tenant_id},
+                           [PACING_ALL] = {.id = 1}}};
         log_info("pacing", "state=rebuilt open_attempts=%zu", n);
         pacing_rebuilt(d->pacing, asks, n);
     }
     free(b->rows);
+    free(b->limits);
     free(b);
 }
 

@@ -55,11 +55,18 @@ struct runner {
 
 static struct pacing_ask ask_of(const struct runner *r, const struct attempt_row *row)
 {
+    const struct dialer_config *all = &r->sweep->dialer->config;
+    const struct campaign_facts *f = &r->facts;
+    const struct trunk_row *trunk = &r->trunk->row;
+
     return (struct pacing_ask){
         .attempt = row->id,
-        .tenant_id = row->tenant_id,
-        .trunk = {r->trunk->row.id, r->trunk->row.cps, r->trunk->row.max_channels},
-        .campaign = {r->facts.id, r->facts.cps, r->facts.max_concurrent}};
+        .at = {[PACING_TRUNK] = {trunk->id, trunk->cps, trunk->max_channels},
+               [PACING_CAMPAIGN] = {f->id, f->cps, f->max_concurrent},
+               [PACING_CALLER_ID] = {f->caller_id.id, f->caller_id.cps,
+                                     f->caller_id.max_concurrent},
+               [PACING_TENANT] = {f->tenant_id, f->tenant.cps, f->tenant.max_concurrent},
+               [PACING_ALL] = {1, (double)all->max_cps, (int)all->max_calls}}};
 }
 
 static struct item pop(struct runner *r)
@@ -71,11 +78,11 @@ static struct item pop(struct runner *r)
     return first;
 }
 
-static void withdraw(struct runner *r, struct item *item, const struct pacing_ask *ask,
+static void withdraw(struct runner *r, struct item *item, bool has_slots,
                      const char *note)
 {
     permit_free(item->permit);
-    placed_withdraw(r->sweep->dialer, &item->row, ask, note);
+    placed_withdraw(r->sweep->dialer, &item->row, has_slots, note);
 }
 
 /* All but a head that is being asked for. */
@@ -84,7 +91,7 @@ static void withdraw_all(struct runner *r, const char *note)
     size_t keep = r->taking ? 1 : 0;
 
     for (size_t i = keep; i < r->n; i++)
-        withdraw(r, &r->stock[i], NULL, note);
+        withdraw(r, &r->stock[i], false, note);
     if (r->n > keep)
         r->n = keep;
 }
@@ -101,12 +108,28 @@ static bool is_live(const struct item *item)
 
 /* ---- pace ---- */
 
+/* As its health allows. */
+static double trunk_rate(const struct runner *r)
+{
+    int percent = pacing_percent(r->sweep->dialer->pacing, r->trunk->row.id);
+
+    return r->trunk->row.cps * percent / 100;
+}
+
+static void lower(double *cps, double limit)
+{
+    if (limit > 0 && limit < *cps)
+        *cps = limit;
+}
+
 static double own_rate(const struct runner *r)
 {
-    double cps = r->trunk->row.cps;
+    double cps = trunk_rate(r);
 
-    if (r->facts.cps > 0 && r->facts.cps < cps)
-        cps = r->facts.cps;
+    lower(&cps, r->facts.cps);
+    lower(&cps, r->facts.caller_id.cps);
+    lower(&cps, r->facts.tenant.cps);
+    lower(&cps, (double)r->sweep->dialer->config.max_cps);
     return cps * r->sweep->business_per_real;
 }
 
@@ -114,7 +137,7 @@ static double own_rate(const struct runner *r)
  * same trunk leave, shared with its equals. */
 static double rate_of(const struct runner *r)
 {
-    double rate = r->trunk->row.cps * r->sweep->business_per_real, own = own_rate(r);
+    double rate = trunk_rate(r) * r->sweep->business_per_real, own = own_rate(r);
     int equals = 1;
 
     for (const struct runner *o = r->sweep->runners; o; o = o->next) {
@@ -256,11 +279,11 @@ static void on_claimed(int err, void *arg)
     for (size_t i = 0; i < c->claimed; i++) {
         struct item item = {c->rows[i], c->permits[i], c->got_at_ms};
         if (!c->released)
-            placed_withdraw(d, &item.row, NULL, "the release failed");
+            placed_withdraw(d, &item.row, false, "the release failed");
         else if (item.permit && r->running && !s->stopping && r->n < STOCK_MAX)
             r->stock[r->n++] = item;
         else if (item.permit)
-            withdraw(r, &item, NULL, "the campaign does not run any more");
+            withdraw(r, &item, false, "the campaign does not run any more");
     }
     free_claim(c);
     pump_take(r);
@@ -308,17 +331,15 @@ static void take_later(struct runner *r, int64_t ms)
 static void send_head(struct runner *r)
 {
     struct item item = pop(r);
-    struct pacing_ask ask = ask_of(r, &item.row);
 
     if (!r->running || !sweep_may_send(r->sweep) || !r->trunk->ops->is_ready(r->trunk)) {
-        withdraw(r, &item, &ask, "calls were held just before it went out");
+        withdraw(r, &item, true, "calls were held just before it went out");
         return;
     }
     placed_send(r->sweep->dialer,
                 &(struct placed_order){.row = item.row,
                                        .permit = item.permit,
                                        .trunk = r->trunk,
-                                       .ask = ask,
                                        .flow_revision_id = r->facts.flow_revision_id,
                                        .ring_timeout_s = r->facts.ring_timeout_s});
 }
@@ -333,6 +354,7 @@ static void on_taken(enum pacing_result result, int64_t retry_ms, void *arg)
         send_head(r);
         break;
     case PACING_WAIT:
+    case PACING_HELD:
         if (retry_ms > life_ms(&r->stock[0])) {
             /* The pace is slower than a permit lives: come back in time for it. */
             withdraw_all(r, "the pace does not allow it in time");
@@ -357,7 +379,7 @@ static void pump_take(struct runner *r)
         withdraw_all(r, "the campaign does not run any more");
     while (r->n > 0 && !is_live(&r->stock[0])) {
         struct item item = pop(r);
-        withdraw(r, &item, NULL, "its permit ran out before it could be sent");
+        withdraw(r, &item, false, "its permit ran out before it could be sent");
     }
     if (r->n == 0 || !r->running || !sweep_may_send(r->sweep) ||
         mono_ms() < r->take_at_ms)

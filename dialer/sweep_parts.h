@@ -15,6 +15,7 @@
 #include "base/uuid.h"
 #include "campaigns/attempt_store.h"
 #include "campaigns/campaign.h"
+#include "campaigns/limit_store.h"
 #include "campaigns/trunk_store.h"
 #include "dialer/sweep.h"
 
@@ -33,6 +34,7 @@ struct campaign_facts {
     double cps; /* 0: as the trunk */
     char name[CAMPAIGN_NAME_MAX];
     struct trunk_row trunk;
+    struct limit_row tenant, caller_id; /* id 0: none is set */
 };
 
 struct maintenance {

@@ -86,7 +86,7 @@ struct taker {
     struct pacing *pacing;
     struct pacing_ask ask; /* of the next one */
     uv_timer_t timer;
-    int goes, waits, fulls, aways, rebuilds;
+    int goes, waits, fulls, aways, rebuilds, helds;
     int64_t at_ms[TAKES_MAX];
     bool answer_rebuilds, stop, pending, closed;
     struct pacing_ask open[4]; /* what Postgres would say */
@@ -109,6 +109,7 @@ static void on_take(enum pacing_result result, int64_t retry_ms, void *arg)
     t->waits += result == PACING_WAIT;
     t->fulls += result == PACING_FULL;
     t->aways += result == PACING_AWAY;
+    t->helds += result == PACING_HELD;
     if (result == PACING_GO) {
         t->at_ms[t->goes - 1] = mono_ms();
         t->ask.attempt = uuid_v7(clock_real_ms());
@@ -143,10 +144,9 @@ static struct taker *new_taker(int64_t trunk, double cps, int max)
     struct taker *t = calloc(1, sizeof(*t));
 
     t->answer_rebuilds = true;
-    t->ask = (struct pacing_ask){.attempt = uuid_v7(clock_real_ms()),
-                                 .tenant_id = 1,
-                                 .trunk = {trunk, cps, max},
-                                 .campaign = {trunk, 0, 0}};
+    t->ask = (struct pacing_ask){
+        .attempt = uuid_v7(clock_real_ms()),
+        .at = {[PACING_TRUNK] = {trunk, cps, max}, [PACING_CAMPAIGN] = {trunk, 0, 0}}};
     assert_int_equal(pacing_new(&t->pacing, &loop, url, "abcd0123", on_rebuild, t, NULL),
                      0);
     uv_timer_init(&loop, &t->timer);
@@ -236,8 +236,8 @@ static void slots_are_held_until_given_back_and_giving_twice_frees_one(void **st
     take(t);
     RUN_UNTIL(t->fulls >= 2);
     assert_int_equal(t->goes, 2);
-    pacing_give(t->pacing, &first);
-    pacing_give(t->pacing, &first);
+    pacing_give(t->pacing, &first.attempt);
+    pacing_give(t->pacing, &first.attempt);
     RUN_UNTIL(t->goes == 3);
     int fulls = t->fulls;
     RUN_UNTIL(t->fulls >= fulls + 3);
@@ -303,7 +303,7 @@ static void a_rebuild_puts_open_attempts_back_into_their_slots(void **state)
     take(t);
     RUN_UNTIL(t->fulls >= 1);
     assert_int_equal(t->goes, 0);
-    pacing_give(t->pacing, &t->open[1]);
+    pacing_give(t->pacing, &t->open[1].attempt);
     RUN_UNTIL(t->goes == 1);
     free_taker(t);
 }
@@ -322,7 +322,8 @@ static void a_dead_redis_means_no_calls_and_a_new_one_is_rebuilt(void **state)
     RUN_UNTIL(t->aways > aways + 1);
     assert_false(pacing_is_ready(t->pacing));
     assert_int_equal(t->goes, 1);
-    pacing_give(t->pacing, &held); /* the call ends meanwhile; Postgres may not know */
+    pacing_give(t->pacing,
+                &held.attempt); /* the call ends meanwhile; Postgres may not know */
     t->open[0] = held;
     t->open_count = 1;
     start_redis();
@@ -348,6 +349,108 @@ static void a_redis_that_hangs_is_away(void **state)
     free_taker(t);
 }
 
+/* Each kind alone holds two dialers back: their other buckets are not the same. */
+static void every_kind_of_limit_holds_for_all_dialers_together(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < PACING_KINDS; kind++) {
+        struct taker *a = new_taker(100 + 2 * kind, 0, 0);
+        struct taker *b = new_taker(101 + 2 * kind, 0, 0);
+        a->ask.at[kind] = b->ask.at[kind] = (struct pacing_bucket){900 + kind, 0, 3};
+        struct uuid first = a->ask.attempt;
+        take(a);
+        take(b);
+        RUN_UNTIL(a->fulls > 1 && b->fulls > 1);
+        assert_int_equal(a->goes + b->goes, 3);
+        if (a->at_ms[0]) { /* a's first call ends: one more goes out, whoever's */
+            pacing_give(a->pacing, &first);
+            RUN_UNTIL(a->goes + b->goes == 4);
+        }
+        a->stop = b->stop = true;
+        RUN_UNTIL(!a->pending && !b->pending);
+        free_taker(a);
+        free_taker(b);
+    }
+}
+
+/* Also after a pause, and whoever asks late: the instants are those of the tokens. */
+static void no_second_has_more_than_the_rate_and_one(void **state)
+{
+    enum { RATE = 50, N = 150 };
+    struct taker *t = new_taker(20, RATE, 0);
+
+    (void)state;
+    RUN_UNTIL(pacing_is_ready(t->pacing));
+    take(t);
+    RUN_UNTIL(t->goes >= 1);
+    t->stop = true;
+    RUN_UNTIL(!t->pending);
+    run_for(300); /* nobody asks */
+    t->stop = false;
+    take(t);
+    RUN_UNTIL(t->goes >= N);
+    /* The longest run of RATE + 1 gaps that is shorter than a second by more than what a
+     * busy machine may shift one answer by would be RATE + 2 calls in a second. */
+    for (int i = 0; i + RATE + 1 < N; i++)
+        assert_true(t->at_ms[i + RATE + 1] - t->at_ms[i] >= 980);
+    free_taker(t);
+}
+
+static void congestion_halves_the_rate_and_it_climbs_back(void **state)
+{
+    struct taker *t = new_taker(21, 100, 0);
+
+    (void)state;
+    take(t);
+    RUN_UNTIL(t->goes >= 3);
+    pacing_told(t->pacing, 21, PACING_CONGESTED);
+    pacing_told(t->pacing, 21, PACING_CONGESTED); /* of the same burst */
+    RUN_UNTIL(pacing_percent(t->pacing, 21) < 100);
+    int percent = pacing_percent(t->pacing, 21), before = t->goes;
+    assert_in_range(percent, 49, 60);
+    run_for(1000);
+    assert_in_range(t->goes - before, 30, 62); /* 100 at full speed */
+    RUN_UNTIL(pacing_percent(t->pacing, 21) > percent);
+    redis_do("HSET furrow:abcd0123:pace:t:21:health at 0"); /* long ago */
+    RUN_UNTIL(pacing_percent(t->pacing, 21) == 100);
+    free_taker(t);
+}
+
+static void
+ten_refusals_open_the_breaker_for_every_dialer_and_a_call_closes_it(void **state)
+{
+    struct taker *a = new_taker(22, 50, 0), *b = new_taker(22, 50, 0);
+
+    (void)state;
+    take(a);
+    take(b);
+    RUN_UNTIL(a->goes > 0 && b->goes > 0);
+    for (int i = 0; i < 9; i++)
+        pacing_told(a->pacing, 22, PACING_REFUSED);
+    int before = b->goes;
+    RUN_UNTIL(b->goes > before + 5);
+    assert_int_equal(a->helds + b->helds, 0);
+    pacing_told(a->pacing, 22, PACING_REFUSED);
+    b->stop = true;
+    RUN_UNTIL(a->helds > 0); /* it waits for its half minute now */
+    RUN_UNTIL(!b->pending);
+    b->stop = false;
+    take(b);
+    RUN_UNTIL(b->helds > 0);
+    /* The half minute is over: one call tries it, and no other before it is known. */
+    redis_do("HSET furrow:abcd0123:pace:t:22:health open 1");
+    before = b->goes;
+    int held = b->helds;
+    take(b);
+    RUN_UNTIL(b->helds > held);
+    assert_int_equal(b->goes, before + 1);
+    pacing_told(a->pacing, 22, PACING_TOOK_CALL);
+    take(b);
+    RUN_UNTIL(b->goes > before + 3);
+    free_taker(a);
+    free_taker(b);
+}
+
 static int stop_all(void **state)
 {
     (void)state;
@@ -364,6 +467,11 @@ int main(void)
         cmocka_unit_test(two_dialers_share_one_budget),
         cmocka_unit_test(slots_are_held_until_given_back_and_giving_twice_frees_one),
         cmocka_unit_test(asking_again_for_the_same_attempt_takes_nothing_twice),
+        cmocka_unit_test(every_kind_of_limit_holds_for_all_dialers_together),
+        cmocka_unit_test(no_second_has_more_than_the_rate_and_one),
+        cmocka_unit_test(congestion_halves_the_rate_and_it_climbs_back),
+        cmocka_unit_test(
+            ten_refusals_open_the_breaker_for_every_dialer_and_a_call_closes_it),
         cmocka_unit_test(after_a_flush_nothing_goes_out_until_the_slots_are_rebuilt),
         cmocka_unit_test(a_rebuild_puts_open_attempts_back_into_their_slots),
         cmocka_unit_test(a_dead_redis_means_no_calls_and_a_new_one_is_rebuilt),
