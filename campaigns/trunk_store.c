@@ -170,6 +170,38 @@ int trunk_list(struct pg *pg, int tenant_id, struct trunk_row **out, size_t *n)
     return err ? err : pg_end_own(pg, own, list(pg, out, n));
 }
 
+static int update(struct pg *pg, const struct trunk_row *t)
+{
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, t->name);
+    pg_arg_text(&a, t->endpoint);
+    pg_arg_double(&a, t->cps);
+    pg_arg_i64(&a, t->max_channels);
+    pg_arg_text(&a, t->settings);
+    return pg_run(pg, NULL,
+                  "UPDATE trunks SET endpoint = $2, cps = $3, max_channels = $4, "
+                  "settings = $5 WHERE name = $1",
+                  &a);
+}
+
+int trunk_set(struct pg *pg, int tenant_id, const struct trunk_row *row,
+              struct errtext *e)
+{
+    struct trunk_row before = {0};
+
+    int err = check(row, e);
+    if (err)
+        return err;
+    err = pg_begin(pg, tenant_id);
+    if (err)
+        return errtext_set(e, err, 0, 0, "%s", pg_error(pg));
+    err = find(pg, row->name, &before, e);
+    if (!err && (err = update(pg, row)))
+        errtext_set(e, err, 0, 0, "%s", pg_error(pg));
+    return pg_end(pg, err);
+}
+
 /* A trunk that a campaign names stays: its attempts point at it. */
 static int remove_unused(struct pg *pg, const char *name, struct errtext *e)
 {

@@ -31,6 +31,11 @@ NODISCARD int trunk_load(struct pg *pg, int tenant_id, int64_t id, struct trunk_
 NODISCARD int trunk_list(struct pg *pg, int tenant_id,
                          struct trunk_row **out, /* free() */
                          size_t *n);
+/* Rate, channels, endpoint and settings of the trunk of that name become those of *row;
+ * dialers follow rate and channels from the next call on, the others when they open it
+ * anew. EINVAL as trunk_add, ENOENT with a text. */
+NODISCARD int trunk_set(struct pg *pg, int tenant_id, const struct trunk_row *row,
+                        struct errtext *e);
 /* EBUSY with a text: campaigns use it. */
 NODISCARD int trunk_remove(struct pg *pg, int tenant_id, const char *name,
                            struct errtext *e);

@@ -1,5 +1,5 @@
 /*
- * furrow trunk: add, list, show, remove.
+ * furrow trunk: add, set, list, show, remove.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -62,17 +62,17 @@ static int parse_option(struct trunk_row *t, int option, const char *value)
     }
 }
 
+static const struct option trunk_options[] = {
+    {"endpoint", required_argument, NULL, 'e'},
+    {"cps", required_argument, NULL, 'c'},
+    {"max-channels", required_argument, NULL, 'm'},
+    {"settings", required_argument, NULL, 's'},
+    {"kind", required_argument, NULL, 'k'},
+    {0}};
+
 static int parse_add(struct trunk_row *t, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"kind", required_argument, NULL, 'k'},
-        {"endpoint", required_argument, NULL, 'e'},
-        {"cps", required_argument, NULL, 'c'},
-        {"max-channels", required_argument, NULL, 'm'},
-        {"settings", required_argument, NULL, 's'},
-        {0}};
-
-    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+    for (int o; (o = getopt_long(argc, argv, "", trunk_options, NULL)) != -1;) {
         int code = parse_option(t, o, optarg);
         if (code)
             return code;
@@ -115,6 +115,46 @@ static int cmd_add(struct cli *cli, int argc, char **argv)
         return cli_fail("%s", e.text);
     printf("trunk '%s' (%s): %g calls a second, %d at once\n", t.name, t.kind, t.cps,
            t.max_channels);
+    return CLI_OK;
+}
+
+/* ---- set ---- */
+
+/* The name is wanted before the trunk is read and the options after it. */
+static int cmd_set(struct cli *cli, int argc, char **argv)
+{
+    struct trunk_row given = {0}, t = {0};
+    struct errtext e = {0};
+    bool any = false;
+    int code = CLI_OK;
+
+    for (int o; !code && (o = getopt_long(argc, argv, "", trunk_options, NULL)) != -1;) {
+        any = true;
+        code = o == 'k' ? cli_usage("a trunk stays of its kind: add another one")
+                        : parse_option(&given, o, optarg);
+    }
+    if (!code && argc - optind != 1)
+        code = cli_usage(argc == optind ? "which trunk?" : "one trunk at a time");
+    if (!code && !any)
+        code = cli_usage("say what is to change: --cps N, --max-channels N, --endpoint "
+                         "TEXT or --settings JSON");
+    if (!code)
+        code = cli_open_pg(cli);
+    if (code)
+        return code;
+    if (trunk_find(cli->pg, cli->tenant_id, argv[optind], &t, &e))
+        return cli_fail("%s", e.text);
+    optind = 1;
+    for (int o; !code && (o = getopt_long(argc, argv, "", trunk_options, NULL)) != -1;)
+        code = parse_option(&t, o, optarg);
+    if (!code)
+        code = check_settings(&t);
+    if (code)
+        return code;
+    if (trunk_set(cli->pg, cli->tenant_id, &t, &e))
+        return cli_fail("%s", e.text);
+    printf("trunk '%s' (%s): %g calls a second, %d at once, from the next call on\n",
+           t.name, t.kind, t.cps, t.max_channels);
     return CLI_OK;
 }
 
@@ -231,6 +271,12 @@ static const struct cli_verb verbs[] = {
      .example = "furrow trunk add main --kind ari --endpoint 'PJSIP/{number}@provider' "
                 "--cps 5 --max-channels 60",
      .run = cmd_add},
+    {.name = "set",
+     .arguments = "NAME [--cps N] [--max-channels N] [--endpoint TEXT] [--settings JSON]",
+     .about = "Change a trunk. Rate and calls at once hold from the next call on; "
+              "endpoint and settings\nwhen a dialer starts.",
+     .example = "furrow trunk set main --cps 2",
+     .run = cmd_set},
     {.name = "list",
      .arguments = "[--json]",
      .about = "Show all trunks.",
