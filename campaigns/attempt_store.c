@@ -15,7 +15,9 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/agent_store_book.h"
 #include "campaigns/attempt_store_person.h"
+#include "campaigns/campaign.h"
 #include "campaigns/campaign_store.h"
 
 struct ledger_row { /* an attempt while its moves are played */
@@ -345,6 +347,31 @@ static int write_contacts(const struct ledger *l)
     return err ? err : write_persons(l, values, texts, n);
 }
 
+/* ---- agents ---- */
+
+/* An attempt of a campaign with agents has told them of its answer and its end. */
+static int tell_agents(const struct ledger *l)
+{
+    const struct campaign_doc *doc = NULL;
+    int err = 0;
+
+    for (size_t i = 0; !err && i < l->n; i++) {
+        const struct ledger_row *r = &l->at[i];
+
+        if (!r->changed)
+            continue;
+        err = campaign_doc_get(l->pg, l->tenant_id, r->campaign_id, &doc);
+        if (err == EINVAL || err == ENOENT || (!err && doc->mode.kind == MODE_FIXED)) {
+            err = 0;
+            continue;
+        }
+        if (!err)
+            err = agent_call_moved(l->pg, l->tenant_id, &r->id, r->state, r->answered_ms,
+                                   r->end ? r->end->at_ms : r->answered_ms);
+    }
+    return err;
+}
+
 static int move_all(struct ledger *l, const struct attempt_move *moves, size_t n,
                     size_t *illegal)
 {
@@ -354,7 +381,9 @@ static int move_all(struct ledger *l, const struct attempt_move *moves, size_t n
         return err;
     play_all(l, moves, n, illegal);
     err = write_attempts(l);
-    return err ? err : write_contacts(l);
+    if (!err)
+        err = write_contacts(l);
+    return err ? err : tell_agents(l);
 }
 
 int attempt_move(struct pg *pg, int tenant_id, const struct attempt_move *moves, size_t n,

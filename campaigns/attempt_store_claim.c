@@ -19,6 +19,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/agent_store_book.h"
 #include "campaigns/attempt_store_refuse.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/lifecycle.h"
@@ -27,12 +28,14 @@
 #include "compliance/facts_store.h"
 #include "contacts/tz.h"
 
-enum { ASK_AGAIN_MS = 1000 };
+enum { ASK_AGAIN_MS = 1000, AGENT_AGAIN_MS = 250 };
 
 struct due {
     int64_t contact_id, phone;
     int zone_group, number;
     enum phone_type type;
+    bool backed; /* an agent is for it */
+    struct compliance_abandon abandon[MODE_ANCHORS];
 };
 
 struct claim {
@@ -45,6 +48,7 @@ struct claim {
     struct attempt_claim_result *result;
     struct due *due;
     struct verdict *verdicts;
+    struct agent_booking booking;
 };
 
 /* One priority of one zone group. */
@@ -202,6 +206,30 @@ static int lock_due(struct claim *c)
 
 /* ---- verdict 1 ---- */
 
+/* Agents go to those who may be called, in order; then the credit does. */
+static void add_agents(const struct claim *c, struct due *due, size_t allowed)
+{
+    size_t agents = (size_t)c->booking.room.backed;
+
+    due->backed = allowed < agents;
+    memcpy(due->abandon, c->booking.abandon, sizeof(due->abandon));
+    for (int i = 0; i < MODE_ANCHORS && !due->backed; i++)
+        due->abandon[i].unbacked += (int64_t)(allowed - agents);
+}
+
+static struct compliance_facts facts_of(const struct claim *c,
+                                        const struct facts_set *set, size_t i)
+{
+    struct compliance_facts facts = facts_get(set, i);
+
+    if (c->booking.used) {
+        facts.reserved_agent = c->due[i].backed;
+        facts.abandon = c->due[i].abandon;
+        facts.abandon_count = MODE_ANCHORS;
+    }
+    return facts;
+}
+
 static int judge(struct claim *c, struct facts_set **set)
 {
     size_t n = c->result->looked_at;
@@ -213,10 +241,12 @@ static int judge(struct claim *c, struct facts_set **set)
                                      .zone_group = c->due[i].zone_group,
                                      .type = c->due[i].type};
     int err = facts_load(c->pg, c->tenant_id, keys, n, c->now_ms, set);
-    for (size_t i = 0; !err && i < n; i++) {
-        struct compliance_facts facts = facts_get(*set, i);
+    for (size_t i = 0, allowed = 0; !err && i < n; i++) {
+        add_agents(c, &c->due[i], allowed);
+        struct compliance_facts facts = facts_of(c, *set, i);
 
         compliance_check(c->doc->policy, &facts, c->now_ms, &c->verdicts[i]);
+        allowed += c->verdicts[i].allow;
     }
     return err;
 }
@@ -249,7 +279,7 @@ static int write_decisions(struct claim *c, const struct facts_set *set)
     CLEANUP(free_cleanup) struct compliance_facts *facts = xcalloc(n, sizeof(*facts));
 
     for (size_t i = 0, made = 0; i < n; i++) {
-        facts[i] = facts_get(set, i);
+        facts[i] = facts_of(c, set, i);
         list[i] =
             (struct decision){.stage = DECISION_CLAIM,
                               .campaign_id = c->campaign_id,
@@ -310,6 +340,22 @@ static int write_intents(struct claim *c)
         &a);
 }
 
+static int book(const struct claim *c)
+{
+    size_t n = c->result->intents, made = 0;
+    CLEANUP(free_cleanup) struct uuid *ids = xcalloc(n + 1, sizeof(*ids));
+    CLEANUP(free_cleanup) bool *backed = xcalloc(n + 1, sizeof(*backed));
+
+    for (size_t i = 0; i < c->result->looked_at; i++) {
+        if (!c->verdicts[i].allow)
+            continue;
+        ids[made] = c->out[made].id;
+        backed[made++] = c->due[i].backed;
+    }
+    return agent_book_write(c->pg, c->tenant_id, c->campaign_id, &c->booking, ids, backed,
+                            n, c->now_ms);
+}
+
 static int refuse(struct claim *c)
 {
     size_t n = c->result->looked_at;
@@ -336,7 +382,25 @@ static int claim_due(struct claim *c)
     facts_free(set);
     if (!err && c->result->intents > 0)
         err = write_intents(c);
+    if (!err && c->booking.used && c->result->intents > 0)
+        err = book(c);
     return err ? err : refuse(c);
+}
+
+/* Fails closed: a campaign with agents claims no more than they and the credit allow. */
+static int find_agents(struct claim *c)
+{
+    int err = agent_book(c->pg, c->tenant_id, c->campaign_id, c->doc, c->max, c->now_ms,
+                         &c->booking);
+
+    if (err || !c->booking.used)
+        return err;
+    size_t room = (size_t)c->booking.room.backed + (size_t)c->booking.room.unbacked;
+    if (room < c->max)
+        c->max = room;
+    if (room == 0)
+        due_at(c, c->now_ms + AGENT_AGAIN_MS);
+    return 0;
 }
 
 static int claim(struct claim *c)
@@ -365,6 +429,8 @@ static int claim(struct claim *c)
     }
     err = campaign_doc_get(c->pg, c->tenant_id, c->campaign_id, &c->doc);
     if (!err)
+        err = find_agents(c);
+    if (!err && c->max > 0)
         err = lock_due(c);
     return err || c->result->looked_at == 0 ? err : claim_due(c);
 }

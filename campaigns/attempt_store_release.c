@@ -25,7 +25,9 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/agent_store_book.h"
 #include "campaigns/attempt_store_refuse.h"
+#include "campaigns/campaign.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/lifecycle.h"
 #include "compliance/decision_store.h"
@@ -40,6 +42,8 @@ struct candidate {
     bool campaign_running;
     char caller_id[64];
     const struct policy *policy;
+    bool has_agents; /* its campaign has, and: */
+    struct agent_gate gate;
     struct compliance_facts facts;
     struct verdict verdict;
     char decision[65]; /* sha256 of its inputs */
@@ -154,6 +158,12 @@ static int read_candidates(struct release *r, const PGresult *res,
         if (err && err != EINVAL)
             return err;
         c->policy = err ? NULL : doc->policy;
+        c->has_agents = !err && doc->mode.kind != MODE_FIXED;
+        err = c->has_agents ? agent_gate_load(r->pg, r->tenant_id, c->campaign_id, doc,
+                                              &c->id, r->now_ms, &c->gate)
+                            : 0;
+        if (err)
+            return err;
         r->n++;
     }
     return 0;
@@ -198,6 +208,11 @@ static int judge(struct release *r)
         c->facts = facts_get(r->set, i);
         c->facts.clock_trusted = r->clock_trusted;
         c->facts.campaign_running = c->campaign_running;
+        if (c->has_agents) {
+            c->facts.reserved_agent = c->gate.backed;
+            c->facts.abandon = c->gate.abandon;
+            c->facts.abandon_count = MODE_ANCHORS;
+        }
         compliance_check(c->policy, &c->facts, r->now_ms, &c->verdict);
         r->allowed += c->verdict.allow;
     }

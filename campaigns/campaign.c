@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/campaign_law.h"
+#include "campaigns/campaign_mode.h"
 #include "campaigns/campaign_rules.h"
 #include "campaigns/doc_reader.h"
 #include "compliance/pack.h"
@@ -109,6 +110,12 @@ static void read_pacing(struct doc_reader *r, json_t *value, const char *pointer
     struct draft *d = owner;
 
     doc_read_object(r, value, pointer, fields, ARRAY_LEN(fields), &d->doc.pacing);
+}
+
+static void read_mode(struct doc_reader *r, json_t *value, const char *pointer,
+                      void *owner)
+{
+    campaign_read_mode(r, value, pointer, &((struct draft *)owner)->doc.mode);
 }
 
 static void read_schedule(struct doc_reader *r, json_t *value, const char *pointer,
@@ -274,6 +281,7 @@ static const struct doc_field document_fields[] = {
      TEXT(struct draft, policy.seller),
      .hint = "on whose behalf: a consent given to another seller does not count"},
     {.key = "pacing", .kind = DOC_PART, .read = read_pacing},
+    {.key = "mode", .kind = DOC_PART, .read = read_mode},
     {.key = "ring_timeout_s",
      .kind = DOC_INT,
      IN(struct draft, doc.ring_timeout_s),
@@ -347,6 +355,9 @@ static void check_together(struct doc_reader *r, struct draft *d, const json_t *
     d->policy.consent_required = (enum consent_level)d->consent;
     d->policy.purpose = (enum purpose)d->purpose;
     d->policy.voice = (enum voice)d->voice;
+    /* The gate asks for a reserved agent, or for credit, whatever the mode. */
+    if (doc->mode.kind != MODE_FIXED)
+        d->policy.dial = DIAL_PREDICTIVE;
     d->policy.pack_mode = PACKS_AUTO;
     d->policy.packs = packs_of_process();
     d->policy.decision_ttl_s = DECISION_TTL_S;
@@ -392,6 +403,7 @@ static int read_document(const char *text, size_t len, struct draft *d,
     }
     policy_default(&d->policy);
     retry_rules_default(&d->doc.retry);
+    mode_rules_default(&d->doc.mode);
     d->doc.ring_timeout_s = d->policy.ring_timeout_s;
     d->consent = (int)d->policy.consent_required;
     d->purpose = PURPOSE_TELEMARKETING;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/attrs.h"
+#include "campaigns/mode.h"
 #include "campaigns/retry.h"
 #include "campaigns/schedule.h"
 
@@ -41,6 +42,7 @@ struct campaign_doc {
     char caller_id[CAMPAIGN_CALLER_ID_MAX]; /* "" as the trunk has it */
     struct policy *policy;                  /* owned; never NULL */
     struct campaign_pacing pacing;
+    struct mode_rules mode;
     int ring_timeout_s;
     struct retry_rules retry;
     int64_t start_at_ms, end_at_ms; /* business time; 0 not stated */

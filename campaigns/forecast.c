@@ -210,6 +210,8 @@ static void judge(const struct cohort *c, const struct policy *policy, int64_t n
         facts.calls = calls;
         facts.call_count += n;
     }
+    /* How many agents there will be is not foreseen: each call finds one. */
+    facts.reserved_agent = policy && policy->dial == DIAL_PREDICTIVE;
     compliance_check(policy, &facts, now_ms, out);
     if (calls != few)
         free(calls);

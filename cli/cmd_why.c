@@ -98,6 +98,8 @@ static int decide(struct why *w, int64_t campaign_id, const char *name, bool run
     usual.packs = packs_of_process();
     struct compliance_facts facts = facts_get(set, 0);
     facts.campaign_running = running;
+    /* Whether an agent is free is asked of the moment, not of the number. */
+    facts.reserved_agent = doc && doc->mode.kind != MODE_FIXED;
     compliance_check(doc ? doc->policy : &usual, &facts, w->at_ms, &v);
     json_t *verdict = verdict_json(&v);
     json_object_set_new(verdict, "campaign", name ? json_string(name) : json_null());

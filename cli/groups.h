@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 
+extern const struct cli_group cmd_agent;
 extern const struct cli_group cmd_audit;
 extern const struct cli_group cmd_calling;
 extern const struct cli_group cmd_campaign;

@@ -15,6 +15,7 @@
 
 /* clang-format off */
 static const struct cli_group *const groups[] = {
+    &cmd_agent,
     &cmd_audit,
     &cmd_calling,
     &cmd_campaign,

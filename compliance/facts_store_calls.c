@@ -145,7 +145,7 @@ enum outcome facts_outcome(const char *disposition)
         {"completed", OUTCOME_CONVERSATION},   {"busy", OUTCOME_BUSY},
         {"no_answer", OUTCOME_NO_ANSWER},      {"bad_number", OUTCOME_NOT_CONNECTED},
         {"congestion", OUTCOME_NOT_CONNECTED}, {"unreachable", OUTCOME_NOT_CONNECTED},
-        {"config", OUTCOME_NOT_CONNECTED}};
+        {"config", OUTCOME_NOT_CONNECTED},     {"abandoned", OUTCOME_ABANDONED}};
 
     for (size_t i = 0; i < ARRAY_LEN(outcomes); i++)
         if (str_is(disposition, outcomes[i].name))
@@ -205,7 +205,10 @@ static int read_calls(struct pg *pg, int tenant_id, const struct parties *p,
         /* OFFSET 0 keeps the numbers outside: one look into the index for each, whatever
          * the planner believes about the table. */
         "SELECT k.i, furrow_ms(coalesce(t.released_at, t.intent_at)), t.campaign_id, "
-        "t.state IN ('intent', 'released', 'ringing', 'answered'), t.disposition, "
+        "t.state IN ('intent', 'released', 'ringing', 'answered'), CASE WHEN "
+        "t.answered_at "
+        "IS NOT NULL AND EXISTS (SELECT 1 FROM agent_calls g WHERE g.attempt_id = t.id "
+        "AND g.result = 'abandoned') THEN 'abandoned' ELSE t.disposition END, "
         "k.other = 1 FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], "
         "$6::uuid[]) k(i, phone, campaign_id, other, own) "
         "CROSS JOIN LATERAL (SELECT * FROM attempts a WHERE a.tenant_id = $1 AND a.phone "

@@ -1,0 +1,369 @@
+/*
+ * agent_store_call - what becomes of calls with agents. Rows are locked in the order
+ * call, agent, periods.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/pg.h"
+#include "base/str.h"
+#include "campaigns/agent_store_book.h"
+#include "campaigns/agent_store_inside.h"
+#include "campaigns/campaign.h"
+#include "campaigns/campaign_store.h"
+
+struct booked { /* a row of agent_calls, locked */
+    bool found;
+    int64_t campaign_id, agent_id, answered_ms, anchored_ms;
+    bool counted; /* its result is known */
+};
+
+static int lock_call(struct pg *pg, const struct uuid *call, struct booked *out)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    *out = (struct booked){0};
+    pg_arg_uuid(&a, call);
+    int err =
+        pg_run(pg, &res,
+               "SELECT c.campaign_id, c.agent_id, furrow_ms(c.answered_at), c.result "
+               "<> '', furrow_ms(k.anchored_at) FROM agent_calls c JOIN "
+               "agent_campaigns k ON k.campaign_id = c.campaign_id WHERE "
+               "c.attempt_id = $1 FOR UPDATE OF c",
+               &a);
+    if (err || PQntuples(res) == 0)
+        return err;
+    *out = (struct booked){.found = true,
+                           .campaign_id = pg_i64(res, 0, 0),
+                           .agent_id = pg_i64(res, 0, 1),
+                           .answered_ms = pg_i64(res, 0, 2),
+                           .counted = pg_bool(res, 0, 3),
+                           .anchored_ms = pg_i64(res, 0, 4)};
+    return 0;
+}
+
+/* ---- counting ---- */
+
+static int count(struct pg *pg, int tenant_id, const struct booked *b,
+                 int64_t answered_ms, bool abandoned)
+{
+    const struct campaign_doc *doc = NULL;
+    int64_t periods[MODE_ANCHORS];
+    struct pg_args a = {0};
+
+    int err = campaign_doc_get(pg, tenant_id, b->campaign_id, &doc);
+    if (!err)
+        err = agent_periods_of(&doc->mode, b->anchored_ms, answered_ms, periods);
+    if (err)
+        return err;
+    pg_arg_i64(&a, tenant_id);
+    pg_arg_i64(&a, b->campaign_id);
+    for (int i = 0; i < MODE_ANCHORS; i++)
+        pg_arg_i64(&a, periods[i]);
+    pg_arg_i64(&a, abandoned);
+    return pg_run(pg, NULL,
+                  "INSERT INTO abandon_periods AS p (tenant_id, campaign_id, anchor, "
+                  "period, answered, abandoned) VALUES ($1, $2, 'campaign30d', $3, 1, "
+                  "$6), ($1, $2, 'calendar_day', $4, 1, $6), ($1, $2, 'calendar_month', "
+                  "$5, 1, $6) ON CONFLICT (campaign_id, anchor, period) DO UPDATE SET "
+                  "answered = p.answered + 1, abandoned = p.abandoned + "
+                  "excluded.abandoned",
+                  &a);
+}
+
+/* Writes a result that was not known, and counts it. */
+static int resolve(struct pg *pg, int tenant_id, const struct uuid *call,
+                   const struct booked *b, const char *result, int64_t at_ms)
+{
+    struct pg_args a = {0};
+    bool lost = str_is(result, "abandoned") || str_is(result, "late");
+
+    if (b->counted)
+        return 0;
+    pg_arg_uuid(&a, call);
+    pg_arg_text(&a, result);
+    pg_arg_ms(&a, at_ms);
+    int err =
+        pg_run(pg, NULL,
+               "UPDATE agent_calls SET result = $2, answered_at = CASE WHEN $2 IN "
+               "('unanswered', 'withdrawn') THEN answered_at ELSE "
+               "coalesce(answered_at, furrow_ts($3)) END, connected_at = CASE WHEN "
+               "$2 IN ('connected', 'late') THEN furrow_ts($3) END WHERE attempt_id "
+               "= $1",
+               &a);
+    if (err || (!lost && !str_is(result, "connected")))
+        return err;
+    return count(pg, tenant_id, b, b->answered_ms ? b->answered_ms : at_ms, lost);
+}
+
+/* ---- agents ---- */
+
+static int free_agent(struct pg *pg, const struct uuid *call, bool lost, int64_t at_ms)
+{
+    struct pg_args a = {0};
+
+    pg_arg_uuid(&a, call);
+    pg_arg_ms(&a, at_ms);
+    pg_arg_bool(&a, lost);
+    return pg_run(
+        pg, NULL,
+        "UPDATE agents SET state = CASE WHEN after_call <> '' AND after_call <> 'ready' "
+        "THEN after_call WHEN $3::bool THEN 'paused' WHEN state = 'on_call' AND "
+        "wrap_up_s "
+        "> 0 THEN 'wrap_up' ELSE 'ready' END, wrap_until = CASE WHEN state = 'on_call' "
+        "THEN furrow_ts($2) + make_interval(secs => wrap_up_s) END, note = CASE WHEN "
+        "$3::bool THEN 'did not answer the phone' ELSE '' END, after_call = '', call_id "
+        "= "
+        "NULL, since = furrow_ts($2) WHERE call_id = $1",
+        &a);
+}
+
+static int set_agent(struct pg *pg, int64_t agent_id, const struct uuid *call,
+                     int64_t at_ms)
+{
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, agent_id);
+    pg_arg_uuid(&a, call);
+    pg_arg_ms(&a, at_ms);
+    return pg_run(pg, NULL,
+                  "UPDATE agents SET state = 'on_call', call_id = $2, since = "
+                  "furrow_ts($3), wrap_until = NULL, note = '' WHERE id = $1",
+                  &a);
+}
+
+/* ---- moves of the attempt ---- */
+
+static int answered(struct pg *pg, const struct uuid *call, int64_t at_ms)
+{
+    struct pg_args a = {0};
+
+    pg_arg_uuid(&a, call);
+    pg_arg_ms(&a, at_ms);
+    return pg_run(pg, NULL,
+                  "UPDATE agent_calls SET answered_at = coalesce(answered_at, "
+                  "furrow_ts($2)) WHERE attempt_id = $1",
+                  &a);
+}
+
+static int over(struct pg *pg, int tenant_id, const struct uuid *call,
+                enum attempt_state to, int64_t answered_ms, int64_t at_ms)
+{
+    struct booked b;
+    struct pg_args a = {0};
+    const char *result = "unanswered";
+
+    int err = lock_call(pg, call, &b);
+    if (err || !b.found)
+        return err;
+    if (answered_ms && !b.answered_ms)
+        b.answered_ms = answered_ms;
+    if (to == ATTEMPT_WITHDRAWN)
+        result = "withdrawn";
+    else if (to == ATTEMPT_UNKNOWN || b.answered_ms)
+        result = "abandoned";
+    err = resolve(pg, tenant_id, call, &b, result, at_ms);
+    pg_arg_uuid(&a, call);
+    pg_arg_ms(&a, at_ms);
+    if (!err)
+        err = pg_run(pg, NULL,
+                     "UPDATE agent_calls SET over_at = coalesce(over_at, furrow_ts($2)) "
+                     "WHERE attempt_id = $1",
+                     &a);
+    return err ? err : free_agent(pg, call, false, at_ms);
+}
+
+int agent_call_moved(struct pg *pg, int tenant_id, const struct uuid *attempt,
+                     enum attempt_state to, int64_t answered_ms, int64_t at_ms)
+{
+    if (to == ATTEMPT_ANSWERED)
+        return answered(pg, attempt, at_ms);
+    return attempt_is_open(to) ? 0 : over(pg, tenant_id, attempt, to, answered_ms, at_ms);
+}
+
+/* ---- taking a call ---- */
+
+/* A free one first; else one whose call still rings and is not theirs for sure. */
+static int find_agent(struct pg *pg, const struct booked *b, const char *queue,
+                      int64_t now_ms, int64_t *agent_id, struct uuid *from)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    *agent_id = 0;
+    pg_arg_text(&a, queue);
+    pg_arg_ms(&a, now_ms);
+    int err = pg_run(pg, &res,
+                     "SELECT id FROM agents WHERE queue = $1 AND (state = 'ready' OR "
+                     "(state = 'wrap_up' AND wrap_until <= furrow_ts($2))) ORDER BY "
+                     "since, id LIMIT 1 FOR UPDATE SKIP LOCKED",
+                     &a);
+    if (!err && PQntuples(res) > 0)
+        *agent_id = pg_i64(res, 0, 0);
+    if (err || *agent_id || !b->found)
+        return err;
+    pg_result_free(&res);
+    pg_arg_i64(&a, b->campaign_id);
+    err = pg_run(
+        pg, &res,
+        "SELECT g.id, c.attempt_id FROM agent_calls c JOIN agents g ON g.id = "
+        "c.agent_id AND g.call_id = c.attempt_id WHERE g.queue = $1 AND "
+        "g.state = 'reserved' AND c.campaign_id = $3 AND c.result = '' AND "
+        "c.answered_at IS NULL AND NOT c.kept AND furrow_ts($2) IS NOT NULL ORDER BY "
+        "c.attempt_id DESC LIMIT 1 FOR UPDATE OF c, g SKIP LOCKED",
+        &a);
+    if (err || PQntuples(res) == 0)
+        return err;
+    *agent_id = pg_i64(res, 0, 0);
+    return pg_uuid(res, 0, 1, from);
+}
+
+static int give_call(struct pg *pg, const struct uuid *call, int64_t agent_id)
+{
+    struct pg_args a = {0};
+
+    pg_arg_uuid(&a, call);
+    if (agent_id)
+        pg_arg_i64(&a, agent_id);
+    else
+        pg_arg_null(&a);
+    return pg_run(pg, NULL,
+                  "UPDATE agent_calls SET agent_id = $2::bigint WHERE attempt_id = $1",
+                  &a);
+}
+
+static int choose(struct pg *pg, const struct uuid *call, const struct booked *b,
+                  const char *queue, int64_t now_ms, int64_t *agent_id)
+{
+    struct uuid from = {0};
+    static const struct uuid none;
+
+    *agent_id = b->agent_id;
+    if (b->agent_id)
+        return 0;
+    int err = find_agent(pg, b, queue, now_ms, agent_id, &from);
+    if (err || !*agent_id)
+        return err;
+    if (memcmp(&from, &none, sizeof(from)) != 0)
+        err = give_call(pg, &from, 0);
+    return err || !b->found ? err : give_call(pg, call, *agent_id);
+}
+
+static int read_taken(struct pg *pg, int64_t id, struct agent_taken *out)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, id);
+    int err =
+        pg_run(pg, &res, "SELECT id, name, extension FROM agents WHERE id = $1", &a);
+    if (err)
+        return err;
+    if (PQntuples(res) == 0)
+        return ENODATA;
+    out->id = id;
+    str_cut(out->name, sizeof(out->name), pg_text(res, 0, 1));
+    str_cut(out->extension, sizeof(out->extension), pg_text(res, 0, 2));
+    return 0;
+}
+
+static int take(struct pg *pg, int tenant_id, const struct uuid *call, const char *queue,
+                int64_t now_ms, struct agent_taken *out, bool *counted)
+{
+    struct booked b;
+    int64_t agent_id = 0;
+
+    int err = lock_call(pg, call, &b);
+    if (!err && b.counted) /* it was given up before: no second chance, no second count */
+        return ENODATA;
+    if (!err)
+        err = choose(pg, call, &b, queue, now_ms, &agent_id);
+    if (err)
+        return err;
+    if (agent_id) {
+        err = set_agent(pg, agent_id, call, now_ms);
+        return err ? err : read_taken(pg, agent_id, out);
+    }
+    *counted = b.found;
+    return b.found ? resolve(pg, tenant_id, call, &b, "abandoned", now_ms) : 0;
+}
+
+int agent_take(struct pg *pg, int tenant_id, const struct uuid *call, const char *queue,
+               int64_t now_ms, struct agent_taken *out, bool *counted)
+{
+    *out = (struct agent_taken){0};
+    *counted = false;
+    int err = pg_begin(pg, tenant_id);
+    if (!err)
+        err = pg_end(pg, take(pg, tenant_id, call, queue, now_ms, out, counted));
+    return err ? err : out->id ? 0 : ENODATA;
+}
+
+/* ---- talking ---- */
+
+static int connected(struct pg *pg, int tenant_id, const struct uuid *call, bool in_time,
+                     int64_t now_ms)
+{
+    struct booked b;
+
+    int err = lock_call(pg, call, &b);
+    if (err || !b.found)
+        return err;
+    return resolve(pg, tenant_id, call, &b, in_time ? "connected" : "late", now_ms);
+}
+
+int agent_connected(struct pg *pg, int tenant_id, const struct uuid *call, bool in_time,
+                    int64_t now_ms)
+{
+    int err = pg_begin(pg, tenant_id);
+
+    return err ? err : pg_end(pg, connected(pg, tenant_id, call, in_time, now_ms));
+}
+
+static int left(struct pg *pg, const struct uuid *call, bool talked, int64_t now_ms)
+{
+    struct booked b;
+
+    int err = lock_call(pg, call, &b);
+    /* Without its agent it is unbacked from now on. */
+    if (!err && b.found && !talked)
+        err = give_call(pg, call, 0);
+    return err ? err : free_agent(pg, call, !talked, now_ms);
+}
+
+int agent_left(struct pg *pg, int tenant_id, const struct uuid *call, bool talked,
+               int64_t now_ms)
+{
+    int err = pg_begin(pg, tenant_id);
+
+    return err ? err : pg_end(pg, left(pg, call, talked, now_ms));
+}
+
+/* ---- what was left behind ---- */
+
+int agent_tidy(struct pg *pg, int tenant_id, int64_t now_ms, size_t *freed)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_ms(&a, now_ms);
+    int err = pg_begin(pg, tenant_id);
+    if (!err)
+        err = pg_end(
+            pg,
+            pg_run(
+                pg, &res,
+                "UPDATE agents g SET state = CASE WHEN after_call <> '' THEN "
+                "after_call ELSE 'ready' END, after_call = '', call_id = NULL, since = "
+                "furrow_ts($1) WHERE call_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM "
+                "attempts a WHERE a.id = g.call_id AND a.state IN ('intent', "
+                "'released', 'ringing', 'answered')) AND NOT EXISTS (SELECT 1 FROM "
+                "calls c WHERE c.id = g.call_id AND c.ended_at IS NULL)",
+                &a));
+    *freed = err ? 0 : (size_t)pg_affected(res);
+    if (*freed > 0)
+        log_warn("agent", "tenant=%d freed=%zu their calls were over", tenant_id, *freed);
+    return err;
+}
