@@ -44,7 +44,7 @@ enum { JOB_WHY_MAX = 320 };
 
 struct job_ctx {
     struct http *http;
-    struct pg_pool *pool;
+    struct pg_pool *pool;   /* NULL for JOB_VOLATILE */
     const void *config;     /* the program's; tests have their own */
     char why[JOB_WHY_MAX];  /* reason of any result but JOB_DONE */
     int64_t retry_after_ms; /* a peer's wish; 0 leaves it to the back-off */
@@ -57,9 +57,17 @@ typedef enum job_result(job_fn)(struct job_ctx *ctx, const struct job *job);
  * then tried again later. */
 typedef int(job_buried_fn)(struct job_ctx *ctx, const struct job *job, const char *why);
 
+/* Where a kind's jobs live; README.md says which to choose. */
+enum job_storage {
+    JOB_DURABLE,  /* a row in Postgres, by the outbox: nothing is lost */
+    JOB_VOLATILE, /* Redis only: lost with it */
+};
+
 struct job_kind {
     const char *name; /* as in jobs.kind */
-    bool slow;        /* waits on other services: at most half of the threads */
+    enum job_storage storage;
+    int tries; /* of a JOB_VOLATILE job until it is buried; 0: 8 */
+    bool slow; /* waits on other services: at most half of the threads */
     job_fn *run;
     job_buried_fn *buried; /* may be NULL */
 };

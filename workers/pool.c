@@ -489,6 +489,10 @@ static void spawn(pthread_t *thread, void *(*run)(void *), struct pool *p)
 
 int pool_start(struct pool **out, const struct pool_options *options, struct errtext *e)
 {
+    for (int k = 0; k < options->queue.kind_count; k++)
+        if (options->queue.kinds[k]->storage != JOB_DURABLE)
+            return errtext_set(e, EINVAL, 0, 0, "kind '%s' is volatile: volatile_pool.h",
+                               options->queue.kinds[k]->name);
     struct pool *p = xcalloc(1, sizeof(*p));
 
     p->options = *options;
