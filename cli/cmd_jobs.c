@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "base/uuid.h"
 #include "cli/groups.h"
+#include "cli/jobs_volatile.h"
 #include "workers/job_admin.h"
 
 struct jobs_args {
@@ -176,6 +177,7 @@ static int stats(struct cli *cli, int argc, char **argv)
         return CLI_FAILED;
     if (job_admin_stats(cli->pg, cli->tenant_id, &kinds))
         return cli_fail("jobs: %s", pg_error(cli->pg));
+    jobs_volatile_stats(cli, kinds);
     if (a.json)
         return cli_print_json(kinds);
     printf("%-16s", "kind");
@@ -186,7 +188,10 @@ static int stats(struct cli *cli, int argc, char **argv)
     {
         printf("%-16s", kind);
         for (size_t i = 0; i < ARRAY_LEN(columns); i++)
-            printf(" %9.0f", json_number_value(json_object_get(row, columns[i])));
+            if (json_object_get(row, columns[i]))
+                printf(" %9.0f", json_number_value(json_object_get(row, columns[i])));
+            else
+                printf(" %9s", "-");
         putchar('\n');
     }
     json_decref(kinds);
@@ -219,10 +224,29 @@ static const struct cli_verb verbs[] = {
      .run = bury},
     {.name = "stats",
      .arguments = "[--json]",
-     .about = "How many jobs of each kind are in each state, and for how many seconds\n"
-              "the oldest one that is due has waited.",
+     .about =
+         "How many jobs of each kind are in each state, and for how many seconds\n"
+         "the oldest one that is due has waited. Volatile kinds are of all tenants, and\n"
+         "nobody counts what they have done.",
      .example = "furrow jobs stats",
      .run = stats},
+    {.name = "send",
+     .arguments = "KIND [--payload JSON] [--delay-s N] [--key KEY [--key-s N]] [--json]",
+     .about =
+         "A job of a volatile kind, which Redis alone carries: it is run at least\n"
+         "once, and lost when Redis loses its data. Kinds: notice (an HTTP request:\n"
+         "{\"url\": …, \"body\": …}). --key: not while one of that key waits or\n"
+         "runs, for at most --key-s seconds (3600).",
+     .example = "furrow jobs send notice --payload "
+                "'{\"url\": \"http://127.0.0.1:9000/hook\", \"body\": {\"n\": 1}}'",
+     .run = jobs_send},
+    {.name = "volatile",
+     .arguments = "KIND [--retry | --forget] [--json]",
+     .about =
+         "The buried jobs of a volatile kind, of all tenants, newest first; --retry\n"
+         "sends them again with all their tries, --forget drops them.",
+     .example = "furrow jobs volatile notice --retry",
+     .run = jobs_volatile},
 };
 
 const struct cli_group cmd_jobs = {.name = "jobs",

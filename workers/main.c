@@ -16,6 +16,7 @@
 #include "base/program.h"
 #include "campaigns/slot_store.h"
 #include "workers/pool.h"
+#include "workers/volatile_pool.h"
 #include "workers/worker.h"
 
 enum { RENEW_MS = 5000 };
@@ -40,6 +41,24 @@ static void log_counts(struct pool *pool)
     log_info("worker", "done=%lld retried=%lld buried=%lld handed_back=%lld running=%d",
              (long long)c.done, (long long)c.retried, (long long)c.buried,
              (long long)c.handed_back, c.running);
+}
+
+static int start_volatile(struct volatile_pool **out, struct pg *pg,
+                          const struct worker_config *c, const char *holder,
+                          struct errtext *e)
+{
+    static char installation[INSTALLATION_ID_MAX];
+    struct volatile_pool_options options;
+
+    if (c->volatile_threads == 0)
+        return 0;
+    int err = pg_installation(pg, installation);
+    if (err)
+        return errtext_set(e, err, 0, 0, "installation id: %s", pg_error(pg));
+    worker_volatile_options(c, &options);
+    options.queue.installation = installation;
+    options.queue.holder = holder;
+    return volatile_pool_start(out, &options, e);
 }
 
 static void serve(struct pg *pg, const struct uuid *holder)
@@ -70,6 +89,7 @@ int main(int argc, char **argv)
     struct pool_options options;
     struct errtext e = {0};
     struct pool *pool = NULL;
+    struct volatile_pool *volatile_pool = NULL;
     struct pg *pg = NULL;
     char id[UUID_TEXT_MAX];
     int code = 0;
@@ -89,14 +109,18 @@ int main(int argc, char **argv)
     int err = open_own(&pg, &config, &e);
     if (!err)
         err = pool_start(&pool, &options, &e);
+    if (!err)
+        err = start_volatile(&volatile_pool, pg, &config, id, &e);
     if (!err) {
         log_info("worker", "state=working threads=%d id=%s", options.threads, id);
         serve(pg, &holder);
         log_counts(pool);
-        pool_stop(pool, config.grace_s * 1000);
     } else {
         log_error("worker", "%s", e.text);
     }
+    int64_t end_ms = mono_ms() + config.grace_s * 1000;
+    pool_stop(pool, end_ms - mono_ms());
+    volatile_pool_stop(volatile_pool, end_ms - mono_ms());
     pg_close(pg);
     log_info("worker", "state=stopped");
     return err ? EXIT_FAILURE : EXIT_SUCCESS;

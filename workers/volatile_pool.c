@@ -315,6 +315,8 @@ static void run_job(struct volatile_pool *p, struct job_ctx *ctx, struct work *w
     w->result = kind->run(ctx, &job);
     if (w->result == JOB_DONE)
         return;
+    if (w->result > JOB_HANDED_BACK) /* no word of a losable kind's */
+        w->result = JOB_HANDED_BACK;
     if (w->result == JOB_RETRY && job.attempts >= job.max_attempts)
         w->result = JOB_BURY;
     if (w->result == JOB_BURY && kind->buried && kind->buried(ctx, &job, ctx->why))

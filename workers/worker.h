@@ -10,7 +10,8 @@
 
 struct worker_config {
     struct config_common common;
-    int64_t threads, connections, grace_s, lease_s, retry_base_ms, retry_max_s;
+    int64_t threads, volatile_threads, connections, grace_s, lease_s, retry_base_ms,
+        retry_max_s;
     int64_t quota_fetch, quota_asr, quota_nlu, quota_batch, quota_sms;
     char ari_user[64], ari_secret[128];
     char asr_url[256], asr_key[256], asr_model[64], asr_languages[256];
@@ -33,8 +34,16 @@ extern const struct job_kind job_kind_sms;
 enum { WORKER_KINDS = 5 };
 extern const struct job_kind *const worker_kinds[WORKER_KINDS];
 
+extern const struct job_kind job_kind_notice;
+
+enum { WORKER_VOLATILE_KINDS = 1 };
+extern const struct job_kind *const worker_volatile_kinds[WORKER_VOLATILE_KINDS];
+
 struct pool_options;
+struct volatile_pool_options;
 /* What the pool wants, from the configuration; the queue's holder is left out. */
 void worker_pool_options(const struct worker_config *c, struct pool_options *out);
+void worker_volatile_options(const struct worker_config *c,
+                             struct volatile_pool_options *out);
 
 #endif

@@ -1,5 +1,6 @@
 /* The configuration of furrow-worker, and its kinds. */
 #include "workers/pool.h"
+#include "workers/volatile_pool.h"
 #include "workers/worker.h"
 
 static const struct config_option options[] = {
@@ -11,6 +12,13 @@ static const struct config_option options[] = {
      .max = 512,
      .initial = "8",
      .help = "Jobs at work at once."},
+    {.name = "volatile_threads",
+     .type = CONFIG_INT,
+     CONFIG_FIELD_AT(struct worker_config, volatile_threads),
+     .min = 0,
+     .max = 1024,
+     .initial = "8",
+     .help = "Jobs of volatile kinds at work at once; 0 leaves them to other workers."},
     {.name = "connections",
      .type = CONFIG_INT,
      CONFIG_FIELD_AT(struct worker_config, connections),
@@ -196,6 +204,22 @@ const struct config_table worker_config_table = {.program = "furrow-worker",
 /* In the order of the pipeline. */
 const struct job_kind *const worker_kinds[WORKER_KINDS] = {
     &job_kind_fetch, &job_kind_asr, &job_kind_nlu, &job_kind_batch, &job_kind_sms};
+
+const struct job_kind *const worker_volatile_kinds[WORKER_VOLATILE_KINDS] = {
+    &job_kind_notice};
+
+void worker_volatile_options(const struct worker_config *c,
+                             struct volatile_pool_options *out)
+{
+    *out = (struct volatile_pool_options){.queue = {.redis_url = c->common.redis_url,
+                                                    .kinds = worker_volatile_kinds,
+                                                    .kind_count = WORKER_VOLATILE_KINDS,
+                                                    .lease_ms = c->lease_s * 1000},
+                                          .threads = (int)c->volatile_threads,
+                                          .retry_base_ms = c->retry_base_ms,
+                                          .retry_max_ms = c->retry_max_s * 1000,
+                                          .config = c};
+}
 
 void worker_pool_options(const struct worker_config *c, struct pool_options *out)
 {

@@ -66,16 +66,19 @@ void pgtest_start(enum pgtest_parts parts)
     owner = getpid();
     atexit(stop);
     must(private_servers_init(&servers, temp_dir, &e), "directories", e.text);
-    if (private_servers_start(&servers, true, parts == PGTEST_POSTGRES_AND_REDIS, &e))
+    if (private_servers_start(&servers, parts != PGTEST_REDIS, parts != PGTEST_POSTGRES,
+                              &e))
         give_up("private servers", e.text);
+    setenv("REDIS_URL", servers.redis_url, 1);
+    setenv("FURROW_DATA_DIR", temp_dir, 1);
+    if (parts == PGTEST_REDIS)
+        return;
     must(pg_open(&pg, &(struct pg_options){.url = servers.database_url, .name = "pgtest"},
                  &e),
          "connect", e.text);
     must(migrate_run(pg, &applied, &e), "migrate", e.text);
     pg_close(pg);
     setenv("DATABASE_URL", servers.database_url, 1);
-    setenv("REDIS_URL", servers.redis_url, 1);
-    setenv("FURROW_DATA_DIR", temp_dir, 1);
 }
 
 const char *pgtest_url(void)

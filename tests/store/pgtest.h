@@ -16,7 +16,7 @@
 
 #include "base/pg.h"
 
-enum pgtest_parts { PGTEST_POSTGRES, PGTEST_POSTGRES_AND_REDIS };
+enum pgtest_parts { PGTEST_POSTGRES, PGTEST_POSTGRES_AND_REDIS, PGTEST_REDIS };
 
 /* Also sets DATABASE_URL, REDIS_URL and FURROW_DATA_DIR for child processes. */
 void pgtest_start(enum pgtest_parts parts);
