@@ -19,6 +19,7 @@
 #include "campaigns/attempt_store_person.h"
 #include "campaigns/campaign.h"
 #include "campaigns/campaign_store.h"
+#include "campaigns/settle.h"
 
 struct ledger_row { /* an attempt while its moves are played */
     struct uuid id;
@@ -210,13 +211,6 @@ static int write_attempts(const struct ledger *l)
 
 /* ---- settling contacts ---- */
 
-struct settlement {
-    int64_t next_ms; /* 0: final */
-    int counted;     /* 1: it was a call */
-    const char *final, *disposition;
-    bool callback;
-};
-
 static int rules_of(const struct ledger *l, int64_t campaign_id, struct retry_rules *out)
 {
     const struct campaign_doc *doc = NULL;
@@ -244,34 +238,18 @@ static int64_t callback_of(const struct ledger_row *r)
 static int settle(const struct ledger *l, const struct ledger_row *r,
                   struct settlement *out)
 {
+    const struct settle_facts facts = {.state = r->state,
+                                       .disposition = disposition_of(r),
+                                       .attempt_number = r->attempts + 1,
+                                       .ended_ms = r->end->at_ms,
+                                       .opted_out = r->end->opted_out,
+                                       .callback_ms = callback_of(r)};
     struct retry_rules rules;
-    int64_t delay_s = 0, callback_ms = callback_of(r);
-    enum disposition d = disposition_of(r);
 
-    if (r->state == ATTEMPT_WITHDRAWN) {
-        *out =
-            (struct settlement){.next_ms = r->end->at_ms, .final = "", .disposition = ""};
-        return 0;
-    }
-    *out = (struct settlement){
-        .counted = 1, .final = "", .disposition = disposition_name(d)};
-    if (r->end->opted_out) {
-        out->final = "opted_out";
-        return 0;
-    }
-    if (callback_ms > 0) {
-        out->next_ms = callback_ms;
-        out->callback = true;
-        return 0;
-    }
-    int err = rules_of(l, r->campaign_id, &rules);
-    if (err)
-        return err;
-    if (retry_next(&rules, d, r->attempts + 1, &delay_s) == RETRY_AGAIN)
-        out->next_ms = r->end->at_ms + delay_s * 1000;
-    else
-        out->final = disposition_name(d);
-    return 0;
+    int err = settle_needs_rules(&facts) ? rules_of(l, r->campaign_id, &rules) : 0;
+    if (!err)
+        settle_contact(&facts, &rules, out);
+    return err;
 }
 
 /* Who was talked to, or will not be called again: no other number of theirs is. */

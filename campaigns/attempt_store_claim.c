@@ -22,6 +22,7 @@
 #include "campaigns/agent_store_book.h"
 #include "campaigns/attempt_store_refuse.h"
 #include "campaigns/campaign_store.h"
+#include "campaigns/hopper.h"
 #include "campaigns/lifecycle.h"
 #include "campaigns/zone_open.h"
 #include "compliance/decision_store.h"
@@ -49,14 +50,6 @@ struct claim {
     struct due *due;
     struct verdict *verdicts;
     struct agent_booking booking;
-};
-
-/* One priority of one zone group. */
-struct bucket {
-    int zone_group, priority;
-    int64_t first_due_ms; /* of its earliest contact */
-    int64_t until_ms;     /* window closes (or opens); 0 not within sixty days */
-    bool open;
 };
 
 static void due_at(struct claim *c, int64_t at_ms)
@@ -107,20 +100,9 @@ static int read_buckets(struct claim *c, PGresult **res)
         &a);
 }
 
-static int bucket_order(const void *pa, const void *pb)
-{
-    const struct bucket *a = pa, *b = pb;
-
-    if (a->priority != b->priority)
-        return a->priority < b->priority ? 1 : -1;
-    if (a->until_ms != b->until_ms) /* 0 never closes: last */
-        return (uint64_t)(a->until_ms - 1) < (uint64_t)(b->until_ms - 1) ? -1 : 1;
-    return (a->first_due_ms > b->first_due_ms) - (a->first_due_ms < b->first_due_ms);
-}
-
 /* Those with something due now, in the order they are picked from; what waits only
  * moves next_due_ms. */
-static int find_buckets(struct claim *c, struct bucket **out, size_t *n)
+static int find_buckets(struct claim *c, struct hopper_bucket **out, size_t *n)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     CLEANUP(free_cleanup) struct compliance_holiday *holidays = NULL;
@@ -132,8 +114,8 @@ static int find_buckets(struct claim *c, struct bucket **out, size_t *n)
     if (err)
         return err;
     int rows = PQntuples(res);
-    struct bucket *all = xcalloc((size_t)rows + 1, sizeof(*all));
-    struct bucket b = {0};
+    struct hopper_bucket *all = xcalloc((size_t)rows + 1, sizeof(*all));
+    struct hopper_bucket b = {0};
     for (int i = 0; i < rows; i++) {
         int group = (int)pg_i64(res, i, 0);
 
@@ -144,19 +126,18 @@ static int find_buckets(struct claim *c, struct bucket **out, size_t *n)
         b.zone_group = group;
         b.priority = (int)pg_i64(res, i, 1);
         b.first_due_ms = pg_i64(res, i, 2);
-        bool closed = !b.open && b.until_ms > 0;
-        if (b.first_due_ms <= c->now_ms && !closed)
+        int64_t due_ms = 0;
+        if (hopper_is_ready(&b, c->now_ms, &due_ms))
             all[(*n)++] = b;
         else
-            due_at(c,
-                   closed && b.until_ms > b.first_due_ms ? b.until_ms : b.first_due_ms);
+            due_at(c, due_ms);
     }
-    qsort(all, *n, sizeof(*all), bucket_order);
+    hopper_sort(all, *n);
     *out = all;
     return 0;
 }
 
-static int lock_bucket(struct claim *c, const struct bucket *b)
+static int lock_bucket(struct claim *c, const struct hopper_bucket *b)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_args a = {0};
@@ -187,7 +168,7 @@ static int lock_bucket(struct claim *c, const struct bucket *b)
 
 static int lock_due(struct claim *c)
 {
-    CLEANUP(free_cleanup) struct bucket *buckets = NULL;
+    CLEANUP(free_cleanup) struct hopper_bucket *buckets = NULL;
     size_t n = 0;
 
     int err = find_buckets(c, &buckets, &n);

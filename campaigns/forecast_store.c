@@ -137,18 +137,25 @@ bool forecast_knows_table(const char *table)
     return false;
 }
 
-/* Everybody who waits or is not enrolled yet, with a sum over the rows that mention the
- * number, each hashed. */
-static void people_sql(struct buf *b)
+void forecast_marks_sql(struct buf *b)
 {
-    buf_puts(b, "DECLARE people NO SCROLL CURSOR FOR WITH marks AS MATERIALIZED (SELECT "
-                "phone, sum(h >> 20)::bigint AS marks FROM (");
+    buf_puts(b, "marks AS MATERIALIZED (SELECT phone, sum(h >> 20)::bigint AS marks FROM "
+                "(");
     for (size_t i = 0; i < ARRAY_LEN(marks); i++)
         buf_printf(b, "%sSELECT %s, hashtextextended(concat_ws('|', %s), 0) FROM %s",
                    i ? " UNION ALL " : "", marks[i].phone, marks[i].columns,
                    marks[i].from);
+    buf_puts(b, ") s(phone, h) GROUP BY phone)");
+}
+
+/* Everybody who waits or is not enrolled yet, with a sum over the rows that mention the
+ * number, each hashed. */
+static void people_sql(struct buf *b)
+{
+    buf_puts(b, "DECLARE people NO SCROLL CURSOR FOR WITH ");
+    forecast_marks_sql(b);
     buf_puts(b,
-             ") s(phone, h) GROUP BY phone), people AS (SELECT phone, zone_group, "
+             ", people AS (SELECT phone, zone_group, "
              "number_type, priority, attempts, next_attempt_at FROM campaign_contacts "
              "WHERE campaign_id = $1 AND state = 'pending' UNION ALL SELECT phone, "
              "zone_group, number_type, 0, 0, furrow_ts($2) FROM contacts c WHERE list_id "

@@ -17,6 +17,7 @@
 #include "campaigns/campaign_store.h"
 #include "campaigns/forecast.h"
 
+struct buf;
 struct pg;
 
 struct forecast_options {
@@ -39,6 +40,10 @@ NODISCARD int forecast_load(struct pg *pg, int tenant_id, const struct campaign_
                             struct forecast_source *out, struct errtext *e);
 void forecast_source_free(struct forecast_source *s);
 
+/* "marks AS MATERIALIZED (...)": a row for each number that rows of the tenant mention,
+ * with columns phone and marks; numbers with the same marks are alike to the gate. $1 is
+ * the campaign's id. */
+void forecast_marks_sql(struct buf *b);
 /* Do rows of this table part a number from others? For the test that holds the schema
  * against them. */
 bool forecast_knows_table(const char *table);

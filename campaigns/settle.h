@@ -1,0 +1,36 @@
+/*
+ * settle - what becomes of a contact when its attempt has ended: one answer for the
+ * ledger and for the simulator. Pure.
+ */
+#ifndef CAMPAIGNS_SETTLE_H
+#define CAMPAIGNS_SETTLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "campaigns/attempt.h"
+#include "campaigns/retry.h"
+
+struct settle_facts {
+    enum attempt_state state; /* ended, unknown or withdrawn */
+    enum disposition disposition;
+    int attempt_number; /* this one counted */
+    int64_t ended_ms;
+    bool opted_out;
+    int64_t callback_ms; /* asked for; 0 none */
+};
+
+struct settlement {
+    int64_t next_ms;                 /* 0: final */
+    int counted;                     /* 1: it was a call */
+    const char *final, *disposition; /* "": not final; none to remember */
+    bool callback;
+};
+
+/* An opt-out comes before a callback, and both before the campaign's retry rules. */
+bool settle_needs_rules(const struct settle_facts *f);
+/* rules is read only when settle_needs_rules(). */
+void settle_contact(const struct settle_facts *f, const struct retry_rules *rules,
+                    struct settlement *out);
+
+#endif
