@@ -17,6 +17,8 @@
 #include "base/xalloc.h"
 #include "campaigns/agent_store_book.h"
 #include "campaigns/attempt_store_person.h"
+#include "campaigns/attempt_store_retry.h"
+#include "campaigns/call_store.h"
 #include "campaigns/campaign.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/settle.h"
@@ -238,15 +240,22 @@ static int64_t callback_of(const struct ledger_row *r)
 static int settle(const struct ledger *l, const struct ledger_row *r,
                   struct settlement *out)
 {
-    const struct settle_facts facts = {.state = r->state,
-                                       .disposition = disposition_of(r),
-                                       .attempt_number = r->attempts + 1,
-                                       .ended_ms = r->end->at_ms,
-                                       .opted_out = r->end->opted_out,
-                                       .callback_ms = callback_of(r)};
+    int64_t answers_ms[RETRY_ANSWERS_MAX];
+    struct settle_facts facts = {.state = r->state,
+                                 .disposition = disposition_of(r),
+                                 .attempt_number = r->attempts + 1,
+                                 .ended_ms = r->end->at_ms,
+                                 .opted_out = r->end->opted_out,
+                                 .callback_ms = callback_of(r)};
     struct retry_rules rules;
 
-    int err = settle_needs_rules(&facts) ? rules_of(l, r->campaign_id, &rules) : 0;
+    int err = 0;
+    if (settle_needs_rules(&facts)) {
+        err = rules_of(l, r->campaign_id, &rules);
+        if (!err)
+            err = attempt_retry_facts(l->pg, &rules, r->campaign_id, r->contact_id,
+                                      &facts, answers_ms);
+    }
     if (!err)
         settle_contact(&facts, &rules, out);
     return err;
@@ -273,9 +282,9 @@ static int write_persons(const struct ledger *l, const int64_t *values,
 
 static int write_contacts(const struct ledger *l)
 {
-    CLEANUP(free_cleanup) int64_t *values = xcalloc(6 * l->n + 1, sizeof(*values));
+    CLEANUP(free_cleanup) int64_t *values = xcalloc(7 * l->n + 1, sizeof(*values));
     CLEANUP(free_cleanup) const char **texts = xcalloc(2 * l->n + 1, sizeof(*texts));
-    struct buf arrays[8] = {0};
+    struct buf arrays[9] = {0};
     struct pg_args a = {0};
     size_t n = 0;
 
@@ -294,29 +303,34 @@ static int write_contacts(const struct ledger *l)
         values[3 * l->n + n] = s.next_ms;
         values[4 * l->n + n] = s.callback;
         values[5 * l->n + n] = r->end->at_ms;
+        values[6 * l->n + n] = s.shift;
         texts[n] = s.final;
         texts[l->n + n] = s.disposition;
         n++;
     }
     if (n == 0)
         return 0;
-    for (size_t k = 0; k < 6; k++)
+    for (size_t k = 0; k < 7; k++)
         pg_array_i64(&arrays[k], values + k * l->n, n);
     for (size_t k = 0; k < 2; k++)
-        pg_array_text(&arrays[6 + k], texts + k * l->n, n);
+        pg_array_text(&arrays[7 + k], texts + k * l->n, n);
     for (size_t k = 0; k < ARRAY_LEN(arrays); k++)
         pg_arg_text(&a, arrays[k].data);
+    pg_arg_i64(&a, CALLBACK_PRIORITY);
     int err = pg_run(
         l->pg, NULL,
+        /* Who was promised a call keeps the place until somebody was talked to. */
         "UPDATE campaign_contacts c SET state = CASE WHEN v.final = '' THEN 'pending' "
         "ELSE 'final' END, attempts = c.attempts + v.counted, next_attempt_at = "
         "coalesce(furrow_ts(nullif(v.next, 0)), c.next_attempt_at), priority = CASE WHEN "
-        "v.callback = 1 THEN greatest(c.priority, 1) ELSE c.priority END, "
+        "v.callback = 1 THEN $10::int WHEN v.counted = 0 OR v.next = 0 OR c.priority >= "
+        "$10::int THEN c.priority ELSE c.base_priority + v.shift END, "
         "last_disposition = coalesce(nullif(v.disposition, ''), c.last_disposition), "
         "final = nullif(v.final, ''), final_at = CASE WHEN v.final <> '' THEN "
         "furrow_ts(v.at) END FROM unnest($1::bigint[], $2::bigint[], $3::int[], "
-        "$4::bigint[], $5::int[], $6::bigint[], $7::text[], $8::text[]) v(campaign_id, "
-        "contact_id, counted, next, callback, at, final, disposition) WHERE "
+        "$4::bigint[], $5::int[], $6::bigint[], $7::int[], $8::text[], $9::text[]) "
+        "v(campaign_id, contact_id, counted, next, callback, at, shift, final, "
+        "disposition) WHERE "
         "c.campaign_id = v.campaign_id AND c.contact_id = v.contact_id AND c.state = "
         "'calling'",
         &a);

@@ -23,8 +23,8 @@
 
 struct pg;
 
-/* campaign_contacts.priority of a request to be called; others wait with 0. */
-enum { CALLBACK_PRIORITY = 1 };
+/* campaign_contacts.priority of a request to be called: above every list and rule. */
+enum { CALLBACK_PRIORITY = 10000 };
 
 struct call_start {
     struct uuid id; /* of the attempt when outbound */

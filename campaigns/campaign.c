@@ -153,6 +153,13 @@ static void read_schedule(struct doc_reader *r, json_t *value, const char *point
 
 /* ---- retry ---- */
 
+static const char *const retry_order_words[] = {"due", "front", "back", NULL};
+static const char *const retry_hour_words[] = {"delay", "best_hour", NULL};
+_Static_assert(RETRY_BACK == 2 && RETRY_BEST_HOUR == 1 &&
+                   sizeof(enum retry_order) == sizeof(int) &&
+                   sizeof(enum retry_hour) == sizeof(int),
+               "words stand in the order of the enums, and are read as int");
+
 static void read_retry_rule(struct doc_reader *r, json_t *value, const char *pointer,
                             void *owner)
 {
@@ -181,6 +188,21 @@ static void read_retry_rule(struct doc_reader *r, json_t *value, const char *poi
          .min = 1,
          .max = DELAY_LIMIT_S,
          .hint = "no delay is longer than this"},
+        {.key = "jitter",
+         .kind = DOC_NUMBER,
+         IN(struct retry_rule, jitter),
+         .max = 0.9,
+         .hint = "0.2 makes each delay up to a fifth longer or shorter"},
+        {.key = "order",
+         .kind = DOC_CHOICE,
+         IN(struct retry_rule, order),
+         .words = retry_order_words,
+         .hint = "who goes first among those who are due"},
+        {.key = "at",
+         .kind = DOC_CHOICE,
+         IN(struct retry_rule, hour),
+         .words = retry_hour_words,
+         .hint = "best_hour waits for the hour in which the contact answered most often"},
     };
     struct retry_rules *rules = owner;
     enum disposition which = DISPOSITION_FAILED;

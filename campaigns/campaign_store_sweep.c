@@ -86,9 +86,10 @@ static int copy_batch(struct pg *pg, const struct source *from, size_t max,
         "WITH batch AS MATERIALIZED (SELECT id, phone, zone_group, number_type, "
         "import_id, person_rank FROM contacts WHERE list_id = $2 AND id > $3 ORDER BY id "
         "LIMIT $4), copied AS (INSERT INTO campaign_contacts (tenant_id, campaign_id, "
-        "contact_id, phone, zone_group, number_type, priority, next_attempt_at) SELECT "
-        "furrow_tenant(), $1, id, phone, zone_group, number_type, -person_rank, "
-        "furrow_ts($5) FROM batch ON CONFLICT DO NOTHING RETURNING 1) SELECT (SELECT "
+        "contact_id, phone, zone_group, number_type, priority, base_priority, "
+        "next_attempt_at) SELECT furrow_tenant(), $1, id, phone, zone_group, "
+        "number_type, -person_rank, -person_rank, furrow_ts($5) FROM batch ON CONFLICT "
+        "DO NOTHING RETURNING 1) SELECT (SELECT "
         "count(*) FROM batch), (SELECT count(*) FROM copied), (SELECT max(id) FROM "
         "batch), (SELECT max(id) FROM contacts), (SELECT max(id) FROM batch WHERE "
         "import_id IS NOT NULL)",
@@ -410,8 +411,9 @@ static int reset_finals(struct pg *pg, int64_t campaign_id, int64_t now_ms)
     pg_arg_ms(&a, now_ms);
     return pg_run(pg, NULL,
                   "UPDATE campaign_contacts SET state = 'pending', attempts = 0, "
-                  "next_attempt_at = furrow_ts($2), last_disposition = NULL, "
-                  "last_refusal = NULL, final = NULL, final_at = NULL WHERE campaign_id "
+                  "priority = base_priority, next_attempt_at = furrow_ts($2), "
+                  "last_disposition = NULL, last_refusal = NULL, final = NULL, final_at "
+                  "= NULL WHERE campaign_id "
                   "= $1 AND state = 'final'",
                   &a);
 }

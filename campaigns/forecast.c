@@ -5,8 +5,10 @@
 
 #include "base/xalloc.h"
 #include "campaigns/attempt_store_refuse.h"
+#include "campaigns/call_store.h"
 #include "campaigns/zone_open.h"
 #include "compliance/facts_store.h"
+#include "contacts/tz.h"
 
 enum { STEP_MS = 60000, CALLS_USUAL = 64 };
 static const int64_t hour_ms = INT64_C(3600) * 1000;
@@ -49,7 +51,7 @@ struct cohort {
     int64_t due_ms, count;
     uint64_t order; /* of two due at once the older goes first */
     const struct forecast_group *group;
-    int attempts;
+    int attempts, priority;
     const struct past *past;
 };
 
@@ -179,7 +181,7 @@ static void count_due(struct run *r, size_t zone, int64_t due_ms, int64_t n)
 
 static void push(struct run *r, struct cohort c)
 {
-    struct bucket *b = bucket_of(r, c.group->zone, c.group->priority);
+    struct bucket *b = bucket_of(r, c.group->zone, c.priority);
 
     c.order = r->order++;
     count_due(r, b->zone, c.due_ms, c.count);
@@ -242,6 +244,7 @@ static void judge_all(struct run *r)
         struct cohort c = {.due_ms = g->due_ms > r->now_ms ? g->due_ms : r->now_ms,
                            .count = g->count,
                            .group = g,
+                           .priority = g->priority,
                            .attempts = g->attempts};
         struct verdict v;
 
@@ -310,23 +313,56 @@ static double hold_s(const struct forecast_input *in, enum disposition d)
     return d == DISPOSITION_NO_ANSWER ? in->ring_timeout_s : in->rates.ring_s;
 }
 
+/* Newest first; how many. */
+static size_t answers_of(const struct cohort *c, const struct past *past,
+                         int64_t out[RETRY_ANSWERS_MAX])
+{
+    const struct compliance_facts *facts = &c->group->facts;
+    size_t n = 0;
+
+    for (const struct past *p = past; p && n < RETRY_ANSWERS_MAX; p = p->before)
+        if (p->outcome == OUTCOME_CONVERSATION)
+            out[n++] = p->at_ms;
+    for (size_t i = facts->call_count; i > 0 && n < RETRY_ANSWERS_MAX; i--)
+        if (facts->calls[i - 1].outcome == OUTCOME_CONVERSATION &&
+            !facts->calls[i - 1].other_number)
+            out[n++] = facts->calls[i - 1].at_ms;
+    return n;
+}
+
+/* Of a delay with jitter everybody gets the middle. */
 static void end_calls(struct run *r, const struct cohort *c, int64_t n, int64_t at_ms,
                       enum disposition d)
 {
-    int64_t delay_s = 0;
+    const struct compliance_facts *facts = &c->group->facts;
+    const struct past *past = remember(r, at_ms, d, c->past);
+    int64_t answers_ms[RETRY_ANSWERS_MAX];
+    struct retry_plan plan;
+    struct retry_ended ended = {.how = d,
+                                .attempt_number = c->attempts + 1,
+                                .at_ms = at_ms + (int64_t)(hold_s(r->in, d) * 1000),
+                                .answers_ms = answers_ms};
 
     r->out->ends[d] += n;
-    if (retry_next(r->in->retry, d, c->attempts + 1, &delay_s) == RETRY_FINAL) {
+    if (retry_wants_answers(r->in->retry, d)) {
+        ended.answer_count = answers_of(c, past, answers_ms);
+        if (facts->zone_count == 0 || tz_find(facts->zones[0], &ended.zone))
+            ended.zone = NULL;
+    }
+    retry_plan(r->in->retry, &ended, &plan);
+    if (plan.outcome == RETRY_FINAL) {
         r->out->finals[d] += n;
         leave(r, c->group->zone, n);
         return;
     }
-    push(r, (struct cohort){.due_ms = at_ms + (int64_t)(hold_s(r->in, d) * 1000) +
-                                      delay_s * 1000,
+    bool promised = c->priority >= CALLBACK_PRIORITY;
+    push(r, (struct cohort){.due_ms = plan.at_ms,
                             .count = n,
                             .group = c->group,
                             .attempts = c->attempts + 1,
-                            .past = remember(r, at_ms, d, c->past)});
+                            .priority = promised ? c->priority
+                                                 : c->group->base_priority + plan.shift,
+                            .past = past});
 }
 
 static void count_reached(struct run *r, const struct cohort *c, int64_t n, int64_t at_ms)

@@ -47,6 +47,7 @@ struct forecast_group {
     size_t zone;                   /* index into the input's zones */
     int64_t count;
     int priority, attempts; /* attempts so far in the campaign */
+    int base_priority;      /* where a retry's rule counts from */
     int64_t due_ms;
 };
 

@@ -25,7 +25,7 @@ struct group_key {
     const char *state;     /* zones_state_of(): one text for each */
     int64_t marks, due_ms; /* marks: see people_sql() */
     uint64_t lists;        /* answers of the do-not-call lists, two bits each */
-    int32_t zone_group, type, priority, attempts;
+    int32_t zone_group, type, priority, base_priority, attempts, unused;
 };
 
 struct group_row {
@@ -156,13 +156,14 @@ static void people_sql(struct buf *b)
     forecast_marks_sql(b);
     buf_puts(b,
              ", people AS (SELECT phone, zone_group, "
-             "number_type, priority, attempts, next_attempt_at FROM campaign_contacts "
-             "WHERE campaign_id = $1 AND state = 'pending' UNION ALL SELECT phone, "
-             "zone_group, number_type, 0, 0, furrow_ts($2) FROM contacts c WHERE list_id "
+             "number_type, priority, attempts, next_attempt_at, base_priority FROM "
+             "campaign_contacts WHERE campaign_id = $1 AND state = 'pending' UNION ALL "
+             "SELECT phone, zone_group, number_type, 0, 0, furrow_ts($2), 0 FROM "
+             "contacts c WHERE list_id "
              "= $3 AND id > $4 AND NOT EXISTS (SELECT FROM campaign_contacts k WHERE "
              "k.campaign_id = $1 AND k.contact_id = c.id)) SELECT p.phone, p.zone_group, "
              "p.number_type, p.priority, p.attempts, furrow_ms(p.next_attempt_at), "
-             "m.marks FROM people p LEFT JOIN marks m USING (phone)");
+             "m.marks, p.base_priority FROM people p LEFT JOIN marks m USING (phone)");
 }
 
 static void take_people(struct forecast_parts *p, const PGresult *res, int64_t from_ms)
@@ -197,6 +198,7 @@ static void take_people(struct forecast_parts *p, const PGresult *res, int64_t f
         key.type = (int32_t)pg_i64(res, i, 2);
         key.priority = (int32_t)pg_i64(res, i, 3);
         key.attempts = (int32_t)pg_i64(res, i, 4);
+        key.base_priority = (int32_t)pg_i64(res, i, 7);
         add_person(p, &key, phones[i]);
     }
 }
@@ -277,6 +279,7 @@ static int read_facts(struct pg *pg, int tenant_id, int64_t campaign_id,
                 .zone = zone_index(s, row->key.zone_group, &facts),
                 .count = row->count,
                 .priority = row->key.priority,
+                .base_priority = row->key.base_priority,
                 .attempts = row->key.attempts,
                 .due_ms = row->key.due_ms};
         }

@@ -1,7 +1,5 @@
 #include "campaigns/settle.h"
 
-#include <stddef.h>
-
 bool settle_needs_rules(const struct settle_facts *f)
 {
     return f->state != ATTEMPT_WITHDRAWN && !f->opted_out && f->callback_ms <= 0;
@@ -11,7 +9,7 @@ void settle_contact(const struct settle_facts *f, const struct retry_rules *rule
                     struct settlement *out)
 {
     const char *name = disposition_name(f->disposition);
-    int64_t delay_s = 0;
+    struct retry_plan plan;
 
     if (f->state == ATTEMPT_WITHDRAWN) {
         *out =
@@ -24,10 +22,21 @@ void settle_contact(const struct settle_facts *f, const struct retry_rules *rule
     } else if (f->callback_ms > 0) {
         out->next_ms = f->callback_ms;
         out->callback = true;
-    } else if (retry_next(rules, f->disposition, f->attempt_number, &delay_s) ==
-               RETRY_AGAIN) {
-        out->next_ms = f->ended_ms + delay_s * 1000;
     } else {
-        out->final = name;
+        retry_plan(rules,
+                   &(struct retry_ended){.how = f->disposition,
+                                         .attempt_number = f->attempt_number,
+                                         .at_ms = f->ended_ms,
+                                         .seed = f->seed,
+                                         .answers_ms = f->answers_ms,
+                                         .answer_count = f->answer_count,
+                                         .zone = f->zone},
+                   &plan);
+        if (plan.outcome == RETRY_FINAL) {
+            out->final = name;
+            return;
+        }
+        out->next_ms = plan.at_ms;
+        out->shift = plan.shift;
     }
 }

@@ -6,6 +6,7 @@
 #define CAMPAIGNS_SETTLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "campaigns/attempt.h"
@@ -18,6 +19,11 @@ struct settle_facts {
     int64_t ended_ms;
     bool opted_out;
     int64_t callback_ms; /* asked for; 0 none */
+    /* As in struct retry_ended, and only when the rules are needed. */
+    uint64_t seed;
+    const int64_t *answers_ms;
+    size_t answer_count;
+    const struct tz_zone *zone;
 };
 
 struct settlement {
@@ -25,6 +31,7 @@ struct settlement {
     int counted;                     /* 1: it was a call */
     const char *final, *disposition; /* "": not final; none to remember */
     bool callback;
+    int shift; /* of a retry, in the hopper */
 };
 
 /* An opt-out comes before a callback, and both before the campaign's retry rules. */

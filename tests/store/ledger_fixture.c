@@ -110,8 +110,9 @@ int64_t ledger_contact(struct pg *pg, int64_t campaign_id, int64_t zone_group,
     ledger_run(
         pg,
         "INSERT INTO campaign_contacts (tenant_id, campaign_id, contact_id, phone, "
-        "zone_group, number_type, priority, next_attempt_at) VALUES (1, %" PRId64
-        ", %" PRId64 ", %" PRId64 ", %" PRId64 ", 1, %d, furrow_ts(%" PRId64 "))",
-        campaign_id, id, phone, zone_group, priority, T0 - 1000);
+        "zone_group, number_type, priority, base_priority, next_attempt_at) VALUES (1, "
+        "%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64
+        ", 1, %d, %d, furrow_ts(%" PRId64 "))",
+        campaign_id, id, phone, zone_group, priority, priority, T0 - 1000);
     return id;
 }

@@ -765,7 +765,7 @@ static void opted_out_is_final_and_a_callback_comes_before_the_rule(void **state
                                 .callback_at_ms = T0 + 7200000});
     assert_true(contact_is(&b, "state", "pending"));
     assert_true(contact_is(&b, "furrow_ms(next_attempt_at)", "1795514400000"));
-    assert_true(contact_is(&b, "priority", "1"));
+    assert_true(contact_is(&b, "priority", "10000"));
     /* asked for in a step, lost by the process since */
     ledger_run(pg,
                "UPDATE campaign_contacts SET next_attempt_at = furrow_ts(%" PRId64

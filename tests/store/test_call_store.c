@@ -336,7 +336,7 @@ static void a_callback_makes_a_contact_and_one_open_request(void **state)
     assert_int_equal(
         call_request_callback(pg, TENANT, campaign, phone, T0 + 1000, T0, &duplicate), 0);
     assert_false(duplicate);
-    assert_true(ledger_is(pg, "pending 0 1 1795507201000", WAITS, phone));
+    assert_true(ledger_is(pg, "pending 0 10000 1795507201000", WAITS, phone));
     assert_true(ledger_is(pg, "ET {Africa/Addis_Ababa}",
                           "SELECT z.region || ' ' || z.zones::text FROM contacts c JOIN "
                           "zone_groups z ON z.id = c.zone_group WHERE c.phone = %" PRId64,
@@ -344,7 +344,7 @@ static void a_callback_makes_a_contact_and_one_open_request(void **state)
     assert_int_equal(
         call_request_callback(pg, TENANT, campaign, phone, T0 + 2000, T0, &duplicate), 0);
     assert_true(duplicate);
-    assert_true(ledger_is(pg, "pending 0 1 1795507201000", WAITS, phone));
+    assert_true(ledger_is(pg, "pending 0 10000 1795507201000", WAITS, phone));
     ledger_run(pg,
                "UPDATE campaign_contacts SET state = 'calling' WHERE phone = %" PRId64,
                phone);
@@ -359,7 +359,7 @@ static void a_callback_makes_a_contact_and_one_open_request(void **state)
     assert_int_equal(
         call_request_callback(pg, TENANT, campaign, phone, T0 + 4000, T0, &duplicate), 0);
     assert_false(duplicate);
-    assert_true(ledger_is(pg, "pending 0 1 1795507204000", WAITS, phone));
+    assert_true(ledger_is(pg, "pending 0 10000 1795507204000", WAITS, phone));
     assert_int_equal(call_request_callback(pg, TENANT, 99999, phone, T0, T0, NULL),
                      ENOENT);
     assert_int_equal(call_request_callback(pg, TENANT, campaign, 0, T0, T0, NULL),
@@ -392,7 +392,7 @@ static void a_callback_in_a_step_outlives_a_crash(void **state)
     assert_int_equal(attempt_move(pg, TENANT, &m, 1, NULL), 0);
     m = (struct attempt_move){.id = row.id, .to = ATTEMPT_ENDED, .at_ms = T0 + 60000};
     assert_int_equal(attempt_move(pg, TENANT, &m, 1, NULL), 0);
-    assert_true(ledger_is(pg, "pending 1 1 1795510800000", WAITS, s.phone));
+    assert_true(ledger_is(pg, "pending 1 10000 1795510800000", WAITS, s.phone));
 
     struct call_start in = a_call(true);
     begin(&in);
@@ -400,7 +400,7 @@ static void a_callback_in_a_step_outlives_a_crash(void **state)
     step.callback_at_ms = T0 + 5000;
     step.callback_campaign_id = own;
     assert_int_equal(call_commit_step(pg, &step), 0);
-    assert_true(ledger_is(pg, "pending 0 1 1795507205000", WAITS, in.phone));
+    assert_true(ledger_is(pg, "pending 0 10000 1795507205000", WAITS, in.phone));
 }
 
 int main(void)

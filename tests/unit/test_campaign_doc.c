@@ -74,8 +74,8 @@ static void a_full_document_is_read_wholly(void **state)
         "\"pacing\": {\"cps\": 0.5, \"max_concurrent\": 20},\n"
         "\"ring_timeout_s\": 40,\n"
         "\"retry\": {\"max_attempts\": 6, \"busy\": {\"max_attempts\": 3, \"delay_s\": "
-        "120, \"backoff\": 2, \"max_delay_s\": 600}, \"no_answer\": {\"delay_s\": "
-        "200000}},\n"
+        "120, \"backoff\": 2, \"max_delay_s\": 600, \"jitter\": 0.25, \"order\": "
+        "\"back\"}, \"no_answer\": {\"delay_s\": 200000, \"at\": \"best_hour\"}},\n"
         "\"start\": \"2026-11-24T09:00:00+03:00\", \"end\": \"2026-12-24T00:00:00Z\",\n"
         "\"schedule\": {\"cron\": \"0 9 * * mon-fri\", \"timezone\": "
         "\"Africa/Addis_Ababa\"},\n"
@@ -110,6 +110,10 @@ static void a_full_document_is_read_wholly(void **state)
     assert_int_equal(doc->retry.max_attempts, 6);
     assert_int_equal(doc->retry.by[DISPOSITION_BUSY].max_attempts, 3);
     assert_int_equal(doc->retry.by[DISPOSITION_BUSY].max_delay_s, 600);
+    assert_true(doc->retry.by[DISPOSITION_BUSY].jitter == 0.25);
+    assert_int_equal(doc->retry.by[DISPOSITION_BUSY].order, RETRY_BACK);
+    assert_int_equal(doc->retry.by[DISPOSITION_NO_ANSWER].hour, RETRY_BEST_HOUR);
+    assert_int_equal(doc->retry.by[DISPOSITION_NO_ANSWER].order, RETRY_WHEN_DUE);
     /* A longer first delay lifts the longest one, when that was not stated. */
     assert_int_equal(doc->retry.by[DISPOSITION_NO_ANSWER].max_delay_s, 200000);
     assert_int_equal(p->not_before_ms, at("2026-11-24T06:00:00Z"));
@@ -190,6 +194,12 @@ static void every_error_is_placed_and_says_what_to_write(void **state)
          "allowed is 1 to 1000", "no retry"},
         {"\"retry\": {\"busy\": {\"delay_s\": 90, \"max_delay_s\": 60}}", "/retry/busy",
          19, "shorter than the first delay of 90 s", ""},
+        {"\"retry\": {\"busy\": {\"jitter\": 1}}", "/retry/busy/jitter", 30,
+         "'jitter' is 1, allowed is 0 to 0.9", "a fifth longer or shorter"},
+        {"\"retry\": {\"busy\": {\"order\": \"frnt\"}}", "/retry/busy/order", 29,
+         "'order' must be one of due, front, back", "did you mean 'front'?"},
+        {"\"retry\": {\"busy\": {\"at\": \"noon\"}}", "/retry/busy/at", 26,
+         "'at' must be one of delay, best_hour", "answered most often"},
         {"\"start\": \"2026-11-24 09:00\"", "/start", 10,
          "'start' must be an instant with its offset", "2026-11-24T09:00:00+03:00"},
         {"\"start\": \"2026-11-24T09:00:00Z\", \"end\": \"2026-11-24T08:00:00Z\"", "/end",
