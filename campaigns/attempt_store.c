@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/agent_store_book.h"
+#include "campaigns/attempt_store_cost.h"
 #include "campaigns/attempt_store_person.h"
 #include "campaigns/attempt_store_retry.h"
 #include "campaigns/call_store.h"
@@ -39,6 +40,8 @@ struct ledger {
     int tenant_id;
     struct ledger_row *at; /* by id, ascending */
     size_t n;
+    int64_t doc_of;                 /* the campaign that doc is of; 0 none yet */
+    const struct campaign_doc *doc; /* NULL: it cannot be read */
 };
 
 /* ---- rows under way ---- */
@@ -213,18 +216,28 @@ static int write_attempts(const struct ledger *l)
 
 /* ---- settling contacts ---- */
 
-static int rules_of(const struct ledger *l, int64_t campaign_id, struct retry_rules *out)
+/* Batches are of one campaign mostly: its document is asked for once. */
+static int read_doc(struct ledger *l, int64_t campaign_id)
 {
-    const struct campaign_doc *doc = NULL;
-
-    int err = campaign_doc_get(l->pg, l->tenant_id, campaign_id, &doc);
-    if (err == EINVAL) {
-        /* A document of another build: what has ended is settled all the same. */
-        retry_rules_default(out);
+    if (l->doc_of == campaign_id)
         return 0;
-    }
-    if (!err)
-        *out = doc->retry;
+    l->doc = NULL;
+    int err = campaign_doc_get(l->pg, l->tenant_id, campaign_id, &l->doc);
+    if (err && err != EINVAL && err != ENOENT)
+        return err;
+    l->doc_of = campaign_id;
+    return 0;
+}
+
+/* Of a document of another build what has ended is settled all the same. */
+static int rules_of(struct ledger *l, int64_t campaign_id, struct retry_rules *out)
+{
+    int err = read_doc(l, campaign_id);
+
+    if (!err && l->doc)
+        *out = l->doc->retry;
+    else
+        retry_rules_default(out);
     return err;
 }
 
@@ -237,8 +250,7 @@ static int64_t callback_of(const struct ledger_row *r)
     return r->contact_next_ms > r->intent_ms ? r->contact_next_ms : 0;
 }
 
-static int settle(const struct ledger *l, const struct ledger_row *r,
-                  struct settlement *out)
+static int settle(struct ledger *l, const struct ledger_row *r, struct settlement *out)
 {
     int64_t answers_ms[RETRY_ANSWERS_MAX];
     struct settle_facts facts = {.state = r->state,
@@ -280,7 +292,7 @@ static int write_persons(const struct ledger *l, const int64_t *values,
     return attempt_settle_persons(l->pg, l->tenant_id, done, done + n, found, at_ms);
 }
 
-static int write_contacts(const struct ledger *l)
+static int write_contacts(struct ledger *l)
 {
     CLEANUP(free_cleanup) int64_t *values = xcalloc(7 * l->n + 1, sizeof(*values));
     CLEANUP(free_cleanup) const char **texts = xcalloc(2 * l->n + 1, sizeof(*texts));
@@ -342,9 +354,8 @@ static int write_contacts(const struct ledger *l)
 /* ---- agents ---- */
 
 /* An attempt of a campaign with agents has told them of its answer and its end. */
-static int tell_agents(const struct ledger *l)
+static int tell_agents(struct ledger *l)
 {
-    const struct campaign_doc *doc = NULL;
     int err = 0;
 
     for (size_t i = 0; !err && i < l->n; i++) {
@@ -352,16 +363,36 @@ static int tell_agents(const struct ledger *l)
 
         if (!r->changed)
             continue;
-        err = campaign_doc_get(l->pg, l->tenant_id, r->campaign_id, &doc);
-        if (err == EINVAL || err == ENOENT || (!err && doc->mode.kind == MODE_FIXED)) {
-            err = 0;
-            continue;
-        }
-        if (!err)
+        err = read_doc(l, r->campaign_id);
+        if (!err && l->doc && l->doc->mode.kind != MODE_FIXED)
             err = agent_call_moved(l->pg, l->tenant_id, &r->id, r->state, r->answered_ms,
                                    r->end ? r->end->at_ms : r->answered_ms);
     }
     return err;
+}
+
+/* ---- what it cost ---- */
+
+static int book_costs(struct ledger *l)
+{
+    CLEANUP(free_cleanup) struct attempt_cost *list = xcalloc(l->n + 1, sizeof(*list));
+    size_t n = 0;
+    int err = 0;
+
+    for (size_t i = 0; !err && i < l->n; i++) {
+        const struct ledger_row *r = &l->at[i];
+
+        if (!r->end || r->state == ATTEMPT_WITHDRAWN)
+            continue;
+        err = read_doc(l, r->campaign_id);
+        if (!err && l->doc && l->doc->budget.stated)
+            list[n++] = (struct attempt_cost){
+                .campaign_id = r->campaign_id,
+                .budget = &l->doc->budget,
+                .talk_ms = r->answered_ms > 0 ? r->ended_ms - r->answered_ms : 0,
+                .unseen = r->state == ATTEMPT_UNKNOWN};
+    }
+    return err ? err : attempt_book_costs(l->pg, list, n);
 }
 
 static int move_all(struct ledger *l, const struct attempt_move *moves, size_t n,
@@ -375,7 +406,9 @@ static int move_all(struct ledger *l, const struct attempt_move *moves, size_t n
     err = write_attempts(l);
     if (!err)
         err = write_contacts(l);
-    return err ? err : tell_agents(l);
+    if (!err)
+        err = tell_agents(l);
+    return err ? err : book_costs(l);
 }
 
 int attempt_move(struct pg *pg, int tenant_id, const struct attempt_move *moves, size_t n,

@@ -37,6 +37,7 @@ struct attempt_claim_result {
     size_t refused; /* verdict 1 said no: decision stored, contact moved on */
     size_t looked_at;
     int64_t next_due_ms; /* when it is worth asking again (business time); 0 unknown */
+    bool budget_spent;   /* the campaign's budget has no room for one more call */
 };
 
 /*
@@ -45,7 +46,8 @@ struct attempt_claim_result {
  * each, stores the decision, and for the allowed ones writes the attempt
  * `intent` and moves the contact to `calling`. Refused ones: attempt_store_refuse.h.
  * Higher priority first, then the zone group whose window closes first. A campaign
- * that does not run, and a clock that is not to be trusted, give nothing.
+ * that does not run, a clock that is not to be trusted and a budget without room give
+ * nothing.
  */
 NODISCARD int attempt_claim(struct pg *pg, int tenant_id, int64_t campaign_id, int slot,
                             int64_t now_ms, size_t max, struct attempt_row *out,

@@ -21,6 +21,7 @@
 #include "base/xalloc.h"
 #include "campaigns/agent_store_book.h"
 #include "campaigns/attempt_store_refuse.h"
+#include "campaigns/budget_store.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/hopper.h"
 #include "campaigns/lifecycle.h"
@@ -384,6 +385,24 @@ static int find_agents(struct claim *c)
     return 0;
 }
 
+/* Never more than the budget has room for; until this transaction ends nobody else takes
+ * from it. */
+static int heed_budget(struct claim *c)
+{
+    int64_t room = INT64_MAX;
+
+    if (!c->doc->budget.stated)
+        return 0;
+    int err = budget_take(c->pg, c->campaign_id, &c->doc->budget, c->now_ms, &room);
+    if (err)
+        return err;
+    c->max = room < (int64_t)c->max ? (size_t)room : c->max;
+    c->result->budget_spent = room == 0;
+    if (room == 0) /* a live call may turn out shorter than what is set aside for it */
+        due_at(c, c->now_ms + ASK_AGAIN_MS);
+    return 0;
+}
+
 static int claim(struct claim *c)
 {
     bool running = false, trusted = false;
@@ -410,6 +429,8 @@ static int claim(struct claim *c)
     }
     err = campaign_doc_get(c->pg, c->tenant_id, c->campaign_id, &c->doc);
     if (!err)
+        err = heed_budget(c);
+    if (!err && c->max > 0)
         err = find_agents(c);
     if (!err && c->max > 0)
         err = lock_due(c);

@@ -132,6 +132,7 @@ static int read_candidates(struct release *r, const PGresult *res,
                            size_t n)
 {
     const struct campaign_doc *doc = NULL;
+    int64_t doc_of = 0;
 
     r->at = xcalloc((size_t)PQntuples(res) + 1, sizeof(*r->at));
     for (int i = 0; i < PQntuples(res); i++) {
@@ -154,11 +155,15 @@ static int read_candidates(struct release *r, const PGresult *res,
             rows[c->row].campaign_id != c->campaign_id)
             return EINVAL;
         /* EINVAL, a document that cannot be read: no policy, and so no call. */
-        err = campaign_doc_get(r->pg, r->tenant_id, c->campaign_id, &doc);
-        if (err && err != EINVAL)
-            return err;
-        c->policy = err ? NULL : doc->policy;
-        c->has_agents = !err && doc->mode.kind != MODE_FIXED;
+        if (c->campaign_id != doc_of) {
+            doc_of = c->campaign_id;
+            err = campaign_doc_get(r->pg, r->tenant_id, doc_of, &doc);
+            if (err && err != EINVAL)
+                return err;
+            doc = err ? NULL : doc;
+        }
+        c->policy = doc ? doc->policy : NULL;
+        c->has_agents = doc && doc->mode.kind != MODE_FIXED;
         err = c->has_agents ? agent_gate_load(r->pg, r->tenant_id, c->campaign_id, doc,
                                               &c->id, r->now_ms, &c->gate)
                             : 0;

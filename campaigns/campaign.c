@@ -15,6 +15,7 @@
 
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/campaign_budget.h"
 #include "campaigns/campaign_law.h"
 #include "campaigns/campaign_mode.h"
 #include "campaigns/campaign_rules.h"
@@ -116,6 +117,12 @@ static void read_mode(struct doc_reader *r, json_t *value, const char *pointer,
                       void *owner)
 {
     campaign_read_mode(r, value, pointer, &((struct draft *)owner)->doc.mode);
+}
+
+static void read_budget(struct doc_reader *r, json_t *value, const char *pointer,
+                        void *owner)
+{
+    campaign_read_budget(r, value, pointer, &((struct draft *)owner)->doc.budget);
 }
 
 static void read_schedule(struct doc_reader *r, json_t *value, const char *pointer,
@@ -316,6 +323,7 @@ static const struct doc_field document_fields[] = {
      .max = 3600,
      .hint = "no call begins so near a window's end; usual is ring_timeout_s + 5"},
     {.key = "retry", .kind = DOC_PART, .read = read_retry},
+    {.key = "budget", .kind = DOC_PART, .read = read_budget},
     {.key = "start",
      .kind = DOC_INSTANT,
      IN(struct draft, doc.start_at_ms),

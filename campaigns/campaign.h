@@ -2,9 +2,9 @@
  * campaign - the campaign document: what to call, with which flow, over which
  * trunk, when, how fast and how often. docs/campaigns.md is its reference.
  *
- * A document never changes once a campaign was made from it, so a parsed one may
- * be kept. Pure; a struct campaign_doc is read-only after parsing and may be
- * shared by threads.
+ * A campaign's document is changed as a whole (campaign_change()), and counts its
+ * revisions: a parsed one may be kept with its number. Pure; a struct campaign_doc is
+ * read-only after parsing and may be shared by threads.
  */
 #ifndef CAMPAIGNS_CAMPAIGN_H
 #define CAMPAIGNS_CAMPAIGN_H
@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/attrs.h"
+#include "campaigns/budget.h"
 #include "campaigns/mode.h"
 #include "campaigns/retry.h"
 #include "campaigns/schedule.h"
@@ -45,6 +46,7 @@ struct campaign_doc {
     struct mode_rules mode;
     int ring_timeout_s;
     struct retry_rules retry;
+    struct budget budget;
     int64_t start_at_ms, end_at_ms; /* business time; 0 not stated */
     bool has_schedule;
     struct schedule schedule;

@@ -20,7 +20,7 @@
 #define COLUMNS                                                                          \
     "id, tenant_id, name, state, list_id, trunk_id, flow_revision_id, stop_reason, "     \
     "furrow_ms(created_at), furrow_ms(started_at), furrow_ms(ended_at), "                \
-    "furrow_ms(changed_at)"
+    "furrow_ms(changed_at), revision"
 
 static int read_row(const PGresult *res, int row, struct campaign_row *out)
 {
@@ -32,7 +32,8 @@ static int read_row(const PGresult *res, int row, struct campaign_row *out)
                              .created_at_ms = pg_i64(res, row, 8),
                              .started_at_ms = pg_i64(res, row, 9),
                              .ended_at_ms = pg_i64(res, row, 10),
-                             .changed_at_ms = pg_i64(res, row, 11)};
+                             .changed_at_ms = pg_i64(res, row, 11),
+                             .revision = (int)pg_i64(res, row, 12)};
 
     if (!campaign_state_parse(pg_text(res, row, 3), &c.state)) {
         log_error("campaign", "id=%lld state=%s is none of this build", (long long)c.id,
@@ -216,26 +217,30 @@ int campaign_list(struct pg *pg, int tenant_id, enum campaign_state state,
     return err ? err : pg_end_own(pg, own, list(pg, state, out, n));
 }
 
-static int load_text(struct pg *pg, int64_t id, char **out)
+static int load_text(struct pg *pg, int64_t id, char **out, int *revision)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_args a = {0};
 
     pg_arg_i64(&a, id);
-    int err = pg_run(pg, &res, "SELECT document_text FROM campaigns WHERE id = $1", &a);
+    int err = pg_run(pg, &res,
+                     "SELECT document_text, revision FROM campaigns WHERE id = $1", &a);
     if (!err && PQntuples(res) == 0)
         err = ENOENT;
     if (!err)
         *out = xstrdup(pg_text(res, 0, 0));
+    if (!err)
+        *revision = (int)pg_i64(res, 0, 1);
     return err;
 }
 
 int campaign_text(struct pg *pg, int tenant_id, int64_t campaign_id, char **out)
 {
     bool own = false;
+    int revision = 0;
     int err = pg_begin_own(pg, tenant_id, &own);
 
-    return err ? err : pg_end_own(pg, own, load_text(pg, campaign_id, out));
+    return err ? err : pg_end_own(pg, own, load_text(pg, campaign_id, out, &revision));
 }
 
 /* ---- parsed documents, kept with the connection ---- */
@@ -245,6 +250,7 @@ int campaign_text(struct pg *pg, int tenant_id, int64_t campaign_id, char **out)
 struct kept_doc {
     int tenant_id; /* an id alone must not open another tenant's document */
     int64_t campaign_id;
+    int revision; /* older ones are kept too: somebody may hold them */
     struct campaign_doc *doc;
 };
 
@@ -264,30 +270,44 @@ static void free_docs(void *data)
 }
 
 static const struct campaign_doc *kept_find(struct kept_docs *k, int tenant_id,
-                                            int64_t campaign_id)
+                                            int64_t campaign_id, int revision)
 {
-    for (size_t i = 0; i < k->n; i++)
-        if (k->at[i].campaign_id == campaign_id && k->at[i].tenant_id == tenant_id)
-            return k->at[i].doc;
+    for (size_t i = k->n; i > 0; i--)
+        if (k->at[i - 1].campaign_id == campaign_id &&
+            k->at[i - 1].tenant_id == tenant_id && k->at[i - 1].revision == revision)
+            return k->at[i - 1].doc;
     return NULL;
 }
 
-int campaign_doc_get(struct pg *pg, int tenant_id, int64_t campaign_id,
-                     const struct campaign_doc **out)
+static int read_revision(struct pg *pg, int64_t id, int *out)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, id);
+    int err = pg_run(pg, &res, "SELECT revision FROM campaigns WHERE id = $1", &a);
+    if (!err && PQntuples(res) == 0)
+        err = ENOENT;
+    if (!err)
+        *out = (int)pg_i64(res, 0, 0);
+    return err;
+}
+
+static int get(struct pg *pg, struct kept_docs *k, int tenant_id, int64_t campaign_id,
+               const struct campaign_doc **out)
 {
     CLEANUP(free_cleanup) char *text = NULL;
-    struct kept_docs *k = pg_kept(pg, KEEP_KEY);
     struct campaign_issues issues;
     struct campaign_doc *doc = NULL;
+    int revision = 0;
 
-    if (!k) {
-        k = xcalloc(1, sizeof(*k));
-        pg_keep(pg, KEEP_KEY, k, free_docs);
-    }
-    *out = kept_find(k, tenant_id, campaign_id);
+    int err = read_revision(pg, campaign_id, &revision);
+    if (err)
+        return err;
+    *out = kept_find(k, tenant_id, campaign_id, revision);
     if (*out)
         return 0;
-    int err = campaign_text(pg, tenant_id, campaign_id, &text);
+    err = load_text(pg, campaign_id, &text, &revision);
     if (err)
         return err;
     err = campaign_doc_parse(&doc, text, strlen(text), &issues);
@@ -297,9 +317,23 @@ int campaign_doc_get(struct pg *pg, int tenant_id, int64_t campaign_id,
         return EINVAL;
     }
     k->at = xrealloc(k->at, (k->n + 1) * sizeof(*k->at));
-    k->at[k->n++] = (struct kept_doc){tenant_id, campaign_id, doc};
+    k->at[k->n++] = (struct kept_doc){tenant_id, campaign_id, revision, doc};
     *out = doc;
     return 0;
+}
+
+int campaign_doc_get(struct pg *pg, int tenant_id, int64_t campaign_id,
+                     const struct campaign_doc **out)
+{
+    struct kept_docs *k = pg_kept(pg, KEEP_KEY);
+    bool own = false;
+
+    if (!k) {
+        k = xcalloc(1, sizeof(*k));
+        pg_keep(pg, KEEP_KEY, k, free_docs);
+    }
+    int err = pg_begin_own(pg, tenant_id, &own);
+    return err ? err : pg_end_own(pg, own, get(pg, k, tenant_id, campaign_id, out));
 }
 
 /* ---- the life cycle ---- */

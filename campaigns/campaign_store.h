@@ -25,6 +25,7 @@ struct campaign_row {
     char name[CAMPAIGN_NAME_MAX];
     enum campaign_state state;
     int64_t list_id, trunk_id, flow_revision_id;
+    int revision; /* of its document, from 1 */
     char stop_reason[200];
     int64_t created_at_ms, started_at_ms, ended_at_ms, changed_at_ms; /* 0 null */
 };
@@ -45,12 +46,19 @@ NODISCARD int campaign_list(struct pg *pg, int tenant_id, enum campaign_state st
 NODISCARD int campaign_text(struct pg *pg, int tenant_id, int64_t campaign_id,
                             char **out);
 
-/* The parsed document, kept on the connection (documents never change). Borrowed
- * until pg_close. Runs inside the caller's transaction; outside of one it makes
- * its own. ENOENT: no such campaign. EINVAL: a stored document that this
+/* The parsed document as it stands now, kept on the connection. Borrowed until
+ * pg_close, also after it was changed. Runs inside the caller's transaction; outside of
+ * one it makes its own. ENOENT: no such campaign. EINVAL: a stored document that this
  * build cannot read (logged). */
 NODISCARD int campaign_doc_get(struct pg *pg, int tenant_id, int64_t campaign_id,
                                const struct campaign_doc **out);
+
+/* Another document for the campaign: the next release and the next claim obey it, and who
+ * waits because a rule refused is looked at again. Its name, list, flow and trunk stay.
+ * EINVAL: issues. */
+NODISCARD int campaign_change(struct pg *pg, const struct campaign_row *row,
+                              const char *text, size_t len, int64_t now_ms,
+                              struct campaign_issues *issues);
 
 /* Locks the row and moves it if lifecycle.h allows; EPERM with the explanation
  * otherwise. reason may be NULL. row, may be NULL, is filled in. */

@@ -344,6 +344,10 @@ static void end_calls(struct run *r, const struct cohort *c, int64_t n, int64_t 
                                 .answers_ms = answers_ms};
 
     r->out->ends[d] += n;
+    for (int64_t i = 0; i < n && r->in->budget.stated; i++)
+        budget_add(&r->in->budget, &r->out->spent,
+                   d == DISPOSITION_COMPLETED ? (int64_t)(r->in->rates.talk_s * 1000)
+                                              : 0);
     if (retry_wants_answers(r->in->retry, d)) {
         ended.answer_count = answers_of(c, past, answers_ms);
         if (facts->zone_count == 0 || tz_find(facts->zones[0], &ended.zone))
@@ -405,9 +409,19 @@ static void place(struct run *r, const struct cohort *c, int64_t n)
             end_calls(r, c, ends[d], at_ms, (enum disposition)d);
 }
 
+/* How many of n calls the campaign's budget has room for. */
+static int64_t afford(struct run *r, int64_t n)
+{
+    int64_t room = budget_room(&r->in->budget, &r->out->spent);
+
+    if (room == 0 && !r->out->budget_ms)
+        r->out->budget_ms = r->now_ms;
+    return n < room ? n : room;
+}
+
 static void dial_bucket(struct run *r, size_t index)
 {
-    while (r->budget >= 1 && r->buckets[index].n > 0 &&
+    while (r->budget >= 1 && afford(r, 1) > 0 && r->buckets[index].n > 0 &&
            r->buckets[index].heap[0].due_ms <= r->now_ms) {
         struct cohort c = heap_pop(&r->buckets[index]);
         struct verdict v;
@@ -419,6 +433,7 @@ static void dial_bucket(struct run *r, size_t index)
             continue;
         }
         int64_t n = (double)c.count <= r->budget ? c.count : (int64_t)r->budget;
+        n = afford(r, n);
         place(r, &c, n);
         c.count -= n;
         if (c.count > 0)
@@ -550,7 +565,7 @@ static void run_all(struct run *r)
     struct ready *ready = xcalloc(r->bucket_count + 1, sizeof(*ready));
     double left_over = 0; /* of a call, from the step before */
 
-    while (r->now_ms < r->in->to_ms && r->out->left > 0) {
+    while (r->now_ms < r->in->to_ms && r->out->left > 0 && afford(r, 1) > 0) {
         int64_t wake_ms = 0;
         size_t n = find_ready(r, ready, &wake_ms);
 
@@ -608,7 +623,7 @@ void forecast_run(const struct forecast_input *in, struct forecast *out)
                     .now_ms = in->from_ms,
                     .first_hour_ms = in->from_ms - in->from_ms % hour_ms};
 
-    *out = (struct forecast){0};
+    *out = (struct forecast){.spent = in->spent};
     set_pace(in, out);
     out->hour_stride = (size_t)((in->to_ms - r.first_hour_ms) / hour_ms) + 2;
     out->hours = xcalloc(out->hour_stride, sizeof(*out->hours));

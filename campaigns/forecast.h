@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/attrs.h"
+#include "campaigns/budget.h"
 #include "campaigns/retry.h"
 #include "compliance/check.h"
 
@@ -61,6 +62,8 @@ struct forecast_zone {
 struct forecast_input {
     const struct policy *policy;
     const struct retry_rules *retry;
+    struct budget budget;
+    struct budget_spent spent; /* so far */
     struct forecast_rates rates;
     double cps;   /* of campaign and trunk, the smaller; 0 no limit */
     int channels; /* the same */
@@ -105,7 +108,9 @@ struct forecast {
     int64_t half_ms, most_ms;  /* half and 90 % of those that can be called were called
                                   once; 0 not reached */
     int64_t done_ms;           /* when nobody was left; 0: that did not come before to */
-    double per_second;         /* the pace that rate and channels allow together */
+    int64_t budget_ms;         /* when the budget had no room for a call more; 0 it had */
+    struct budget_spent spent;
+    double per_second; /* the pace that rate and channels allow together */
     bool paced_by_channels;
     struct forecast_hour *hours; /* owned; from the hour of from to the last call's */
     size_t hour_count;

@@ -8,6 +8,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/budget_store.h"
 #include "campaigns/trunk_store.h"
 #include "compliance/dnc_list.h"
 #include "compliance/facts_store.h"
@@ -387,6 +388,7 @@ static int load(struct pg *pg, int tenant_id, const struct campaign_row *row,
         return err;
     in->policy = doc->policy;
     in->retry = &doc->retry;
+    in->budget = doc->budget;
     in->cps = smaller(doc->pacing.cps, trunk.cps);
     in->channels = (int)smaller(doc->pacing.max_concurrent, trunk.max_channels);
     in->ring_timeout_s = doc->ring_timeout_s;
@@ -400,6 +402,9 @@ static int load(struct pg *pg, int tenant_id, const struct campaign_row *row,
         err = facts_holidays(pg, tenant_id, in->from_ms, &out->parts->holidays,
                              &in->holiday_count);
     in->holidays = out->parts->holidays;
+    int64_t open = 0;
+    if (!err)
+        err = budget_load(pg, tenant_id, row->id, &doc->budget, &in->spent, &open);
     if (!err)
         err = read_counts(pg, row->id, out);
     if (!err)

@@ -63,6 +63,11 @@ const char *forecast_sentence(const struct forecast_view *v,
     else if (f->calls == 0 && f->left == 0)
         snprintf(out, FORECAST_SENTENCE_MAX,
                  "Nobody can be called: the rules refuse every contact.");
+    else if (f->budget_ms && f->left > 0)
+        snprintf(out, FORECAST_SENTENCE_MAX,
+                 "The budget is spent by %s, after %" PRId64 " calls: %" PRId64
+                 " contacts are left.",
+                 forecast_time(v, f->budget_ms, time), f->calls, f->left);
     else if (f->done_ms)
         snprintf(out, FORECAST_SENTENCE_MAX, "Finished by %s, after %" PRId64 " calls.",
                  forecast_time(v, f->done_ms, time), f->calls);
@@ -318,14 +323,14 @@ json_t *forecast_to_json(const struct forecast_view *v)
                   "never", reasons_json(&f->never), "blocked", reasons_json(&f->blocked),
                   "assumptions", assumptions_json(v));
 
-    json_t *rest =
-        json_pack("{s:I, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "calls",
-                  (json_int_t)f->calls, "outcomes", dispositions_json(f->ends), "finals",
-                  dispositions_json(f->finals), "reached", (json_int_t)f->reached, "left",
-                  (json_int_t)f->left, "first_call", instant(f->first_ms), "last_call",
-                  instant(f->last_ms), "half_called", instant(f->half_ms), "most_called",
-                  instant(f->most_ms), "finished", instant(f->done_ms), "hours",
-                  hours_json(f), "zones", zones_json(v));
+    json_t *rest = json_pack(
+        "{s:I, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "calls",
+        (json_int_t)f->calls, "outcomes", dispositions_json(f->ends), "finals",
+        dispositions_json(f->finals), "reached", (json_int_t)f->reached, "left",
+        (json_int_t)f->left, "first_call", instant(f->first_ms), "last_call",
+        instant(f->last_ms), "half_called", instant(f->half_ms), "most_called",
+        instant(f->most_ms), "finished", instant(f->done_ms), "hours", hours_json(f),
+        "zones", zones_json(v), "budget_spent", instant(f->budget_ms));
     json_object_update(out, rest);
     json_decref(rest);
     return out;

@@ -9,6 +9,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/budget_store.h"
 #include "campaigns/zone_open.h"
 #include "cli/cli.h"
 #include "compliance/check.h"
@@ -193,6 +194,19 @@ static int find_row(struct cli *cli, int64_t campaign_id, struct campaign_row *o
     return err ? err : ENOENT;
 }
 
+static int load_budget(struct cli *cli, struct campaign_snapshot *out)
+{
+    int64_t open = 0;
+
+    int err = budget_load(cli->pg, cli->tenant_id, out->row.id, &out->doc->budget,
+                          &out->spent, &open);
+    struct budget_spent all = out->spent;
+    for (int64_t i = 0; i < open; i++)
+        budget_set_aside(&out->doc->budget, &all, 0);
+    out->budget_room = budget_room(&out->doc->budget, &all);
+    return err;
+}
+
 int snapshot_load(struct cli *cli, int64_t campaign_id, int64_t now_ms,
                   struct campaign_snapshot *out)
 {
@@ -213,6 +227,8 @@ int snapshot_load(struct cli *cli, int64_t campaign_id, int64_t now_ms,
     if (!err)
         err = pg_end(cli->pg, facts_holidays(cli->pg, cli->tenant_id, now_ms, &holidays,
                                              &holiday_count));
+    if (!err)
+        err = load_budget(cli, out);
     for (size_t i = 0; !err && i < out->zone_count; i++)
         look_at_zone(out, &out->zones[i], holidays, holiday_count);
     return err;
@@ -236,12 +252,15 @@ bool snapshot_is_windows_closed(const struct campaign_snapshot *s)
 const char *snapshot_why_dry(const struct campaign_snapshot *s,
                              char out[SNAPSHOT_WHY_MAX])
 {
-    char text[CLOCK_TEXT_MAX];
+    char text[CLOCK_TEXT_MAX], spent[BUDGET_TEXT_MAX];
 
     out[0] = '\0';
     if (s->row.state != CAMPAIGN_RUNNING)
         snprintf(out, SNAPSHOT_WHY_MAX, "the campaign is %s",
                  campaign_state_name(s->row.state));
+    else if (s->budget_room == 0 && s->report.pending > 0)
+        snprintf(out, SNAPSHOT_WHY_MAX, "the budget has no room for a call: %s",
+                 budget_text(&s->doc->budget, &s->spent, spent));
     else if (s->due_open > 0)
         return out;
     else if (s->report.pending == 0)
@@ -258,68 +277,4 @@ const char *snapshot_why_dry(const struct campaign_snapshot *s,
     else
         snprintf(out, SNAPSHOT_WHY_MAX, "what is left comes due after the windows close");
     return out;
-}
-
-/* At the pace so far; 0 when there is no pace yet. */
-static int64_t seconds_left(const struct campaign_snapshot *s)
-{
-    const struct report *r = &s->report;
-    int64_t took_ms = s->now_ms - r->first_attempt_ms;
-
-    if (!r->first_attempt_ms || r->final == 0 || took_ms <= 0)
-        return 0;
-    return (int64_t)((double)(r->pending + r->calling) * (double)took_ms /
-                     (double)r->final / 1000.0);
-}
-
-static void print_left(const struct campaign_snapshot *s, FILE *to)
-{
-    int64_t left_s = seconds_left(s);
-
-    if (s->row.state != CAMPAIGN_RUNNING || left_s == 0)
-        return;
-    if (left_s >= 2 * 3600)
-        fprintf(to, ", about %" PRId64 " h left", left_s / 3600);
-    else
-        fprintf(to, ", about %" PRId64 " min left", left_s / 60 + 1);
-}
-
-void snapshot_print(const struct campaign_snapshot *s, int dialers, FILE *to)
-{
-    const struct report *r = &s->report;
-    char now[CLOCK_TEXT_MAX], why[SNAPSHOT_WHY_MAX];
-
-    fprintf(to, "%s  %s  %s%s%s\n", clock_text(s->now_ms, now), s->row.name,
-            campaign_state_name(s->row.state), s->row.stop_reason[0] ? ": " : "",
-            s->row.stop_reason);
-    fprintf(to,
-            "contacts %" PRId64 "/%" PRId64 " final (%d %%), %" PRId64 " wait, %" PRId64
-            " being called",
-            r->final, r->contacts,
-            r->contacts ? (int)(r->final * 100 / r->contacts) : 100, r->pending,
-            r->calling);
-    print_left(s, to);
-    fprintf(to,
-            "\ncalls    %" PRId64 " live, %" PRId64 " begun in the last minute, %" PRId64
-            " in all: %" PRId64 " answered, %" PRId64 " busy, %" PRId64
-            " no answer, %" PRId64 " failed\n",
-            r->live_calls, r->started_last_min, r->attempted, r->answered, r->busy,
-            r->no_answer, r->failed);
-    fputs("finals  ", to);
-    print_group(&r->finals, to);
-    fprintf(to, "\nrefused  %" PRId64, r->refused);
-    print_group(&r->refusals, to);
-    fprintf(to,
-            "\nspoken   %" PRId64 " recordings, %" PRId64 " transcribed, %" PRId64
-            " understood, %" PRId64 " batches, %" PRId64 " SMS, %" PRId64 " opt-outs\n",
-            r->recordings, r->transcribed, r->understood, r->batches, r->sms,
-            r->opt_outs);
-    snapshot_why_dry(s, why);
-    fprintf(to,
-            "hopper   %" PRId64 " may be called now, %" PRId64
-            " wait for their window, %" PRId64 " for their time%s%s\n",
-            s->due_open, s->due_closed, s->waiting, why[0] ? "; " : "", why);
-    fprintf(to, "dialers  %d%s\n", dialers,
-            dialers ? ""
-                    : ": nothing is dialled until one runs ('furrow run', 'furrow up')");
 }

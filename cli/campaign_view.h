@@ -29,6 +29,8 @@ struct campaign_snapshot {
     int64_t due_open, due_closed; /* contacts whose time has come, by their window */
     int64_t waiting;              /* contacts whose time has not come */
     int64_t next_open_ms;         /* when the first closed window opens; 0 unknown */
+    struct budget_spent spent;    /* without what lives */
+    int64_t budget_room;          /* calls that may still begin; INT64_MAX any number */
     int64_t next_due_ms;          /* the nearest retry inside an open window; 0 none */
 };
 
@@ -45,9 +47,6 @@ bool snapshot_is_windows_closed(const struct campaign_snapshot *s);
 enum { SNAPSHOT_WHY_MAX = 200 };
 const char *snapshot_why_dry(const struct campaign_snapshot *s,
                              char out[SNAPSHOT_WHY_MAX]);
-
-/* Some lines for people. dialers: how many are alive. */
-void snapshot_print(const struct campaign_snapshot *s, int dialers, FILE *to);
 
 void report_print(const struct campaign_row *row, const struct report *r, FILE *to);
 void report_print_csv(const struct report *r, FILE *to);

@@ -1,6 +1,6 @@
 /*
- * furrow campaign: validate, create, list, show, forecast, start, pause, resume, stop,
- * watch, report.
+ * furrow campaign: validate, create, list, show, forecast, change, clone, start, pause,
+ * resume, stop, watch, report.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -11,15 +11,17 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/files.h"
 #include "base/pg.h"
 #include "base/program.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/slot_store.h"
 #include "campaigns/trunk_store.h"
+#include "cli/campaign_change.h"
+#include "cli/campaign_document.h"
 #include "cli/campaign_forecast.h"
 #include "cli/campaign_view.h"
+#include "cli/campaign_watch.h"
 #include "cli/groups.h"
 #include "cli/trunk_ready.h"
 
@@ -74,45 +76,9 @@ static int open_campaign(struct cli *cli, const char *name, struct campaign_row 
 
 /* ---- validate, create ---- */
 
-static int read_document(const char *file, char **text, size_t *len)
-{
-    const char *path = strcmp(file, "-") == 0 ? "/dev/stdin" : file;
-
-    int err = files_read(path, CAMPAIGN_TEXT_LIMIT, text, len);
-    if (err == EMSGSIZE)
-        return cli_fail("%s: a campaign's document has at most %d bytes", file,
-                        CAMPAIGN_TEXT_LIMIT);
-    return err ? cli_fail("%s: %s", file, strerror(err)) : CLI_OK;
-}
-
-static json_t *issues_to_json(const struct campaign_issues *issues)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < issues->n; i++) {
-        const struct campaign_issue *at = &issues->at[i];
-
-        json_array_append_new(list,
-                              json_pack("{s:s, s:i, s:i, s:s, s:s}", "pointer",
-                                        at->pointer, "line", at->line, "column",
-                                        at->column, "text", at->text, "hint", at->hint));
-    }
-    return list;
-}
-
 static int show_issues(const struct arguments *a, const struct campaign_issues *issues)
 {
-    for (size_t i = 0; i < issues->n && !a->json; i++) {
-        const struct campaign_issue *at = &issues->at[i];
-
-        fprintf(stderr, "%s:%d:%d: %s%s%s\n", a->name, at->line, at->column, at->text,
-                at->hint[0] ? "\n    " : "", at->hint);
-    }
-    if (a->json)
-        cli_print_json(
-            json_pack("{s:b, s:o}", "valid", 0, "issues", issues_to_json(issues)));
-    return cli_fail("%s: %zu %s wrong; nothing was created", a->name, issues->found,
-                    issues->found == 1 ? "thing is" : "things are");
+    return campaign_document_issues(a->name, issues, a->json, "nothing was created");
 }
 
 static int cmd_validate(struct cli *cli, int argc, char **argv)
@@ -128,7 +94,7 @@ static int cmd_validate(struct cli *cli, int argc, char **argv)
     (void)cli;
     int code = parse(&a, "j", "which file?", argc, argv);
     if (!code)
-        code = read_document(a.name, &text, &len);
+        code = campaign_document_read(a.name, &text, &len);
     if (code)
         return code;
     if (campaign_doc_parse(&doc, text, len, issues))
@@ -176,7 +142,7 @@ static int cmd_create(struct cli *cli, int argc, char **argv)
 
     int code = parse(&a, "j", "which file? - reads standard input", argc, argv);
     if (!code)
-        code = read_document(a.name, &text, &len);
+        code = campaign_document_read(a.name, &text, &len);
     if (!code)
         code = cli_open_pg(cli);
     if (code)
@@ -371,20 +337,23 @@ static int cmd_stop(struct cli *cli, int argc, char **argv)
 
 enum { REDRAW_MS = 1000, ASK_TRUNK_EVERY = 15 };
 
-static int draw(struct cli *cli, int64_t campaign_id, bool live,
+static int draw(struct cli *cli, int64_t campaign_id, bool live, bool json,
                 enum campaign_state *state)
 {
-    struct campaign_snapshot s;
+    struct campaign_watch w;
 
-    int err = snapshot_load(cli, campaign_id, clock_now_ms(), &s);
+    int err = campaign_watch_load(cli, campaign_id, clock_now_ms(), &w);
     if (!err) {
         if (live)
             fputs("\033[H\033[J", stdout); /* the picture anew from the top */
-        snapshot_print(&s, live_dialers(cli), stdout);
-        *state = s.row.state;
+        if (json)
+            cli_print_json(campaign_watch_to_json(&w));
+        else
+            campaign_watch_print(&w, stdout);
+        *state = w.at.row.state;
         fflush(stdout);
     }
-    snapshot_free(&s);
+    campaign_watch_free(&w);
     return err;
 }
 
@@ -396,19 +365,19 @@ static int cmd_watch(struct cli *cli, int argc, char **argv)
     unsigned turn = 0;
     int err = 0;
 
-    int code = parse(&a, "o", "which campaign?", argc, argv);
+    int code = parse(&a, "oj", "which campaign?", argc, argv);
     if (!code)
         code = open_campaign(cli, a.name, &row);
     if (code)
         return code;
     program_watch_signals();
     struct pollfd stop = {.fd = program_stop_fd(), .events = POLLIN};
-    bool live = !a.once && isatty(STDOUT_FILENO);
+    bool live = !a.once && !a.json && isatty(STDOUT_FILENO);
     do {
         if (turn++ % ASK_TRUNK_EVERY == 0)
             look_at_trunk(cli, &row, trunk, sizeof(trunk));
-        err = draw(cli, row.id, live, &row.state);
-        if (!err)
+        err = draw(cli, row.id, live, a.json, &row.state);
+        if (!err && !a.json)
             fputs(trunk, stdout);
         fflush(stdout);
         /* A database that is away is waited for; the picture stays. */
@@ -475,6 +444,24 @@ static const struct cli_verb verbs[] = {
      .about = forecast_about,
      .example = "furrow campaign forecast coffee-harvest --html > forecast.html",
      .run = cmd_campaign_forecast},
+    {.name = "change",
+     .arguments = "NAME [FILE|-] [--set KEY=VALUE]... [--json]",
+     .about =
+         "Give a campaign other rules while it runs: pace, windows, limits, retries, "
+         "budget, end.\nFILE is the whole document; --set changes single values of it "
+         "(or of the present one),\nKEY= without a value takes one out. It holds from "
+         "the next call that is picked; name, list, flow and trunk stay.",
+     .example = "furrow campaign change coffee-harvest --set pacing.cps=2 --set "
+                "limits.per_24h=1",
+     .run = cmd_campaign_change},
+    {.name = "clone",
+     .arguments = "NAME NEW-NAME [--set KEY=VALUE]... [--json]",
+     .about =
+         "Make a draft with the rules of another campaign and a name of its own.\nIts "
+         "contacts are read anew from the list; the flow's newest revision is pinned.",
+     .example =
+         "furrow campaign clone coffee-harvest coffee-2027 --set list=farmers-2027",
+     .run = cmd_campaign_clone},
     {.name = "start",
      .arguments = "NAME [--json]",
      .about = "Let running dialers work the campaign off. Contacts that are final stay "
@@ -497,9 +484,11 @@ static const struct cli_verb verbs[] = {
      .example = "furrow campaign stop coffee-harvest",
      .run = cmd_stop},
     {.name = "watch",
-     .arguments = "NAME [--once]",
-     .about = "Watch a campaign at work, redrawn once a second until it is done or "
-              "Ctrl-C.\nWith --once, or when the output is no terminal, once.",
+     .arguments = "NAME [--once|--json]",
+     .about = "Watch a campaign at work: pace, live calls, answer rate, refusals by "
+              "reason, budget, why nobody is dialled, time left.\nRedrawn once a second "
+              "until it is done or Ctrl-C; with --once, --json, or when the output is no "
+              "terminal, once.",
      .example = "furrow campaign watch coffee-harvest",
      .run = cmd_watch},
     {.name = "report",

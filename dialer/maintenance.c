@@ -8,6 +8,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/budget_store.h"
 #include "campaigns/campaign_store.h"
 #include "compliance/audit_store.h"
 #include "dialer/sweep_parts.h"
@@ -60,6 +61,7 @@ static int read_facts(struct pg *pg, const struct campaign_row *row,
     f->id = row->id;
     f->tenant_id = row->tenant_id;
     f->flow_revision_id = row->flow_revision_id;
+    f->revision = row->revision;
     f->priority = doc->priority;
     f->cps = doc->pacing.cps;
     f->max_concurrent = doc->pacing.max_concurrent;
@@ -134,6 +136,8 @@ static int run_tenant(struct pg *pg, struct maintenance *m, int tenant_id)
         err = campaign_complete_due(pg, tenant_id, clock_now_ms(), &count);
     if (!err && count > 0)
         log_info("sweep", "tenant=%d completed_campaigns=%zu", tenant_id, count);
+    if (!err)
+        err = budget_pause_spent(pg, tenant_id, clock_now_ms(), &count);
     if (!err)
         err = count_backlog(pg, tenant_id, &m->backlog);
     return err ? err : seal_decisions(pg, tenant_id);

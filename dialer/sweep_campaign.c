@@ -424,6 +424,9 @@ void runner_update(struct sweep *s, const struct campaign_facts *f)
     }
     struct trunk *before = r->trunk;
     bool complained = r->trunk_held && !before;
+    /* What was picked and released by the rules before is picked again by these. */
+    if (r->facts.revision != f->revision)
+        withdraw_all(r, "the campaign's rules were changed");
     r->facts = *f;
     r->seen = s->seen;
     if (trunks_get(s->dialer, &f->trunk, &r->trunk, &e)) {

@@ -31,7 +31,8 @@ enum { TENANTS_MAX = 1024 };
 struct campaign_facts {
     int64_t id, flow_revision_id;
     int tenant_id, priority, max_concurrent, ring_timeout_s;
-    double cps; /* 0: as the trunk */
+    int revision; /* of its document */
+    double cps;   /* 0: as the trunk */
     char name[CAMPAIGN_NAME_MAX];
     struct trunk_row trunk;
     struct limit_row tenant, caller_id; /* id 0: none is set */

@@ -21,6 +21,7 @@
 #include "base/files.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/campaign_change.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/flow_store.h"
 #include "campaigns/trunk_store.h"
@@ -290,6 +291,73 @@ static void a_killed_dialer_is_taken_up_and_nobody_is_called_twice(void **state)
                      0);
 }
 
+/* ---- rules that change under a running dialer ---- */
+
+static void change(const struct campaign_row *row, const char *const *settings, size_t n)
+{
+    CLEANUP(free_cleanup) char *before = NULL;
+    CLEANUP(free_cleanup) char *text = NULL;
+    struct campaign_issues issues = {0};
+    struct errtext e = {0};
+
+    assert_int_equal(campaign_text(pg, row->tenant_id, row->id, &before), 0);
+    assert_int_equal(campaign_text_with(before, settings, n, &text, &e), 0);
+    if (campaign_change(pg, row, text, strlen(text), clock_now_ms(), &issues))
+        fail_msg("%s", issues.at[0].text);
+}
+
+/* Business seconds between two of the newest n calls, on average. */
+static int64_t gap_s(int tenant_id, int n)
+{
+    char sql[300];
+
+    snprintf(sql, sizeof(sql),
+             "SELECT (extract(epoch FROM max(t) - min(t)) / (count(*) - 1))::bigint FROM "
+             "(SELECT ringing_at AS t FROM attempts WHERE ringing_at IS NOT NULL ORDER "
+             "BY 1 DESC LIMIT %d) q",
+             n);
+    return count(tenant_id, sql);
+}
+
+static void wait_for(int tenant_id, const char *sql)
+{
+    int64_t end = mono_ms() + BOUND_MS;
+
+    while (count(tenant_id, sql) == 0) {
+        if (mono_ms() > end) {
+            show_log("dialer.log");
+            fail_msg("never true: %s", sql);
+        }
+        poll(NULL, 0, 50);
+    }
+}
+
+static void a_running_campaign_takes_up_another_pace_and_a_budget(void **state)
+{
+    struct campaign_row row = {0};
+    struct errtext e = {0};
+
+    (void)state;
+    set_up(4, "change");
+    assert_int_equal(campaign_find(pg, 4, "harvest", &row, &e), 0);
+    change(&row, (const char *const[]){"pacing.cps=0.01"}, 1);
+    pid_t dialer = start_dialer();
+    wait_for(4, "SELECT (count(*) >= 4)::int FROM attempts WHERE ringing_at IS NOT NULL");
+    assert_true(gap_s(4, 4) >= 75);
+    change(&row, (const char *const[]){"pacing.cps=1", "budget.calls=50"}, 2);
+    wait_for(4, "SELECT count(*) FROM campaigns WHERE state = 'paused'");
+    assert_true(gap_s(4, 20) <= 50);
+    assert_int_equal(count(4, "SELECT count(*) FROM attempts WHERE state <> 'withdrawn'"),
+                     50);
+    assert_int_equal(count(4,
+                           "SELECT count(*) FROM campaigns WHERE stop_reason LIKE 'the "
+                           "budget is spent: 50 of 50 calls%'"),
+                     1);
+    kill(dialer, SIGTERM);
+    assert_int_equal(wait_exit(dialer, 30000), 0);
+    check_ledger(4);
+}
+
 static void leave(void)
 {
     pg_close(pg);
@@ -300,6 +368,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_seed_gives_the_same_end_for_every_contact),
         cmocka_unit_test(a_killed_dialer_is_taken_up_and_nobody_is_called_twice),
+        cmocka_unit_test(a_running_campaign_takes_up_another_pace_and_a_budget),
     };
     struct errtext e = {0};
 
@@ -312,7 +381,8 @@ int main(void)
         return 1;
     }
     struct pg *super = pgtest_open_super();
-    pgtest_run(super, 0, "INSERT INTO tenants (name) VALUES ('twin'), ('crash')");
+    pgtest_run(super, 0,
+               "INSERT INTO tenants (name) VALUES ('twin'), ('crash'), ('change')");
     pg_close(super);
     write_voice();
     return cmocka_run_group_tests_name("dialer_simulated", tests, NULL, NULL);

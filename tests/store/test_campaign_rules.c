@@ -2,10 +2,15 @@
  * the forecast of the same campaign. */
 #include "unit/cm.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "campaigns/attempt_store.h"
+#include "campaigns/budget_store.h"
+#include "campaigns/campaign_change.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/forecast_store.h"
 #include "store/ledger_fixture.h"
@@ -14,7 +19,7 @@
 #define MINUTE_MS INT64_C(60000)
 #define HOUR_MS   (60 * MINUTE_MS)
 
-static struct pg *pg;
+static struct pg *pg, *other;
 static int64_t addis, next_phone = 251911000000;
 static int campaigns;
 
@@ -247,6 +252,319 @@ static void the_forecast_calls_in_the_hours_in_which_the_store_does(void **state
     forecast_source_free(&source);
 }
 
+/* ---- budgets ---- */
+
+static size_t claim(struct pg *db, int64_t campaign, int64_t at_ms, size_t max,
+                    struct attempt_row *rows, bool *spent)
+{
+    struct attempt_claim_result r = {0};
+
+    assert_int_equal(attempt_claim(db, TENANT, campaign, 3, at_ms, max, rows, &r), 0);
+    if (spent)
+        *spent = r.budget_spent;
+    return r.intents;
+}
+
+static void end_call(const struct attempt_row *row, int64_t at_ms, int64_t talk_ms)
+{
+    struct permit *p = NULL;
+    size_t illegal = 9;
+    const struct attempt_move moves[] = {
+        {.id = row->id, .to = ATTEMPT_ANSWERED, .at_ms = at_ms},
+        {.id = row->id,
+         .to = ATTEMPT_ENDED,
+         .at_ms = at_ms + talk_ms,
+         .disposition = talk_ms ? DISPOSITION_COMPLETED : DISPOSITION_BUSY},
+    };
+
+    assert_int_equal(attempt_release(pg, TENANT, row, 1, at_ms, &p), 0);
+    assert_non_null(p);
+    permit_free(p);
+    assert_int_equal(
+        attempt_move(pg, TENANT, talk_ms ? moves : moves + 1, talk_ms ? 2 : 1, &illegal),
+        0);
+    assert_int_equal(illegal, 0);
+}
+
+static void withdraw(const struct attempt_row *row)
+{
+    const struct attempt_move m = {.id = row->id, .to = ATTEMPT_WITHDRAWN, .at_ms = T0};
+
+    assert_int_equal(attempt_move(pg, TENANT, &m, 1, NULL), 0);
+}
+
+static struct campaign_row row_of(int64_t campaign)
+{
+    struct campaign_row *all = NULL, row = {0};
+    size_t n = 0;
+
+    assert_int_equal(campaign_list(pg, TENANT, CAMPAIGN_STATES, &all, &n), 0);
+    for (size_t i = 0; i < n; i++)
+        if (all[i].id == campaign)
+            row = all[i];
+    free(all);
+    assert_int_equal(row.id, campaign);
+    return row;
+}
+
+static void change(int64_t campaign, const char *setting)
+{
+    struct campaign_row row = row_of(campaign);
+    struct campaign_issues issues = {0};
+    char *before = NULL, *text = NULL;
+    struct errtext e = {0};
+
+    assert_int_equal(campaign_text(pg, TENANT, campaign, &before), 0);
+    assert_int_equal(campaign_text_with(before, &setting, 1, &text, &e), 0);
+    if (campaign_change(pg, &row, text, strlen(text), T0, &issues))
+        fail_msg("%s", issues.at[0].text);
+    free(before);
+    free(text);
+}
+
+static void a_spent_budget_of_calls_stops_the_campaign_and_says_so(void **state)
+{
+    int64_t c = new_campaign(NO_LIMITS ",\"budget\":{\"calls\":3}");
+    struct attempt_row rows[8];
+    size_t paused = 9;
+    bool spent = true;
+
+    (void)state;
+    for (int i = 0; i < 6; i++)
+        new_contact(c);
+    assert_int_equal(claim(pg, c, T0, 8, rows, &spent), 3);
+    assert_false(spent);
+    assert_int_equal(claim(pg, c, T0, 8, rows + 3, &spent), 0);
+    assert_true(spent);
+    /* What was never sent costs nothing. */
+    withdraw(&rows[2]);
+    assert_int_equal(claim(pg, c, T0 + 1000, 8, rows + 2, &spent), 1);
+    assert_int_equal(budget_pause_spent(pg, TENANT, T0, &paused), 0);
+    assert_int_equal(paused, 0); /* three calls live */
+    for (int i = 0; i < 3; i++)
+        end_call(&rows[i], T0 + 2000, i == 0 ? 5000 : 0);
+    assert_int_equal(claim(pg, c, T0 + 3000, 8, rows + 3, &spent), 0);
+    assert_int_equal(budget_pause_spent(pg, TENANT, T0 + 3000, &paused), 0);
+    assert_int_equal(paused, 1);
+    struct campaign_row row = row_of(c);
+    assert_int_equal(row.state, CAMPAIGN_PAUSED);
+    assert_non_null(strstr(row.stop_reason, "the budget is spent: 3 of 3 calls"));
+    /* Resumed as it is, it stops again; raised, it goes on with what was added. */
+    assert_int_equal(
+        campaign_command(pg, TENANT, c, CAMPAIGN_RESUME, NULL, T0, &row, NULL), 0);
+    assert_int_equal(claim(pg, c, T0 + 4000, 8, rows, &spent), 0);
+    change(c, "budget.calls=5");
+    assert_int_equal(claim(pg, c, T0 + 4000, 8, rows, &spent), 2);
+    withdraw(&rows[0]);
+    withdraw(&rows[1]);
+}
+
+struct taker {
+    struct pg *pg;
+    int64_t campaign;
+    pthread_barrier_t *go;
+    size_t taken;
+};
+
+static void *take_all(void *arg)
+{
+    struct taker *t = arg;
+    struct attempt_row rows[16];
+
+    pthread_barrier_wait(t->go);
+    for (int i = 0; i < 4; i++)
+        t->taken += claim(t->pg, t->campaign, T0, 4, rows, NULL);
+    return NULL;
+}
+
+static void two_dialers_never_take_more_than_the_budget_together(void **state)
+{
+    int64_t c = new_campaign(NO_LIMITS ",\"budget\":{\"calls\":9}");
+    pthread_barrier_t go;
+    struct taker t[2] = {{pg, c, &go, 0}, {other, c, &go, 0}};
+    pthread_t threads[2];
+
+    (void)state;
+    for (int i = 0; i < 30; i++)
+        new_contact(c);
+    pthread_barrier_init(&go, NULL, 2);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, take_all, &t[i]), 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&go);
+    assert_int_equal(t[0].taken + t[1].taken, 9);
+}
+
+/* 5 minutes; 2 are set aside for each live call. */
+static void minutes_are_set_aside_for_live_calls_and_billed_when_they_end(void **state)
+{
+    int64_t c = new_campaign(NO_LIMITS ",\"budget\":{\"minutes\":5,\"call_s\":120}");
+    struct attempt_row rows[4];
+    struct budget_spent spent;
+    struct budget b = {.stated = true};
+    bool full = false;
+    int64_t open = 0;
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        new_contact(c);
+    assert_int_equal(claim(pg, c, T0, 4, rows, NULL), 2);
+    end_call(&rows[0], T0, 61000); /* two minutes as billed */
+    assert_int_equal(claim(pg, c, T0 + 70000, 4, rows + 2, &full), 0);
+    assert_true(full);
+    end_call(&rows[1], T0, 0);
+    assert_int_equal(budget_load(pg, TENANT, c, &b, &spent, &open), 0);
+    assert_int_equal(spent.calls, 2);
+    assert_int_equal(spent.seconds, 120);
+    assert_int_equal(open, 0);
+    assert_int_equal(claim(pg, c, T0 + 70000, 4, rows + 2, NULL), 1);
+    /* It talks longer than was set aside: what it has talked counts. */
+    const struct attempt_move up = {
+        .id = rows[2].id, .to = ATTEMPT_ANSWERED, .at_ms = T0 + 71000};
+    struct permit *p = NULL;
+    assert_int_equal(attempt_release(pg, TENANT, &rows[2], 1, T0 + 70000, &p), 0);
+    permit_free(p);
+    assert_int_equal(attempt_move(pg, TENANT, &up, 1, NULL), 0);
+    change(c, "budget.minutes=7");
+    assert_int_equal(claim(pg, c, T0 + 72000, 4, rows + 3, NULL), 1);
+    withdraw(&rows[3]);
+    assert_int_equal(claim(pg, c, T0 + 71000 + 181000, 4, rows + 3, NULL), 0);
+}
+
+/* A budget that comes later knows what was called before it. */
+static void a_budget_stated_later_counts_what_was_called_before(void **state)
+{
+    int64_t c = new_campaign(NO_LIMITS);
+    struct attempt_row rows[3];
+    struct budget b = {.stated = true};
+    struct budget_spent spent;
+    int64_t open = 0;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        new_contact(c);
+    assert_int_equal(claim(pg, c, T0, 3, rows, NULL), 3);
+    end_call(&rows[0], T0, 30000);
+    end_call(&rows[1], T0, 0);
+    change(c, "budget={\"money\":1,\"call_price\":0.01,\"minute_price\":0.2}");
+    end_call(&rows[2], T0, 90000);
+    assert_int_equal(budget_load(pg, TENANT, c, &b, &spent, &open), 0);
+    assert_int_equal(spent.calls, 3);
+    assert_int_equal(spent.seconds, 60 + 120);
+    assert_int_equal(spent.micros, 3 * 10000 + 3 * 200000);
+}
+
+static void the_forecast_ends_where_the_budget_does(void **state)
+{
+    int64_t c =
+        new_campaign(NO_LIMITS ",\"pacing\":{\"cps\":1},\"budget\":{\"calls\":7}");
+    struct forecast_options o = {.from_ms = T0, .answer_rate = 1, .talk_s = 10};
+    struct campaign_row row = row_of(c);
+    struct attempt_row rows[16];
+    struct forecast_source source;
+    struct forecast f;
+    struct errtext e = {0};
+
+    (void)state;
+    for (int i = 0; i < 12; i++)
+        new_contact(c);
+    assert_int_equal(claim(pg, c, T0, 2, rows, NULL), 2);
+    end_call(&rows[0], T0, 1000);
+    end_call(&rows[1], T0, 1000);
+    ledger_run(pg,
+               "UPDATE campaigns SET last_contact_id = (SELECT max(id) FROM contacts) "
+               "WHERE id = %" PRId64,
+               c);
+    assert_int_equal(forecast_load(pg, TENANT, &row, &o, &source, &e), 0);
+    forecast_run(&source.input, &f);
+    assert_int_equal(f.calls, 5);
+    assert_int_equal(f.spent.calls, 7);
+    assert_true(f.budget_ms >= T0 && f.left == 5);
+    size_t called = 0;
+    for (size_t n; (n = claim(pg, c, T0 + 1000, 16, rows, NULL)) > 0; called += n)
+        for (size_t i = 0; i < n; i++)
+            end_call(&rows[i], T0 + 1000, 1000);
+    assert_int_equal((int64_t)called, f.calls);
+    forecast_free(&f);
+    forecast_source_free(&source);
+}
+
+/* ---- rules that change while the campaign runs ---- */
+
+#define CLOSED "windows={\"mon\":[\"01:00-02:00\"]}"
+
+static void a_changed_window_holds_for_what_was_picked_and_not_released(void **state)
+{
+    int64_t c = new_campaign(NO_LIMITS);
+    struct attempt_row rows[2];
+    struct permit *p = NULL;
+
+    (void)state;
+    new_contact(c);
+    new_contact(c);
+    assert_int_equal(claim(other, c, T0, 1, rows, NULL), 1);
+    change(c, CLOSED);
+    /* The other connection has parsed the old one, and sees the new. */
+    assert_int_equal(attempt_release(other, TENANT, rows, 1, T0, &p), 0);
+    assert_null(p);
+    assert_int_equal(claim(other, c, T0, 1, rows, NULL), 0);
+    change(c, "windows={\"mon-sun\":[\"00:00-24:00\"]}");
+    assert_int_equal(claim(other, c, T0 + 1, 2, rows, NULL), 2);
+    assert_int_equal(ledger_i64(pg,
+                                "SELECT count(*) FROM campaign_revisions WHERE "
+                                "campaign_id = %" PRId64
+                                " AND revision IN (1, 2) AND document_text <> ''",
+                                c),
+                     2);
+    withdraw(&rows[0]);
+    withdraw(&rows[1]);
+}
+
+static void a_raised_limit_lets_those_be_called_whom_it_held(void **state)
+{
+    int64_t c = new_campaign(",\"limits\":{\"per_24h\":1,\"min_gap_s\":0},\"retry\":{"
+                             "\"busy\":{\"delay_s\":60}}");
+    int64_t who = new_contact(c);
+
+    (void)state;
+    assert_int_equal(call_next(c, T0, DISPOSITION_BUSY), who);
+    assert_int_equal(call_next(c, T0 + MINUTE_MS, DISPOSITION_BUSY), 0);
+    assert_true(due_of(c, who) >= T0 + 23 * HOUR_MS);
+    /* A promise is kept to the minute, whatever the rules are. */
+    int64_t promised = new_contact(c);
+    ledger_run(pg,
+               "UPDATE campaign_contacts SET priority = 10000, last_refusal = 502, "
+               "next_attempt_at = furrow_ts(%" PRId64 ") WHERE contact_id = %" PRId64,
+               T0 + HOUR_MS, promised);
+    change(c, "limits.per_24h=2");
+    assert_int_equal(call_next(c, T0 + 2 * MINUTE_MS, DISPOSITION_BUSY), who);
+    assert_int_equal(due_of(c, promised), T0 + HOUR_MS);
+}
+
+static void what_a_campaign_is_may_not_be_changed_and_the_place_is_said(void **state)
+{
+    int64_t c = new_campaign(NO_LIMITS);
+    struct campaign_row row = row_of(c);
+    struct campaign_issues issues = {0};
+    char text[400];
+
+    (void)state;
+    snprintf(text, sizeof(text),
+             "{\"name\":\"%s\",\"list\":\"others\",\n\"flow\":\"greet\",\n\"trunk\":"
+             "\"sim2\"}",
+             row.name);
+    assert_int_equal(campaign_change(pg, &row, text, strlen(text), T0, &issues), EINVAL);
+    assert_int_equal(issues.n, 2);
+    assert_string_equal(issues.at[0].pointer, "/list");
+    assert_non_null(
+        strstr(issues.at[0].text, "the list of a campaign stays what it was"));
+    assert_int_equal(issues.at[1].line, 3);
+    assert_non_null(strstr(issues.at[1].hint, "campaign clone"));
+    assert_int_equal(
+        ledger_i64(pg, "SELECT revision FROM campaigns WHERE id = %" PRId64, c), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,13 +574,23 @@ int main(void)
         cmocka_unit_test(jitter_parts_contacts_that_ended_at_one_instant),
         cmocka_unit_test(a_contact_is_called_again_in_the_hour_in_which_it_answers),
         cmocka_unit_test(the_forecast_calls_in_the_hours_in_which_the_store_does),
+        cmocka_unit_test(a_spent_budget_of_calls_stops_the_campaign_and_says_so),
+        cmocka_unit_test(two_dialers_never_take_more_than_the_budget_together),
+        cmocka_unit_test(minutes_are_set_aside_for_live_calls_and_billed_when_they_end),
+        cmocka_unit_test(a_budget_stated_later_counts_what_was_called_before),
+        cmocka_unit_test(the_forecast_ends_where_the_budget_does),
+        cmocka_unit_test(a_changed_window_holds_for_what_was_picked_and_not_released),
+        cmocka_unit_test(a_raised_limit_lets_those_be_called_whom_it_held),
+        cmocka_unit_test(what_a_campaign_is_may_not_be_changed_and_the_place_is_said),
     };
 
     pgtest_start(PGTEST_POSTGRES);
     pg = pgtest_open();
+    other = pgtest_open();
     ledger_fixture_start(pg);
     addis = ledger_zone(pg, "ET", "Africa/Addis_Ababa");
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    pg_close(other);
     pg_close(pg);
     return failed;
 }

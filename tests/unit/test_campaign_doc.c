@@ -79,6 +79,8 @@ static void a_full_document_is_read_wholly(void **state)
         "\"start\": \"2026-11-24T09:00:00+03:00\", \"end\": \"2026-12-24T00:00:00Z\",\n"
         "\"schedule\": {\"cron\": \"0 9 * * mon-fri\", \"timezone\": "
         "\"Africa/Addis_Ababa\"},\n"
+        "\"budget\": {\"calls\": 7, \"minutes\": 90.5, \"money\": 12.5, "
+        "\"minute_price\": 0.035, \"increment_s\": 6, \"currency\": \"ETB\"},\n"
         "\"each_run\": \"everyone\", \"keep_open\": true, \"priority\": -3}";
     struct campaign_doc *doc = parse(text);
     const struct policy *p = doc->policy;
@@ -118,6 +120,12 @@ static void a_full_document_is_read_wholly(void **state)
     assert_int_equal(doc->retry.by[DISPOSITION_NO_ANSWER].max_delay_s, 200000);
     assert_int_equal(p->not_before_ms, at("2026-11-24T06:00:00Z"));
     assert_int_equal(p->not_after_ms, at("2026-12-24T00:00:00Z"));
+    assert_int_equal(doc->budget.calls, 7);
+    assert_int_equal(doc->budget.seconds, 5430);
+    assert_int_equal(doc->budget.micros, 12500000);
+    assert_int_equal(doc->budget.minute_micros, 35000);
+    assert_int_equal(doc->budget.increment_s, 6);
+    assert_string_equal(doc->budget.currency, "ETB");
     assert_true(doc->has_schedule);
     assert_int_equal(doc->each_run, CAMPAIGN_RUN_EVERYONE);
     assert_true(doc->keep_open);
@@ -200,6 +208,15 @@ static void every_error_is_placed_and_says_what_to_write(void **state)
          "'order' must be one of due, front, back", "did you mean 'front'?"},
         {"\"retry\": {\"busy\": {\"at\": \"noon\"}}", "/retry/busy/at", 26,
          "'at' must be one of delay, best_hour", "answered most often"},
+        {"\"budget\": {}", "/budget", 11, "this budget limits nothing", "state 'calls'"},
+        {"\"budget\": {\"calls\": 0}", "/budget/calls", 21, "allowed is 1 to",
+         "calls in all"},
+        {"\"budget\": {\"money\": 5}", "/budget", 11, "'money' needs a price",
+         "minute_price"},
+        {"\"budget\": {\"minutes\": 1}", "/budget", 11, "not one call of 120 s fits",
+         "lower 'call_s'"},
+        {"\"budget\": {\"mony\": 5}", "/budget/mony", 12, "unknown key 'mony'",
+         "did you mean 'money'?"},
         {"\"start\": \"2026-11-24 09:00\"", "/start", 10,
          "'start' must be an instant with its offset", "2026-11-24T09:00:00+03:00"},
         {"\"start\": \"2026-11-24T09:00:00Z\", \"end\": \"2026-11-24T08:00:00Z\"", "/end",

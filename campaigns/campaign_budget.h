@@ -1,0 +1,13 @@
+/* campaign_budget - the part of a campaign's document that becomes its struct budget. For
+ * campaign.c alone; a doc_part_fn with the struct budget as owner. Pure. */
+#ifndef CAMPAIGNS_CAMPAIGN_BUDGET_H
+#define CAMPAIGNS_CAMPAIGN_BUDGET_H
+
+#include <jansson.h>
+
+struct doc_reader;
+
+void campaign_read_budget(struct doc_reader *r, json_t *value, const char *pointer,
+                          void *budget);
+
+#endif

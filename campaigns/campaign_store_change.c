@@ -1,0 +1,119 @@
+/*
+ * campaign_store_change - a campaign's rules while it runs.
+ *
+ * The row is locked as a release locks it, only more: a change comes before or after each
+ * release, and every release after it obeys the new document. The document before stays
+ * in campaign_revisions.
+ */
+#include "campaigns/campaign_store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/pg.h"
+#include "base/xalloc.h"
+#include "campaigns/budget_store.h"
+#include "campaigns/call_store.h"
+#include "campaigns/campaign_change.h"
+
+static int lock(struct pg *pg, int64_t id, int *revision, char **text)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, id);
+    int err = pg_run(pg, &res,
+                     "SELECT revision, document_text FROM campaigns WHERE id = $1 FOR NO "
+                     "KEY UPDATE",
+                     &a);
+    if (!err && PQntuples(res) == 0)
+        err = ENOENT;
+    if (err)
+        return err;
+    *revision = (int)pg_i64(res, 0, 0);
+    *text = xstrdup(pg_text(res, 0, 1));
+    return 0;
+}
+
+static int write_document(struct pg *pg, int64_t id, const char *text, int64_t now_ms)
+{
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, id);
+    pg_arg_text(&a, text);
+    pg_arg_ms(&a, now_ms);
+    return pg_run(pg, NULL,
+                  "WITH before AS (INSERT INTO campaign_revisions (tenant_id, "
+                  "campaign_id, revision, document_text, changed_at) SELECT tenant_id, "
+                  "id, revision, document_text, furrow_ts($3) FROM campaigns WHERE id = "
+                  "$1) UPDATE campaigns SET document = $2::text::jsonb, document_text = "
+                  "$2::text, revision = revision + 1 WHERE id = $1",
+                  &a);
+}
+
+/* Who waits because a rule refused is asked for again: the rules are others now. Who was
+ * promised a call at a time waits for it. */
+static int ask_again(struct pg *pg, int64_t id, int64_t now_ms)
+{
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, id);
+    pg_arg_ms(&a, now_ms);
+    pg_arg_i64(&a, CALLBACK_PRIORITY);
+    return pg_run(pg, NULL,
+                  "UPDATE campaign_contacts SET next_attempt_at = furrow_ts($2) WHERE "
+                  "campaign_id = $1 AND state = 'pending' AND last_refusal IS NOT NULL "
+                  "AND next_attempt_at > furrow_ts($2) AND priority < $3",
+                  &a);
+}
+
+static int change(struct pg *pg, const struct campaign_row *row, const char *text,
+                  const struct campaign_doc *doc, int64_t now_ms,
+                  struct campaign_issues *issues)
+{
+    CLEANUP(free_cleanup) char *before_text = NULL;
+    CLEANUP(free_cleanup) struct campaign_issues *old = xcalloc(1, sizeof(*old));
+    struct campaign_doc *before = NULL;
+    int revision = 0;
+
+    int err = lock(pg, row->id, &revision, &before_text);
+    if (err)
+        return err;
+    if (campaign_doc_parse(&before, before_text, strlen(before_text), old) == 0)
+        campaign_check_change(before, doc, text, strlen(text), issues);
+    bool budget = !before || memcmp(&before->budget, &doc->budget, sizeof(doc->budget));
+    campaign_doc_free(before);
+    if (issues->found)
+        return EINVAL;
+    if (strcmp(before_text, text) == 0)
+        return 0;
+    err = write_document(pg, row->id, text, now_ms);
+    if (!err && budget && doc->budget.stated)
+        err = budget_recount(pg, row->id, &doc->budget);
+    if (!err)
+        err = ask_again(pg, row->id, now_ms);
+    if (!err)
+        log_info("campaign", "id=%lld document=%d the rules were changed",
+                 (long long)row->id, revision + 1);
+    return err;
+}
+
+int campaign_change(struct pg *pg, const struct campaign_row *row, const char *text,
+                    size_t len, int64_t now_ms, struct campaign_issues *issues)
+{
+    CLEANUP(free_cleanup) char *copy = NULL;
+    struct campaign_doc *doc = NULL;
+    bool own = false;
+
+    int err = campaign_doc_parse(&doc, text, len, issues);
+    if (err)
+        return err;
+    copy = xstrndup(text, len);
+    err = pg_begin_own(pg, row->tenant_id, &own);
+    if (!err)
+        err = pg_end_own(pg, own, change(pg, row, copy, doc, now_ms, issues));
+    campaign_doc_free(doc);
+    return err;
+}
