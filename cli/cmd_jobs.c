@@ -1,5 +1,5 @@
 /*
- * furrow jobs: list, show, retry, bury, stats.
+ * furrow jobs: list, show, stats; the other verbs are in cmd_jobs_*.c.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -12,46 +12,96 @@
 #include "base/str.h"
 #include "base/uuid.h"
 #include "cli/groups.h"
+#include "cli/jobs.h"
 #include "cli/jobs_volatile.h"
-#include "workers/job_admin.h"
-
-struct jobs_args {
-    const char *state, *kind;
-    int64_t limit;
-    bool all, json;
-};
 
 static const struct option long_options[] = {
-    {"state", required_argument, NULL, 's'}, {"kind", required_argument, NULL, 'k'},
-    {"limit", required_argument, NULL, 'n'}, {"all", no_argument, NULL, 'a'},
-    {"json", no_argument, NULL, 'j'},        {0},
+    {"state", required_argument, NULL, 's'},
+    {"kind", required_argument, NULL, 'k'},
+    {"error", required_argument, NULL, 'e'},
+    {"older", required_argument, NULL, 'o'},
+    {"newer", required_argument, NULL, 'w'},
+    {"limit", required_argument, NULL, 'n'},
+    {"wait", optional_argument, NULL, 'W'},
+    {"dry-run", no_argument, NULL, 'd'},
+    {"all", no_argument, NULL, 'a'},
+    {"json", no_argument, NULL, 'j'},
+    {0},
 };
 
-static int parse(struct jobs_args *a, int argc, char **argv)
+/* "90s", "15m", "2h", "3d". */
+static int parse_age(const char *option, const char *text, int64_t *out_s)
+{
+    static const struct {
+        char unit;
+        int64_t s;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    char number[16] = "";
+    size_t len = strlen(text);
+
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        if (len < 2 || len > sizeof(number) || text[len - 1] != units[i].unit)
+            continue;
+        memcpy(number, text, len - 1);
+        if (str_to_i64(number, out_s) && *out_s > 0 && *out_s < 1000000) {
+            *out_s *= units[i].s;
+            return CLI_OK;
+        }
+    }
+    return cli_usage("--%s is an age such as 90s, 15m, 2h or 3d, not '%s'", option, text);
+}
+
+static int check_state(const char *state)
 {
     static const char *const states[] = {"queued", "running", "done", "buried",
                                          "cancelled"};
-    bool known = false;
 
-    *a = (struct jobs_args){.limit = 50};
-    for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
-        if (c == 's')
-            a->state = optarg;
-        if (c == 'k')
-            a->kind = optarg;
-        a->all |= c == 'a';
-        a->json |= c == 'j';
-        if (c == 'n' && (!str_to_i64(optarg, &a->limit) || a->limit < 1))
-            return cli_usage("--limit is a number of 1 or more, not '%s'", optarg);
-        if (c == '?')
-            return CLI_USAGE;
-    }
     for (size_t i = 0; i < ARRAY_LEN(states); i++)
-        known |= str_is(a->state, states[i]);
-    return !a->state || known ? CLI_OK
-                              : cli_usage("--state is queued, running, done, buried or "
-                                          "cancelled, not '%s'",
-                                          a->state);
+        if (str_is(state, states[i]))
+            return CLI_OK;
+    return cli_usage("--state is queued, running, done, buried or cancelled, not '%s'",
+                     state);
+}
+
+static int parse_one(struct jobs_args *a, int c)
+{
+    struct job_filter *f = &a->filter;
+
+    if (c == 's')
+        f->state = optarg;
+    if (c == 'k')
+        f->kind = optarg;
+    if (c == 'e')
+        f->error = optarg;
+    if (c == 'o')
+        return parse_age("older", optarg, &f->older_s);
+    if (c == 'w')
+        return parse_age("newer", optarg, &f->newer_s);
+    if (c == 'n' && (!str_to_i64(optarg, &a->limit) || a->limit < 1))
+        return cli_usage("--limit is a number of 1 or more, not '%s'", optarg);
+    if (c == 'W' && optarg && (!str_to_i64(optarg, &a->wait_s) || a->wait_s < 1))
+        return cli_usage("--wait is a number of seconds, not '%s'", optarg);
+    a->wait |= c == 'W';
+    a->dry_run |= c == 'd';
+    a->all |= c == 'a';
+    a->json |= c == 'j';
+    return c == '?' ? CLI_USAGE : CLI_OK;
+}
+
+int jobs_parse(struct jobs_args *a, int argc, char **argv)
+{
+    *a = (struct jobs_args){.limit = 50, .wait_s = 3600};
+    for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;)
+        if (parse_one(a, c))
+            return CLI_USAGE;
+    return a->filter.state ? check_state(a->filter.state) : CLI_OK;
+}
+
+int jobs_parse_id(const char *text, struct uuid *id)
+{
+    return uuid_parse(text, id)
+               ? cli_usage("'%s' is no id; 'furrow jobs list' shows them", text)
+               : CLI_OK;
 }
 
 static int list(struct cli *cli, int argc, char **argv)
@@ -60,13 +110,13 @@ static int list(struct cli *cli, int argc, char **argv)
     json_t *rows = NULL, *row;
     size_t i;
 
-    if (parse(&a, argc, argv))
+    if (jobs_parse(&a, argc, argv))
         return CLI_USAGE;
     if (optind < argc)
         return cli_usage("unexpected argument '%s'", argv[optind]);
     if (cli_open_pg(cli))
         return CLI_FAILED;
-    int err = job_admin_list(cli->pg, cli->tenant_id, a.state, a.kind, a.limit, &rows);
+    int err = job_admin_list(cli->pg, cli->tenant_id, &a.filter, a.limit, &rows);
     if (err)
         return cli_fail("jobs: %s", pg_error(cli->pg));
     if (a.json)
@@ -84,13 +134,6 @@ static int list(struct cli *cli, int argc, char **argv)
     return CLI_OK;
 }
 
-static int parse_id(const char *text, struct uuid *id)
-{
-    return uuid_parse(text, id)
-               ? cli_usage("'%s' is no id; 'furrow jobs list' shows them", text)
-               : CLI_OK;
-}
-
 static int show(struct cli *cli, int argc, char **argv)
 {
     json_t *row = NULL;
@@ -98,7 +141,7 @@ static int show(struct cli *cli, int argc, char **argv)
 
     if (argc != 2)
         return cli_usage("say which job");
-    if (parse_id(argv[1], &id))
+    if (jobs_parse_id(argv[1], &id))
         return CLI_USAGE;
     if (cli_open_pg(cli))
         return CLI_FAILED;
@@ -106,59 +149,6 @@ static int show(struct cli *cli, int argc, char **argv)
     if (err == ENOENT)
         return cli_fail("there is no job %s", argv[1]);
     return err ? cli_fail("jobs: %s", pg_error(cli->pg)) : cli_print_json(row);
-}
-
-static int retry(struct cli *cli, int argc, char **argv)
-{
-    struct jobs_args a;
-    int64_t n = 0, total = 0;
-    struct uuid id;
-    int err = 0;
-
-    if (parse(&a, argc, argv))
-        return CLI_USAGE;
-    if (a.all == (optind < argc))
-        return cli_usage("say which jobs, or --all with or without --kind KIND");
-    for (int i = optind; i < argc; i++)
-        if (parse_id(argv[i], &id))
-            return CLI_USAGE;
-    if (cli_open_pg(cli))
-        return CLI_FAILED;
-    if (a.all)
-        err = job_admin_retry(cli->pg, cli->tenant_id, NULL, a.kind, &total);
-    for (int i = optind; i < argc && !err; i++, total += n) {
-        if (uuid_parse(argv[i], &id))
-            return CLI_USAGE;
-        err = job_admin_retry(cli->pg, cli->tenant_id, &id, NULL, &n);
-        if (!err && n == 0)
-            fprintf(stderr, "furrow: %s is not waiting or buried\n", argv[i]);
-    }
-    if (err)
-        return cli_fail("jobs: %s", pg_error(cli->pg));
-    printf("%" PRId64 " job%s start%s over\n", total, total == 1 ? "" : "s",
-           total == 1 ? "s" : "");
-    return !a.all && total < argc - optind ? CLI_FAILED : CLI_OK;
-}
-
-static int bury(struct cli *cli, int argc, char **argv)
-{
-    struct uuid id;
-
-    if (argc != 2)
-        return cli_usage("say which job");
-    if (parse_id(argv[1], &id))
-        return CLI_USAGE;
-    if (cli_open_pg(cli))
-        return CLI_FAILED;
-    int err = job_admin_bury(cli->pg, cli->tenant_id, &id);
-    if (err == ENOENT)
-        return cli_fail("no job %s that could be put aside (it runs, is done, or is not "
-                        "there)",
-                        argv[1]);
-    if (err)
-        return cli_fail("jobs: %s", pg_error(cli->pg));
-    puts("put aside; 'furrow jobs retry' brings it back");
-    return CLI_OK;
 }
 
 static int stats(struct cli *cli, int argc, char **argv)
@@ -169,7 +159,7 @@ static int stats(struct cli *cli, int argc, char **argv)
     json_t *kinds = NULL, *row;
     const char *kind;
 
-    if (parse(&a, argc, argv))
+    if (jobs_parse(&a, argc, argv))
         return CLI_USAGE;
     if (optind < argc)
         return cli_usage("unexpected argument '%s'", argv[optind]);
@@ -192,7 +182,7 @@ static int stats(struct cli *cli, int argc, char **argv)
                 printf(" %9.0f", json_number_value(json_object_get(row, columns[i])));
             else
                 printf(" %9s", "-");
-        putchar('\n');
+        printf("%s%s\n", *cli_text(row, "hold") ? "  " : "", cli_text(row, "hold"));
     }
     json_decref(kinds);
     return CLI_OK;
@@ -200,7 +190,9 @@ static int stats(struct cli *cli, int argc, char **argv)
 
 static const struct cli_verb verbs[] = {
     {.name = "list",
-     .arguments = "[--state STATE] [--kind KIND] [--limit N] [--json]",
+     .arguments =
+         "[--state STATE] [--kind KIND] [--error TEXT] [--older AGE] [--newer AGE] "
+         "[--limit N] [--json]",
      .about = "The newest jobs.\n"
               "States: queued, running, done, buried (a person must look), cancelled.\n"
               "Kinds: recording.fetch, asr, nlu, batch, sms.",
@@ -212,16 +204,50 @@ static const struct cli_verb verbs[] = {
      .example = "furrow jobs show 01932d3e-7c1a-7000-8000-000000000001",
      .run = show},
     {.name = "retry",
-     .arguments = "ID… | --all [--kind KIND]",
-     .about = "Jobs start over at once, with all their tries.\n"
-              "--all takes every buried one.",
-     .example = "furrow jobs retry --all --kind asr",
-     .run = retry},
+     .arguments = "ID… | FILTER [--dry-run] [--json]",
+     .about =
+         "Jobs start over at once, with all their tries.\n"
+         "FILTER: --kind KIND, --state buried|cancelled (buried), --error TEXT (the\n"
+         "last error contains it), --older AGE, --newer AGE (90s, 15m, 2h, 3d), or\n"
+         "--all. --dry-run says how many there are.",
+     .example = "furrow jobs retry --kind asr --error 'HTTP 503' --newer 2h",
+     .run = jobs_retry},
     {.name = "bury",
-     .arguments = "ID",
-     .about = "Put a waiting job aside.",
-     .example = "furrow jobs bury 01932d3e-7c1a-7000-8000-000000000001",
-     .run = bury},
+     .arguments = "ID… | FILTER [--dry-run] [--json]",
+     .about = "Put waiting jobs aside; what they were about is marked as failed.\n"
+              "FILTER as for retry, with --state queued|cancelled (queued).",
+     .example = "furrow jobs bury --kind sms --older 2d",
+     .run = jobs_bury},
+    {.name = "cancel",
+     .arguments = "ID… | FILTER [--dry-run] [--json]",
+     .about = "Waiting jobs are cancelled; running ones are told to stop, which breaks\n"
+              "off their requests within a second. What they were about is marked as\n"
+              "failed. FILTER as for retry, with --state queued|running (both).",
+     .example = "furrow jobs cancel --kind nlu --state queued",
+     .run = jobs_cancel},
+    {.name = "pause",
+     .arguments = "KIND [--json]",
+     .about = "No further job of the kind begins, in any worker; those at work end.\n"
+              "New ones are taken in and wait.",
+     .example = "furrow jobs pause asr",
+     .run = jobs_pause},
+    {.name = "drain",
+     .arguments = "KIND [--wait[=SECONDS]] [--json]",
+     .about = "The jobs of the kind that are there go on, those that come wait.\n"
+              "--wait returns when the last one has ended (at most an hour), for\n"
+              "example before a service is replaced.",
+     .example = "furrow jobs drain asr --wait=600",
+     .run = jobs_drain},
+    {.name = "resume",
+     .arguments = "KIND [--json]",
+     .about = "A paused or drained kind goes on.",
+     .example = "furrow jobs resume asr",
+     .run = jobs_resume},
+    {.name = "queues",
+     .arguments = "[--json]",
+     .about = "Every kind with what waits, what runs, and whether it is held.",
+     .example = "furrow jobs queues",
+     .run = jobs_queues},
     {.name = "stats",
      .arguments = "[--json]",
      .about =
@@ -250,6 +276,6 @@ static const struct cli_verb verbs[] = {
 };
 
 const struct cli_group cmd_jobs = {.name = "jobs",
-                                   .about = "see, retry and bury background jobs",
+                                   .about = "see, retry, cancel and hold background jobs",
                                    .verbs = verbs,
                                    .verb_count = ARRAY_LEN(verbs)};

@@ -30,6 +30,7 @@ enum job_result {
     JOB_RETRY,       /* it may go better later; buried once max_attempts are used up */
     JOB_BURY,        /* trying again cannot help: a person must look */
     JOB_HANDED_BACK, /* not tried (shutdown, no database): does not count */
+    JOB_CANCELLED,   /* a person asked for it; the pool says so, never a kind */
 };
 
 struct job {
@@ -44,17 +45,18 @@ enum { JOB_WHY_MAX = 320 };
 
 struct job_ctx {
     struct http *http;
-    struct pg_pool *pool;   /* NULL for JOB_VOLATILE */
-    const void *config;     /* the program's; tests have their own */
-    char why[JOB_WHY_MAX];  /* reason of any result but JOB_DONE */
-    int64_t retry_after_ms; /* a peer's wish; 0 leaves it to the back-off */
-    int nlu_mode;           /* how much of a schema the language model's server takes */
+    struct pg_pool *pool;    /* NULL for JOB_VOLATILE */
+    const void *config;      /* the program's; tests have their own */
+    char why[JOB_WHY_MAX];   /* reason of any result but JOB_DONE */
+    int64_t retry_after_ms;  /* a peer's wish; 0 leaves it to the back-off */
+    const atomic_bool *stop; /* raised by a cancel or a stop; long work looks at it */
+    int nlu_mode;            /* how much of a schema the language model's server takes */
 };
 
 typedef enum job_result(job_fn)(struct job_ctx *ctx, const struct job *job);
-/* Called when the job is about to be buried, inside no transaction: mark what it
- * was about as failed, where a person looks for it. Errors are errnos; the job is
- * then tried again later. */
+/* Called when the job is about to be buried or cancelled, inside no transaction: mark
+ * what it was about as failed, where a person looks for it. Errors are errnos; the job
+ * is then tried again later. It may use ctx->pool and nothing else of ctx. */
 typedef int(job_buried_fn)(struct job_ctx *ctx, const struct job *job, const char *why);
 
 /* Where a kind's jobs live; README.md says which to choose. */
@@ -66,7 +68,7 @@ enum job_storage {
 struct job_kind {
     const char *name; /* as in jobs.kind */
     enum job_storage storage;
-    int tries; /* of a JOB_VOLATILE job until it is buried; 0: 8 */
+    int tries; /* until a job is buried; 0: 8, of a durable one what its row says */
     bool slow; /* waits on other services: at most half of the threads */
     job_fn *run;
     job_buried_fn *buried; /* may be NULL */

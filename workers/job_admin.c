@@ -1,16 +1,14 @@
 #include "workers/job_admin.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/pg.h"
 #include "base/str.h"
-#include "workers/recording.h"
+#include "workers/job_admin_internal.h"
+#include "workers/worker.h"
 
-/* The rows come as one JSON text, made by the server. */
-static int query_json(struct pg *pg, int tenant_id, const char *sql,
-                      const struct pg_args *a, json_t **out)
+int job_admin_json(struct pg *pg, int tenant_id, const char *sql, const struct pg_args *a,
+                   json_t **out)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     int err = pg_begin(pg, tenant_id);
@@ -25,22 +23,74 @@ static int query_json(struct pg *pg, int tenant_id, const char *sql,
     return *out ? 0 : EPROTO;
 }
 
-int job_admin_list(struct pg *pg, int tenant_id, const char *state, const char *kind,
+/* The condition, and its arguments behind those that are there. */
+static void add_filter(struct buf *sql, struct pg_args *a, const struct job_filter *f)
+{
+    buf_puts(sql, "true");
+    if (f->id) {
+        pg_arg_uuid(a, f->id);
+        buf_printf(sql, " AND id = $%d", a->n);
+    }
+    if (f->kind) {
+        pg_arg_text(a, f->kind);
+        buf_printf(sql, " AND kind = $%d", a->n);
+    }
+    if (f->state) {
+        pg_arg_text(a, f->state);
+        buf_printf(sql, " AND state = $%d", a->n);
+        if (str_is(f->state, "buried")) /* has an index */
+            buf_puts(sql, " AND finished_at IS NOT NULL AND last_error <> ''");
+        if (str_is(f->state, "queued") || str_is(f->state, "running"))
+            buf_puts(sql, " AND finished_at IS NULL");
+    }
+    if (f->error) {
+        pg_arg_text(a, f->error);
+        buf_printf(sql, " AND strpos(last_error, $%d) > 0", a->n);
+    }
+    if (f->older_s > 0) {
+        pg_arg_i64(a, f->older_s);
+        buf_printf(sql,
+                   " AND created_at < clock_timestamp() - $%d::bigint * interval '1 s'",
+                   a->n);
+    }
+    if (f->newer_s > 0) {
+        pg_arg_i64(a, f->newer_s);
+        buf_printf(sql,
+                   " AND created_at >= clock_timestamp() - $%d::bigint * interval '1 s'",
+                   a->n);
+    }
+}
+
+int job_admin_list(struct pg *pg, int tenant_id, const struct job_filter *f,
                    int64_t limit, json_t **out)
 {
+    CLEANUP(buf_free) struct buf sql = {0};
     struct pg_args a = {0};
 
-    pg_arg_text(&a, state);
-    pg_arg_text(&a, kind);
     pg_arg_i64(&a, limit);
-    return query_json(
-        pg, tenant_id,
-        "SELECT coalesce(jsonb_agg(to_jsonb(j) ORDER BY j.created_at DESC, j.id DESC), "
-        "'[]') FROM (SELECT id, kind, state, attempts, max_attempts, unique_key AS "
-        "\"key\", run_at, last_error, created_at, finished_at FROM jobs WHERE ($1::text "
-        "IS NULL OR state = $1) AND ($2::text IS NULL OR kind = $2) ORDER BY created_at "
-        "DESC, id DESC LIMIT $3) j",
-        &a, out);
+    buf_puts(&sql,
+             "SELECT coalesce(jsonb_agg(to_jsonb(j) ORDER BY j.created_at DESC, j.id "
+             "DESC), '[]') FROM (SELECT id, kind, state, priority, attempts, "
+             "max_attempts, unique_key AS \"key\", run_at, last_error, deaths, "
+             "cancel_asked, created_at, finished_at FROM jobs WHERE ");
+    add_filter(&sql, &a, f);
+    buf_puts(&sql, " ORDER BY created_at DESC, id DESC LIMIT $1) j");
+    return job_admin_json(pg, tenant_id, sql.data, &a, out);
+}
+
+int job_admin_count(struct pg *pg, int tenant_id, const struct job_filter *f, int64_t *n)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    CLEANUP(buf_free) struct buf sql = {0};
+    struct pg_args a = {0};
+
+    buf_puts(&sql, "SELECT count(*) FROM jobs WHERE ");
+    add_filter(&sql, &a, f);
+    int err = pg_begin(pg, tenant_id);
+    if (!err)
+        err = pg_end(pg, pg_run(pg, &res, sql.data, &a));
+    *n = err ? 0 : pg_i64(res, 0, 0);
+    return err;
 }
 
 int job_admin_show(struct pg *pg, int tenant_id, const struct uuid *id, json_t **out)
@@ -48,13 +98,17 @@ int job_admin_show(struct pg *pg, int tenant_id, const struct uuid *id, json_t *
     struct pg_args a = {0};
 
     pg_arg_uuid(&a, id);
-    return query_json(pg, tenant_id, "SELECT to_jsonb(j) FROM jobs j WHERE id = $1", &a,
-                      out);
+    return job_admin_json(pg, tenant_id, "SELECT to_jsonb(j) FROM jobs j WHERE id = $1",
+                          &a, out);
 }
+
+#define HOLD                                                                             \
+    "CASE WHEN hold_from = '-infinity' THEN 'paused' WHEN hold_from IS NOT NULL THEN "   \
+    "'draining' ELSE '' END"
 
 int job_admin_stats(struct pg *pg, int tenant_id, json_t **out)
 {
-    return query_json(
+    return job_admin_json(
         pg, tenant_id,
         "SELECT coalesce(jsonb_object_agg(kind, s), '{}') FROM (SELECT kind, "
         "jsonb_build_object('queued', count(*) FILTER (WHERE state = 'queued'), "
@@ -63,185 +117,203 @@ int job_admin_stats(struct pg *pg, int tenant_id, json_t **out)
         "'buried', count(*) FILTER (WHERE state = 'buried'), "
         "'cancelled', count(*) FILTER (WHERE state = 'cancelled'), "
         "'oldest_s', coalesce(round(extract(epoch FROM clock_timestamp() - min(run_at) "
-        "FILTER (WHERE state = 'queued' AND run_at <= clock_timestamp()))), 0)) AS s "
-        "FROM jobs GROUP BY kind) x",
+        "FILTER (WHERE state = 'queued' AND run_at <= clock_timestamp()))), 0), "
+        "'hold', coalesce((SELECT " HOLD " FROM job_queues q WHERE q.kind = jobs.kind), "
+        "'')) AS s FROM jobs GROUP BY kind) x",
         NULL, out);
 }
 
-/* Inside a transaction: what $1, $2 select is as new and sent again. */
-static int start_over(struct pg *pg, const char *where, const struct pg_args *a,
-                      int64_t *n)
+/* ---- retry ---- */
+
+int job_admin_start_over(struct pg *pg, const char *where, const struct pg_args *a,
+                         int64_t *n)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
-    char sql[900];
+    CLEANUP(buf_free) struct buf sql = {0};
 
-    snprintf(sql, sizeof(sql),
-             "WITH again AS (UPDATE jobs SET state = 'queued', attempts = 0, run_at = "
-             "clock_timestamp(), lease_until = NULL, lease_holder = NULL, finished_at = "
-             "NULL WHERE %s RETURNING id, tenant_id, kind), sent AS (INSERT INTO outbox "
-             "(job_id, tenant_id, kind) SELECT id, tenant_id, kind FROM again RETURNING "
-             "id) SELECT count(*), max(pg_notify('furrow_jobs', '')::text) FROM sent",
-             where);
-    int err = pg_run(pg, &res, sql, a);
+    buf_printf(
+        &sql,
+        "WITH pick (picked) AS MATERIALIZED (SELECT id FROM jobs WHERE %s LIMIT "
+        "%d FOR UPDATE), again AS (UPDATE jobs SET state = 'queued', attempts = 0, "
+        "deaths = 0, cancel_asked = false, run_at = clock_timestamp(), lease_until "
+        "= NULL, lease_holder = NULL, finished_at = NULL FROM pick WHERE id = "
+        "picked RETURNING id, tenant_id, kind), sent AS (INSERT INTO outbox "
+        "(job_id, tenant_id, kind) SELECT id, tenant_id, kind FROM again RETURNING "
+        "id) SELECT count(*), max(pg_notify('furrow_jobs', '')::text) FROM sent",
+        where, JOB_ADMIN_BATCH);
+    int err = pg_run(pg, &res, sql.data, a);
     if (!err)
         *n = pg_i64(res, 0, 0);
     return err;
 }
 
-int job_admin_retry(struct pg *pg, int tenant_id, const struct uuid *id, const char *kind,
-                    int64_t *n)
+int job_admin_retry(struct pg *pg, int tenant_id, const struct job_filter *f, int64_t *n)
 {
+    CLEANUP(buf_free) struct buf where = {0};
+    struct pg_args a = {0};
+    int err = pg_begin(pg, tenant_id);
+
+    *n = 0;
+    if (err)
+        return err;
+    add_filter(&where, &a, f);
+    buf_printf(&where, " AND state IN (%s)",
+               f->id ? "'buried', 'cancelled', 'queued'" : "'buried', 'cancelled'");
+    return pg_end(pg, job_admin_start_over(pg, where.data, &a, n));
+}
+
+/* ---- bury, cancel ---- */
+
+/* What the rows' jobs were about is marked as failed. */
+static int tell_kinds(struct pg_pool *pool, int tenant_id, PGresult *res, const char *why)
+{
+    struct job_ctx ctx = {.pool = pool};
+    int err = 0;
+
+    for (int r = 0; r < PQntuples(res) && !err; r++) {
+        json_auto_t *payload = json_loads(pg_text(res, r, 2), 0, NULL);
+        struct job job = {.tenant_id = tenant_id, .payload = payload};
+        const struct job_kind *kind = NULL;
+        for (size_t k = 0; k < WORKER_KINDS; k++)
+            if (str_is(worker_kinds[k]->name, pg_text(res, r, 1)))
+                kind = worker_kinds[k];
+        err = pg_uuid(res, r, 0, &job.id);
+        if (!err && kind && kind->buried)
+            err = kind->buried(&ctx, &job, why);
+    }
+    return err;
+}
+
+static int put_aside(struct pg *pg, struct pg_pool *pool, int tenant_id,
+                     const struct job_filter *f, const char *state, const char *from,
+                     int64_t *n)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    CLEANUP(buf_free) struct buf sql = {0};
+    struct pg_args a = {0};
+    const char *why = str_is(state, "buried") ? "put aside by a person"
+                                              : "cancelled by a person before it began";
+
+    *n = 0;
+    int err = pg_begin(pg, tenant_id);
+    if (err)
+        return err;
+    pg_arg_text(&a, state);
+    pg_arg_text(&a, why);
+    buf_puts(&sql, "WITH pick (picked) AS MATERIALIZED (SELECT id FROM jobs WHERE ");
+    add_filter(&sql, &a, f);
+    buf_printf(
+        &sql,
+        " AND state IN (%s) LIMIT %d FOR UPDATE) UPDATE jobs SET state = $1, "
+        "lease_until = NULL, lease_holder = NULL, finished_at = clock_timestamp(), "
+        "last_error = CASE WHEN last_error = '' THEN $2 ELSE last_error END FROM "
+        "pick WHERE id = picked RETURNING id, kind, payload",
+        from, JOB_ADMIN_BATCH);
+    err = pg_end(pg, pg_run(pg, &res, sql.data, &a));
+    if (err)
+        return err;
+    *n = PQntuples(res);
+    return tell_kinds(pool, tenant_id, res, why);
+}
+
+int job_admin_bury(struct pg *pg, struct pg_pool *pool, int tenant_id,
+                   const struct job_filter *f, int64_t *n)
+{
+    return put_aside(pg, pool, tenant_id, f, "buried", "'queued', 'cancelled'", n);
+}
+
+static int ask_running(struct pg *pg, int tenant_id, const struct job_filter *f,
+                       int64_t *asked)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    CLEANUP(buf_free) struct buf sql = {0};
     struct pg_args a = {0};
     int err = pg_begin(pg, tenant_id);
 
     if (err)
         return err;
-    pg_arg_uuid(&a, id);
-    pg_arg_text(&a, kind);
-    return pg_end(pg, start_over(pg,
-                                 "(id = $1 AND state IN ('buried', 'queued', "
-                                 "'cancelled')) OR ($1::uuid IS NULL AND state = "
-                                 "'buried' AND ($2::text IS NULL OR kind = $2))",
-                                 &a, n));
+    buf_puts(&sql, "UPDATE jobs SET cancel_asked = true WHERE ");
+    add_filter(&sql, &a, f);
+    buf_puts(&sql, " AND finished_at IS NULL AND state = 'running' AND NOT cancel_asked");
+    err = pg_end(pg, pg_run(pg, &res, sql.data, &a));
+    *asked = err ? 0 : pg_affected(res);
+    return err;
 }
 
-int job_admin_bury(struct pg *pg, int tenant_id, const struct uuid *id)
+int job_admin_cancel(struct pg *pg, struct pg_pool *pool, int tenant_id,
+                     const struct job_filter *f, int64_t *n, int64_t *asked)
+{
+    *asked = 0;
+    int err = put_aside(pg, pool, tenant_id, f, "cancelled", "'queued'", n);
+    if (!err && *n < JOB_ADMIN_BATCH)
+        err = ask_running(pg, tenant_id, f, asked);
+    /* It may have ended a try between the two. */
+    if (!err && f->id && *n + *asked == 0)
+        err = put_aside(pg, pool, tenant_id, f, "cancelled", "'queued'", n);
+    return err;
+}
+
+/* ---- holding a kind ---- */
+
+int job_admin_hold(struct pg *pg, int tenant_id, const char *kind, enum job_hold hold)
+{
+    static const char lift[] =
+        "WITH was AS (SELECT hold_from FROM job_queues WHERE kind = $2 AND tenant_id = "
+        "$1 "
+        "AND hold_from IS NOT NULL FOR UPDATE), "
+        "lifted AS (UPDATE job_queues SET hold_from = NULL WHERE kind = $2 AND tenant_id "
+        "= $1), "
+        "sent AS (INSERT INTO outbox (job_id, tenant_id, kind) SELECT j.id, j.tenant_id, "
+        "j.kind FROM jobs j, was WHERE j.kind = $2 AND j.finished_at IS NULL AND j.state "
+        "= "
+        "'queued' AND j.run_at <= clock_timestamp() AND j.deaths = 0 AND j.created_at >= "
+        "was.hold_from RETURNING id) SELECT max(pg_notify('furrow_jobs', '')::text) FROM "
+        "sent";
+    static const char keep[] =
+        "INSERT INTO job_queues (tenant_id, kind, hold_from) VALUES ($1, $2, CASE WHEN "
+        "$3::boolean THEN '-infinity'::timestamptz ELSE clock_timestamp() END) ON "
+        "CONFLICT (tenant_id, kind) DO UPDATE SET hold_from = excluded.hold_from";
+    struct pg_args a = {0};
+    int err = pg_begin(pg, tenant_id);
+
+    if (err)
+        return err;
+    pg_arg_i64(&a, tenant_id);
+    pg_arg_text(&a, kind);
+    if (hold != JOB_HOLD_NONE)
+        pg_arg_bool(&a, hold == JOB_HOLD_ALL);
+    return pg_end(pg, pg_run(pg, NULL, hold == JOB_HOLD_NONE ? lift : keep, &a));
+}
+
+int job_admin_unheld(struct pg *pg, int tenant_id, const char *kind, int64_t *n)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_args a = {0};
     int err = pg_begin(pg, tenant_id);
 
-    pg_arg_uuid(&a, id);
-    if (!err)
-        err = pg_end(pg, pg_run(pg, &res,
-                                "UPDATE jobs SET state = 'buried', lease_until = NULL, "
-                                "finished_at = clock_timestamp(), last_error = CASE WHEN "
-                                "last_error = '' THEN 'put aside by a person' ELSE "
-                                "last_error END WHERE id = $1 AND state IN ('queued', "
-                                "'cancelled', 'buried')",
-                                &a));
-    return err ? err : pg_affected(res) == 1 ? 0 : ENOENT;
-}
-
-#define RECORDING_COLUMNS                                                                \
-    "r.id, r.state, r.error, r.language, r.phone, r.pipeline, r.duration_ms, "           \
-    "r.sample_rate, r.sha256, r.call_id, r.name, r.created_at, t.text, t.source AS "     \
-    "text_source, t.intent"
-
-int recording_admin_list(struct pg *pg, int tenant_id, const char *state, int64_t limit,
-                         json_t **out)
-{
-    struct pg_args a = {0};
-
-    pg_arg_text(&a, state);
-    pg_arg_i64(&a, limit);
-    return query_json(
-        pg, tenant_id,
-        "SELECT coalesce(jsonb_agg(to_jsonb(x) ORDER BY x.created_at DESC, x.id DESC), "
-        "'[]') FROM (SELECT " RECORDING_COLUMNS " FROM recordings r LEFT JOIN "
-        "transcripts t ON t.recording_id = r.id WHERE $1::text IS NULL OR r.state = $1 "
-        "ORDER BY r.created_at DESC, r.id DESC LIMIT $2) x",
-        &a, out);
-}
-
-int recording_admin_show(struct pg *pg, int tenant_id, const struct uuid *id,
-                         json_t **out)
-{
-    struct pg_args a = {0};
-
-    pg_arg_uuid(&a, id);
-    return query_json(
-        pg, tenant_id,
-        "SELECT to_jsonb(r) || jsonb_build_object('transcript', (SELECT to_jsonb(t) FROM "
-        "transcripts t WHERE t.recording_id = r.id), 'batch', (SELECT to_jsonb(b) FROM "
-        "batches b WHERE b.recording_id = r.id), 'messages', (SELECT "
-        "coalesce(jsonb_agg(to_jsonb(m) ORDER BY m.created_at), '[]') FROM messages m "
-        "WHERE m.recording_id = r.id), 'jobs', (SELECT coalesce(jsonb_agg("
-        "jsonb_build_object('id', j.id, 'kind', j.kind, 'state', j.state, 'attempts', "
-        "j.attempts, 'last_error', j.last_error) ORDER BY j.created_at), '[]') FROM jobs "
-        "j WHERE j.unique_key = r.id::text)) FROM recordings r WHERE r.id = $1",
-        &a, out);
-}
-
-/* Inside a transaction: the job of that kind runs (again). */
-static int run_again(struct pg *pg, int tenant_id, const char *kind,
-                     const struct uuid *id, int64_t now_ms)
-{
-    struct pg_args a = {0};
-    char key[UUID_TEXT_MAX];
-    int64_t n = 0;
-    int err = recording_enqueue(pg, tenant_id, kind, id, now_ms);
-
-    if (err)
-        return err;
     pg_arg_text(&a, kind);
-    pg_arg_text(&a, uuid_text(id, key));
-    /* A fresh one is queued already, and one at work will see what is new. */
-    return start_over(pg,
-                      "kind = $1 AND unique_key = $2 AND state IN ('done', 'buried', "
-                      "'cancelled')",
-                      &a, &n);
-}
-
-static int transcribe_in(struct pg *pg, int tenant_id, const struct recording *r,
-                         const char *text, const char *language, int64_t now_ms)
-{
-    bool command = strcmp(r->pipeline, "command") == 0;
-    int err = recording_add_text(pg, tenant_id, &r->id, text, language, "person", now_ms);
-
     if (!err)
         err =
-            recording_set_state(pg, &r->id, command ? "transcribed" : "done", "", now_ms);
-    return err || !command ? err : run_again(pg, tenant_id, "nlu", &r->id, now_ms);
+            pg_end(pg, pg_run(pg, &res,
+                              "SELECT count(*) FROM jobs j WHERE kind = $1 AND "
+                              "finished_at IS NULL AND (state = 'running' OR NOT EXISTS "
+                              "(SELECT FROM job_queues q WHERE q.kind = j.kind AND "
+                              "q.hold_from <= j.created_at))",
+                              &a));
+    *n = err ? 0 : pg_i64(res, 0, 0);
+    return err;
 }
 
-int recording_admin_transcribe(struct pg *pg, int tenant_id, const struct uuid *id,
-                               const char *text, const char *language, int64_t now_ms,
-                               struct errtext *e)
+int job_admin_queues(struct pg *pg, int tenant_id, json_t **out)
 {
-    static const char *const waiting[] = {"needs_person", "failed", "empty", "stored"};
-    CLEANUP(recording_free) struct recording r = {0};
-    bool may = false;
-
-    int err = pg_begin(pg, tenant_id);
-    if (err)
-        return err;
-    err = recording_load(pg, tenant_id, id, &r);
-    for (size_t i = 0; !err && i < ARRAY_LEN(waiting); i++)
-        may |= strcmp(r.state, waiting[i]) == 0;
-    if (!err && !may)
-        err = errtext_set(e, EINVAL, 0, 0,
-                          "the recording is '%s'; only needs_person, failed, empty and "
-                          "stored ones can be transcribed",
-                          r.state);
-    if (!err)
-        err = transcribe_in(pg, tenant_id, &r, text, language, now_ms);
-    return pg_end(pg, err);
-}
-
-int recording_admin_retry(struct pg *pg, int tenant_id, const struct uuid *id,
-                          int64_t now_ms, const char **kind, struct errtext *e)
-{
-    CLEANUP(recording_free) struct recording r = {0};
-
-    int err = pg_begin(pg, tenant_id);
-    if (err)
-        return err;
-    err = recording_load(pg, tenant_id, id, &r);
-    if (!err && strcmp(r.state, "failed") != 0 && strcmp(r.state, "needs_person") != 0 &&
-        strcmp(r.state, "lost_media") != 0)
-        err = errtext_set(e, EINVAL, 0, 0,
-                          "the recording is '%s'; only failed, needs_person and "
-                          "lost_media ones are tried again",
-                          r.state);
-    *kind = !r.sha256[0]    ? "recording.fetch"
-            : !r.has_text   ? "asr"
-            : !r.understood ? "nlu"
-                            : "batch";
-    const char *state = !r.sha256[0] ? "finished" : r.has_text ? "transcribed" : "stored";
-    if (!err)
-        err = recording_set_state(pg, id, state, "", now_ms);
-    if (!err)
-        err = run_again(pg, tenant_id, *kind, id, now_ms);
-    return pg_end(pg, err);
+    return job_admin_json(
+        pg, tenant_id,
+        "SELECT coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'hold', "
+        "coalesce(" HOLD ", ''), 'hold_from', CASE WHEN hold_from > '-infinity' THEN "
+        "to_jsonb(hold_from) END, 'queued', coalesce(queued, 0), 'running', "
+        "coalesce(running, 0)) ORDER BY kind), '[]') FROM (SELECT kind, count(*) FILTER "
+        "(WHERE state = 'queued') AS queued, count(*) FILTER (WHERE state = 'running') "
+        "AS running FROM jobs WHERE finished_at IS NULL GROUP BY kind) o FULL JOIN "
+        "job_queues q USING (kind)",
+        NULL, out);
 }

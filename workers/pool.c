@@ -1,76 +1,23 @@
+/* The life of a pool; its threads: pool_fetch.c, pool_work.c, pool_ack.c. */
 #include "workers/pool.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <sodium.h>
+#include <jansson.h>
 
 #include "base/clock.h"
-#include "base/http.h"
 #include "base/log.h"
-#include "base/pg.h"
-#include "base/str.h"
 #include "base/xalloc.h"
-#include "workers/backoff.h"
+#include "workers/pool_internal.h"
 
-enum {
-    FETCH_WAIT_MS = 500, /* also bounds how late a stop is noticed */
-    FETCH_SHORT_MS = 20, /* some kind has no room now and may get some */
-    AWAY_MS = 200,
-    DEGRADED_MS = 50,
-    RELAY_AWAKE_MS = 5, /* how often the relay looks after it found something … */
-    RELAY_STAY_MS = 50, /* … and for how long */
-    RELAY_KEEN_MS = 1,  /* at first: a notice is not sent while rows are on their way */
-    RELAY_KEEN_TIMES = 3,
-    RELAY_SLEEP_MS = 250,
-    PREFETCH = 4, /* jobs taken ahead of a quick kind's threads, times its quota */
-    FINAL_TRY_MS = 3000,
-    DB_BACK_MS = 1000,
-};
+enum { PREFETCH = 4 /* jobs taken ahead of a quick kind's threads, times its quota */ };
 
-struct work {
-    struct queue_item item;
-    enum job_result result;
-    char why[JOB_WHY_MAX];
-    int64_t delay_ms;
-    struct work *next; /* on the ready or the finished list */
-    int place;         /* in all[] */
-};
-
-struct list {
-    struct work *first, *last;
-    int count;
-};
-
-struct pool {
-    struct pool_options options;
-    int quota[QUEUE_KINDS_MAX], limit[QUEUE_KINDS_MAX];
-    struct pg_pool *pg;
-
-    pthread_mutex_t lock; /* guards everything down to counts */
-    pthread_cond_t ready_changed, room_changed, finished_changed;
-    struct list ready, finished;
-    struct work **all; /* taken and not yet acknowledged */
-    int all_count, all_cap;
-    int running[QUEUE_KINDS_MAX], taken[QUEUE_KINDS_MAX];
-    int running_total;
-    bool drained; /* all threads have ended: the acknowledger writes the rest and ends */
-    struct pool_counts counts;
-
-    atomic_bool stopping, cancelled, wiped;
-    int stop_fd;
-    pthread_t fetcher, acknowledger, relay, *threads;
-    int thread_count; /* started */
-    struct queue *fetch_queue, *ack_queue, *relay_queue;
-};
-
-static void list_add(struct list *l, struct work *w)
+void work_list_add(struct work_list *l, struct work *w)
 {
     w->next = NULL;
     if (l->last)
@@ -81,7 +28,7 @@ static void list_add(struct list *l, struct work *w)
     l->count++;
 }
 
-static void list_remove(struct list *l, struct work *prev, struct work *w)
+void work_list_remove(struct work_list *l, struct work *prev, struct work *w)
 {
     if (prev)
         prev->next = w->next;
@@ -93,7 +40,7 @@ static void list_remove(struct list *l, struct work *prev, struct work *w)
     l->count--;
 }
 
-static void wait_for(struct pool *p, pthread_cond_t *cond, int64_t ms)
+void pool_wait(struct pool *p, pthread_cond_t *cond, int64_t ms)
 {
     struct timespec at;
 
@@ -106,311 +53,6 @@ static void wait_for(struct pool *p, pthread_cond_t *cond, int64_t ms)
     }
     pthread_cond_timedwait(cond, &p->lock, &at);
 }
-
-/* ---- fetcher ---- */
-
-/* Waits until some kind has room; false when the pool stops. */
-static bool find_room(struct pool *p, int *room, bool *everywhere)
-{
-    bool any = false;
-
-    pthread_mutex_lock(&p->lock);
-    while (!any && !atomic_load(&p->stopping)) {
-        *everywhere = true;
-        for (int k = 0; k < p->options.queue.kind_count; k++) {
-            room[k] = p->limit[k] - p->taken[k];
-            any |= room[k] > 0;
-            *everywhere &= room[k] > 0;
-        }
-        if (!any)
-            wait_for(p, &p->room_changed, FETCH_WAIT_MS);
-    }
-    pthread_mutex_unlock(&p->lock);
-    return any && !atomic_load(&p->stopping);
-}
-
-static void put_ready(struct pool *p, const struct queue_item *items, int n)
-{
-    pthread_mutex_lock(&p->lock);
-    for (int i = 0; i < n; i++) {
-        struct work *w = xcalloc(1, sizeof(*w));
-        w->item = items[i];
-        if (p->all_count == p->all_cap) {
-            p->all_cap = p->all_cap ? 2 * p->all_cap : 64;
-            p->all = xrealloc(p->all, (size_t)p->all_cap * sizeof(*p->all));
-        }
-        w->place = p->all_count;
-        p->all[p->all_count++] = w;
-        p->taken[w->item.kind]++;
-        p->counts.fetched++;
-        list_add(&p->ready, w);
-    }
-    pthread_cond_broadcast(&p->ready_changed);
-    pthread_mutex_unlock(&p->lock);
-}
-
-static void pause_ms(struct pool *p, int64_t ms)
-{
-    pthread_mutex_lock(&p->lock);
-    if (!atomic_load(&p->stopping))
-        wait_for(p, &p->room_changed, ms);
-    pthread_mutex_unlock(&p->lock);
-}
-
-static void *fetcher_main(void *arg)
-{
-    struct pool *p = arg;
-    struct queue_item *items = xcalloc(QUEUE_BATCH, sizeof(*items));
-    int room[QUEUE_KINDS_MAX] = {0};
-    bool everywhere = true, away = false;
-
-    while (find_room(p, room, &everywhere)) {
-        int n = 0;
-        int err =
-            queue_fetch(p->fetch_queue, room, everywhere ? FETCH_WAIT_MS : FETCH_SHORT_MS,
-                        items, QUEUE_BATCH, &n);
-        if (queue_take_wiped(p->fetch_queue))
-            atomic_store(&p->wiped, true);
-        if ((err != 0) != away)
-            log_warn("pool", "postgres is %s", err ? "away; jobs wait" : "back");
-        away = err != 0;
-        if (n > 0)
-            put_ready(p, items, n);
-        else if (err)
-            pause_ms(p, AWAY_MS);
-        else if (queue_is_degraded(p->fetch_queue))
-            pause_ms(p, DEGRADED_MS);
-    }
-    free(items);
-    return NULL;
-}
-
-/* ---- threads ---- */
-
-/* The oldest ready job whose kind is below its quota; NULL when the pool stops. */
-static struct work *next_work(struct pool *p)
-{
-    pthread_mutex_lock(&p->lock);
-    while (!atomic_load(&p->stopping)) {
-        struct work *prev = NULL, *w = p->ready.first;
-        while (w && p->running[w->item.kind] >= p->quota[w->item.kind]) {
-            prev = w;
-            w = w->next;
-        }
-        if (w) {
-            list_remove(&p->ready, prev, w);
-            p->running[w->item.kind]++;
-            p->running_total++;
-            pthread_mutex_unlock(&p->lock);
-            return w;
-        }
-        pthread_cond_wait(&p->ready_changed, &p->lock);
-    }
-    pthread_mutex_unlock(&p->lock);
-    return NULL;
-}
-
-/* Called with the lock held. */
-static void put_finished(struct pool *p, struct work *w)
-{
-    int64_t *const count[] = {[JOB_DONE] = &p->counts.done,
-                              [JOB_RETRY] = &p->counts.retried,
-                              [JOB_BURY] = &p->counts.buried,
-                              [JOB_HANDED_BACK] = &p->counts.handed_back};
-
-    ++*count[w->result];
-    list_add(&p->finished, w);
-    pthread_cond_signal(&p->finished_changed);
-}
-
-static int64_t delay_for(const struct pool *p, const struct work *w, int64_t wish_ms)
-{
-    if (w->result == JOB_HANDED_BACK)
-        return atomic_load(&p->stopping) ? 0 : DB_BACK_MS;
-    int64_t ms = backoff_ms(w->item.job.attempts, p->options.retry_base_ms,
-                            p->options.retry_max_ms, randombytes_random());
-    return wish_ms > ms ? wish_ms : ms;
-}
-
-static void do_work(struct pool *p, struct job_ctx *ctx, struct work *w)
-{
-    const struct job_kind *kind = p->options.queue.kinds[w->item.kind];
-    const struct job *job = &w->item.job;
-    char id[UUID_TEXT_MAX];
-
-    ctx->why[0] = '\0';
-    ctx->retry_after_ms = 0;
-    if (job->attempts > job->max_attempts) /* a worker died with each try */
-        w->result = job_say(
-            ctx, JOB_BURY, "gave up after %d tries; the last: %.200s", job->max_attempts,
-            w->item.last_error[0] ? w->item.last_error : "the worker died at it");
-    else
-        w->result = kind->run(ctx, job);
-    if (w->result == JOB_RETRY && job->attempts >= job->max_attempts)
-        w->result = JOB_BURY;
-    str_cut(w->why, sizeof(w->why), w->result == JOB_DONE ? "" : ctx->why);
-    if (w->result == JOB_BURY && kind->buried) {
-        int err = kind->buried(ctx, job, w->why);
-        if (err) /* the failure is not yet visible: not buried */
-            w->result = JOB_HANDED_BACK;
-    }
-    w->delay_ms = delay_for(p, w, ctx->retry_after_ms);
-    if (w->result == JOB_BURY)
-        log_warn("job", "id=%s kind=%s attempts=%d buried: %s", uuid_text(&job->id, id),
-                 kind->name, job->attempts, LOG_ESC(w->why));
-    else if (w->result != JOB_DONE)
-        log_info("job", "id=%s kind=%s attempts=%d again_in_ms=%lld why=%s",
-                 uuid_text(&job->id, id), kind->name, job->attempts,
-                 (long long)w->delay_ms, LOG_ESC(w->why));
-}
-
-static void *thread_main(void *arg)
-{
-    struct pool *p = arg;
-    struct job_ctx ctx = {.pool = p->pg, .config = p->options.config};
-
-    if (http_new(&ctx.http, &p->cancelled))
-        abort(); /* out of memory */
-    for (struct work *w; (w = next_work(p));) {
-        do_work(p, &ctx, w);
-        pthread_mutex_lock(&p->lock);
-        p->running[w->item.kind]--;
-        p->running_total--;
-        put_finished(p, w);
-        /* Another thread may wait for this kind's quota. */
-        pthread_cond_signal(&p->ready_changed);
-        pthread_cond_signal(&p->room_changed);
-        pthread_mutex_unlock(&p->lock);
-    }
-    http_free(ctx.http);
-    return NULL;
-}
-
-/* ---- acknowledger ---- */
-
-static void forget(struct pool *p, struct work *first)
-{
-    pthread_mutex_lock(&p->lock);
-    while (first) {
-        struct work *w = first;
-        first = w->next;
-        p->all[w->place] = p->all[--p->all_count];
-        p->all[w->place]->place = w->place;
-        p->taken[w->item.kind]--;
-        queue_item_clear(&w->item);
-        free(w);
-    }
-    pthread_cond_signal(&p->room_changed);
-    pthread_mutex_unlock(&p->lock);
-}
-
-/* Until it is written; at the end only for a while, then the leases lapse. */
-static void write_results(struct pool *p, struct work *first, int n)
-{
-    CLEANUP(free_cleanup)
-    struct queue_result *results = xcalloc((size_t)n, sizeof(*results));
-    int64_t give_up_ms = 0;
-    int i = 0;
-
-    for (const struct work *w = first; w; w = w->next)
-        results[i++] = (struct queue_result){.item = &w->item,
-                                             .result = w->result,
-                                             .why = w->why,
-                                             .delay_ms = w->delay_ms};
-    while (queue_finish(p->ack_queue, results, n)) {
-        pthread_mutex_lock(&p->lock);
-        if (p->drained && give_up_ms == 0)
-            give_up_ms = mono_ms() + FINAL_TRY_MS;
-        if (give_up_ms > 0 && mono_ms() > give_up_ms) {
-            log_warn("pool", "results=%d not written; the jobs run again", n);
-            pthread_mutex_unlock(&p->lock);
-            return;
-        }
-        wait_for(p, &p->finished_changed, AWAY_MS);
-        pthread_mutex_unlock(&p->lock);
-    }
-}
-
-/* The items stay: only this thread frees them. */
-static void renew(struct pool *p)
-{
-    pthread_mutex_lock(&p->lock);
-    int n = p->all_count;
-    const struct queue_item **items = xcalloc((size_t)n + 1, sizeof(*items));
-    for (int i = 0; i < n; i++)
-        items[i] = &p->all[i]->item;
-    pthread_mutex_unlock(&p->lock);
-    if (n > 0 && queue_renew(p->ack_queue, items, n))
-        log_warn("pool", "jobs=%d their leases could not be prolonged", n);
-    free(items);
-}
-
-static void *acknowledger_main(void *arg)
-{
-    struct pool *p = arg;
-    int64_t every_ms = p->options.queue.lease_ms / 3, renew_at_ms = mono_ms() + every_ms;
-
-    for (bool over = false; !over;) {
-        pthread_mutex_lock(&p->lock);
-        while (!p->finished.first && !p->drained && mono_ms() < renew_at_ms)
-            wait_for(p, &p->finished_changed, renew_at_ms - mono_ms() + 1);
-        struct list l = p->finished;
-        p->finished = (struct list){0};
-        over = p->drained && !l.first;
-        pthread_mutex_unlock(&p->lock);
-        if (l.first) {
-            write_results(p, l.first, l.count);
-            forget(p, l.first);
-        }
-        if (mono_ms() >= renew_at_ms) {
-            renew(p);
-            renew_at_ms = mono_ms() + every_ms;
-        }
-    }
-    return NULL;
-}
-
-/* ---- relay ---- */
-
-/* looks: how often nothing was found since something was. */
-static int relay_wait_ms(const struct pool *p, int err, int64_t awake_until_ms, int looks)
-{
-    if (err)
-        return AWAY_MS;
-    if (mono_ms() < awake_until_ms)
-        return looks < RELAY_KEEN_TIMES ? RELAY_KEEN_MS : RELAY_AWAKE_MS;
-    return p->options.sweep_ms < RELAY_SLEEP_MS ? (int)p->options.sweep_ms
-                                                : RELAY_SLEEP_MS;
-}
-
-static void *relay_main(void *arg)
-{
-    struct pool *p = arg;
-    int64_t awake_until_ms = 0, sweep_at_ms = 0;
-    int looks = 0;
-
-    while (!atomic_load(&p->stopping)) {
-        int moved = 0, swept = 0;
-        int err = queue_relay(p->relay_queue, &moved);
-        bool wiped = !err && atomic_exchange(&p->wiped, false);
-        if (!err && (wiped || mono_ms() >= sweep_at_ms)) {
-            sweep_at_ms = mono_ms() + p->options.sweep_ms;
-            err = queue_sweep(p->relay_queue, wiped, &swept);
-            if (wiped && err)
-                atomic_store(&p->wiped, true);
-        }
-        if (moved + swept > 0) {
-            awake_until_ms = mono_ms() + RELAY_STAY_MS;
-            looks = 0;
-        }
-        if (moved == 0 || err)
-            queue_wait_notice(p->relay_queue, p->stop_fd,
-                              relay_wait_ms(p, err, awake_until_ms, looks++));
-    }
-    return NULL;
-}
-
-/* ---- life ---- */
 
 static void set_quotas(struct pool *p)
 {
@@ -477,9 +119,9 @@ static void pool_free(struct pool *p)
     free(p);
 }
 
-static void spawn(pthread_t *thread, void *(*run)(void *), struct pool *p)
+static void spawn(pthread_t *thread, void *(*run)(void *), void *arg)
 {
-    int err = pthread_create(thread, NULL, run, p);
+    int err = pthread_create(thread, NULL, run, arg);
 
     if (!err)
         return;
@@ -509,11 +151,14 @@ int pool_start(struct pool **out, const struct pool_options *options, struct err
     }
     json_object_seed(0); /* not by two threads at once */
     p->threads = xcalloc((size_t)p->options.threads, sizeof(*p->threads));
-    spawn(&p->acknowledger, acknowledger_main, p);
-    spawn(&p->relay, relay_main, p);
-    for (; p->thread_count < p->options.threads; p->thread_count++)
-        spawn(&p->threads[p->thread_count], thread_main, p);
-    spawn(&p->fetcher, fetcher_main, p);
+    spawn(&p->acknowledger, pool_acknowledger, p);
+    spawn(&p->relay, pool_relay, p);
+    for (; p->thread_count < p->options.threads; p->thread_count++) {
+        struct pool_thread *t = &p->threads[p->thread_count];
+        t->pool = p;
+        spawn(&t->id, pool_thread, t);
+    }
+    spawn(&p->fetcher, pool_fetcher, p);
     *out = p;
     return 0;
 }
@@ -534,9 +179,9 @@ static void hand_back_ready(struct pool *p)
     pthread_mutex_lock(&p->lock);
     while (p->ready.first) {
         struct work *w = p->ready.first;
-        list_remove(&p->ready, NULL, w);
+        work_list_remove(&p->ready, NULL, w);
         w->result = JOB_HANDED_BACK;
-        put_finished(p, w);
+        pool_put_finished(p, w);
     }
     pthread_mutex_unlock(&p->lock);
 }
@@ -547,9 +192,19 @@ static void wait_for_running(struct pool *p, int64_t grace_ms)
 
     pthread_mutex_lock(&p->lock);
     while (p->running_total > 0 && mono_ms() < end_ms)
-        wait_for(p, &p->room_changed, end_ms - mono_ms() + 1);
+        pool_wait(p, &p->room_changed, end_ms - mono_ms() + 1);
     if (p->running_total > 0)
         log_info("pool", "jobs=%d broken off after the grace time", p->running_total);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* Under the lock: a thread that just begins sees one flag or the other. */
+static void break_off(struct pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    atomic_store(&p->cancelled, true);
+    for (int i = 0; i < p->thread_count; i++)
+        atomic_store(&p->threads[i].stop, true);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -570,9 +225,9 @@ void pool_stop(struct pool *p, int64_t grace_ms)
     pthread_join(p->relay, NULL);
     hand_back_ready(p);
     wait_for_running(p, grace_ms);
-    atomic_store(&p->cancelled, true);
+    break_off(p);
     for (int i = 0; i < p->thread_count; i++)
-        pthread_join(p->threads[i], NULL);
+        pthread_join(p->threads[i].id, NULL);
     pthread_mutex_lock(&p->lock);
     p->drained = true;
     pthread_cond_broadcast(&p->finished_changed);

@@ -3,8 +3,11 @@
  *
  *   fetcher       takes jobs while there is room and puts them on the ready list
  *   threads       take the oldest ready job whose kind is below its quota, do it
- *   acknowledger  writes results in batches, prolongs leases
- *   relay         outbox → streams, and the sweep
+ *   acknowledger  writes results in batches, prolongs leases, hears of cancelled jobs
+ *   relay         outbox → streams, the sweep, and the jobs of dead workers
+ *
+ * A job whose worker died runs while nothing else does in its new worker, so that a
+ * second death is its own: it is then buried (pool_fetch.c).
  *
  * A thread owns its HTTP handle; Postgres connections come from a pool and are
  * held for one transaction at a time. So slow services hold threads, never
@@ -36,7 +39,7 @@ struct pool_options {
 struct pool;
 
 struct pool_counts {
-    int64_t fetched, done, retried, buried, handed_back;
+    int64_t fetched, done, retried, buried, handed_back, cancelled;
     int ready, running;
 };
 

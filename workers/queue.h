@@ -47,6 +47,8 @@ struct queue_item {
     struct job job;              /* payload owned by the item */
     int kind;                    /* index into options->kinds */
     char entry[QUEUE_ENTRY_MAX]; /* of the stream; "" when it did not come from one */
+    int deaths;                  /* workers that died at it */
+    bool cancel_asked;
     char last_error[JOB_WHY_MAX];
 };
 void queue_item_clear(struct queue_item *item);
@@ -71,10 +73,26 @@ NODISCARD int queue_finish(struct queue *q, const struct queue_result *results, 
 /* Prolongs the leases. */
 NODISCARD int queue_renew(struct queue *q, const struct queue_item *const *items, int n);
 
+/* Jobs of workers whose leases lapsed are queued again, each with one more death; they
+ * are not sent to anybody but wait for queue_take_suspect. Just after connecting
+ * nothing is reaped: after an outage the living prolong their leases first. */
+NODISCARD int queue_reap(struct queue *q, int *reaped);
+/* Whether a job that a worker died at is due. */
+NODISCARD int queue_suspects(struct queue *q, bool *any);
+NODISCARD int queue_take_suspect(struct queue *q, struct queue_item *item, int *n);
+
+struct queue_recall {
+    const struct queue_item *item;
+    bool cancel; /* else its kind is held */
+};
+/* Which of the items a person wants cancelled, or not to begin; out has room for n. */
+NODISCARD int queue_recall(struct queue *q, const struct queue_item *const *items, int n,
+                           struct queue_recall *out, int *count);
+
 /* Moves due jobs' ids from the outbox to the streams. EAGAIN: Redis is away. */
 NODISCARD int queue_relay(struct queue *q, int *moved);
-/* Sends again what got lost: ids long under way, retries that are due, leases that
- * lapsed. all: whatever is due, however fresh (after a wipe). EAGAIN: Redis is away. */
+/* Sends again what got lost: ids long under way, retries that are due. all: whatever is
+ * due, however fresh (after a wipe). EAGAIN: Redis is away. */
 NODISCARD int queue_sweep(struct queue *q, bool all, int *moved);
 /* Waits for a notice of new jobs, stop_fd or the time. */
 void queue_wait_notice(struct queue *q, int stop_fd, int wait_ms);

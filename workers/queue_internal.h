@@ -1,4 +1,4 @@
-/* queue_internal - shared by queue.c (streams) and queue_rows.c (rows). */
+/* queue_internal - shared by queue.c (streams), queue_rows.c (rows) and queue_watch.c. */
 #ifndef WORKERS_QUEUE_INTERNAL_H
 #define WORKERS_QUEUE_INTERNAL_H
 
@@ -29,7 +29,31 @@ struct queue {
     int *tenants;
     size_t tenant_count;
     int64_t tenants_at_ms;
+    int reap_pid; /* the backend whose connection was seen first at … */
+    int64_t reap_from_ms;
 };
+
+/*
+ * SQL of taking jobs: queue_rows.c, queue_watch.c. QUEUE_TAKE(what is picked): a SELECT
+ * of ids with FOR UPDATE SKIP LOCKED. It is a materialised part of its own, because as a
+ * sub-select the planner may run it more than once, and its LIMIT would hold for each
+ * run. $1 is the holder, $2 the length of the lease.
+ */
+#define QUEUE_TAKE(picked)                                                               \
+    "WITH pick (picked) AS MATERIALIZED (" picked                                        \
+    ") UPDATE jobs SET state = 'running', "                                              \
+    "attempts = attempts + 1, lease_holder = $1, lease_until = clock_timestamp() + "     \
+    "$2::bigint * interval '1 millisecond', started_at = clock_timestamp() FROM pick "   \
+    "WHERE id = picked RETURNING id, kind, payload, attempts, max_attempts, "            \
+    "last_error, deaths, cancel_asked"
+#define QUEUE_NOT_HELD                                                                   \
+    "NOT EXISTS (SELECT FROM job_queues r WHERE r.kind = jobs.kind AND r.hold_from <= "  \
+    "jobs.created_at)"
+void queue_read_item(const struct queue *q, int tenant_id, PGresult *res, int row,
+                     struct queue_item *item);
+/* A transaction whose commit a crash of Postgres may undo. */
+NODISCARD int queue_run_soft(struct queue *q, int tenant_id, PGresult **res,
+                             const char *sql, const struct pg_args *a);
 
 /* Rows: queue_rows.c. */
 NODISCARD int queue_tenants(struct queue *q);

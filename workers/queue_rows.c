@@ -43,24 +43,19 @@ void queue_kinds_array(const struct queue *q, const bool *wanted, struct buf *ou
 
 /* ---- taking ---- */
 
-#define TAKE                                                                             \
-    "UPDATE jobs SET state = 'running', attempts = attempts + 1, lease_holder = $1, "    \
-    "lease_until = clock_timestamp() + $2::bigint * interval '1 millisecond', "          \
-    "started_at = clock_timestamp() "
-#define TAKEN " RETURNING id, kind, payload, attempts, max_attempts, last_error"
 /* Queries for known ids say IS NOT DISTINCT FROM, which no index of states can
  * serve: the planner may take such an index for almost empty (no statistics yet,
  * or those of a quiet hour) and then reads every waiting job instead of the few. */
 #define IS_FREE_BY_ID                                                                    \
-    "((state IS NOT DISTINCT FROM 'queued' AND run_at <= clock_timestamp()) OR "         \
-    "(state IS NOT DISTINCT FROM 'running' AND lease_until < clock_timestamp()))"
+    "state IS NOT DISTINCT FROM 'queued' AND run_at <= clock_timestamp() AND deaths = 0" \
+    " AND " QUEUE_NOT_HELD
 #define IS_HELD_BY_ID(n) "state IS NOT DISTINCT FROM 'running' AND lease_holder = $" n
 #define IS_FREE                                                                          \
-    "((state = 'queued' AND run_at <= clock_timestamp()) OR "                            \
-    "(state = 'running' AND lease_until < clock_timestamp()))"
+    "finished_at IS NULL AND state = 'queued' AND run_at <= clock_timestamp() AND "      \
+    "deaths = 0 AND " QUEUE_NOT_HELD
 
-static void read_item(const struct queue *q, int tenant_id, PGresult *res, int row,
-                      struct queue_item *item)
+void queue_read_item(const struct queue *q, int tenant_id, PGresult *res, int row,
+                     struct queue_item *item)
 {
     *item = (struct queue_item){0};
     if (pg_uuid(res, row, 0, &item->job.id))
@@ -71,12 +66,14 @@ static void read_item(const struct queue *q, int tenant_id, PGresult *res, int r
     item->job.attempts = (int)pg_i64(res, row, 3);
     item->job.max_attempts = (int)pg_i64(res, row, 4);
     str_cut(item->last_error, sizeof(item->last_error), pg_text(res, row, 5));
+    item->deaths = (int)pg_i64(res, row, 6);
+    item->cancel_asked = pg_bool(res, row, 7);
 }
 
 /*
  * Settings of the connection, made again when it is a new one. Plans are made for
- * each execution: a table of jobs grows by thousands before statistics follow, and
- * the outbox is read along its key, however few rows are believed to be there.
+ * each execution, and by index and nested loop only: a table of jobs grows by thousands
+ * before statistics follow, however few rows are believed to be there.
  *
  * soft: a commit that a crash of Postgres may undo, for what is done again without
  * harm: marks of running jobs (the job is queued again) and ids sent (they are
@@ -93,7 +90,10 @@ static int begin(struct queue *q, int tenant_id, bool soft)
         int err = pg_run(q->pg, NULL,
                          "SELECT set_config('synchronous_commit', $1, false), "
                          "set_config('plan_cache_mode', 'force_custom_plan', false), "
-                         "set_config('enable_sort', 'off', false)",
+                         "set_config('enable_sort', 'off', false), "
+                         "set_config('enable_seqscan', 'off', false), "
+                         "set_config('enable_hashjoin', 'off', false), "
+                         "set_config('enable_mergejoin', 'off', false)",
                          &a);
         if (err)
             return err;
@@ -103,8 +103,8 @@ static int begin(struct queue *q, int tenant_id, bool soft)
     return pg_begin(q->pg, tenant_id);
 }
 
-static int run_in_tenant(struct queue *q, int tenant_id, PGresult **res, const char *sql,
-                         const struct pg_args *a)
+int queue_run_soft(struct queue *q, int tenant_id, PGresult **res, const char *sql,
+                   const struct pg_args *a)
 {
     int err = begin(q, tenant_id, true);
 
@@ -129,11 +129,11 @@ static int take_some(struct queue *q, int n, struct queue_item *items, int *take
     pg_arg_text(&a, array.data);
     if (tenant_id > 0) {
         /* Rows another worker is just taking are passed over, not waited for. */
-        int err = run_in_tenant(q, tenant_id, &res,
-                                TAKE "WHERE id IN (SELECT id FROM jobs WHERE id = "
-                                     "ANY ($3::uuid[]) AND " IS_FREE_BY_ID
-                                     " FOR UPDATE SKIP LOCKED)" TAKEN,
-                                &a);
+        int err = queue_run_soft(q, tenant_id, &res,
+                                 QUEUE_TAKE("SELECT id FROM jobs WHERE id = ANY "
+                                            "($3::uuid[]) AND " IS_FREE_BY_ID
+                                            " FOR UPDATE SKIP LOCKED"),
+                                 &a);
         if (err)
             return err;
         rows = PQntuples(res);
@@ -141,7 +141,7 @@ static int take_some(struct queue *q, int n, struct queue_item *items, int *take
     bool *used = xcalloc((size_t)n, sizeof(*used));
     for (int r = 0; r < rows; r++) {
         struct queue_item *item = &items[(*taken)++];
-        read_item(q, tenant_id, res, r, item);
+        queue_read_item(q, tenant_id, res, r, item);
         for (int i = 0; i < n; i++) {
             if (used[i] ||
                 memcmp(&q->held[i].id, &item->job.id, sizeof(struct uuid)) != 0)
@@ -198,13 +198,13 @@ static int take_due_kind(struct queue *q, int tenant_id, int kind, int limit,
     pg_arg_i64(&a, q->options->lease_ms);
     pg_arg_text(&a, q->options->kinds[kind]->name);
     pg_arg_i64(&a, limit);
-    int err = run_in_tenant(q, tenant_id, &res,
-                            TAKE "WHERE id IN (SELECT id FROM jobs WHERE kind = $3 "
-                                 "AND " IS_FREE " ORDER BY run_at LIMIT $4 "
-                                 "FOR UPDATE SKIP LOCKED)" TAKEN,
-                            &a);
+    int err = queue_run_soft(q, tenant_id, &res,
+                             QUEUE_TAKE("SELECT id FROM jobs WHERE kind = $3 AND " IS_FREE
+                                        " ORDER BY run_at LIMIT $4 FOR UPDATE SKIP "
+                                        "LOCKED"),
+                             &a);
     for (int r = 0; !err && r < PQntuples(res); r++)
-        read_item(q, tenant_id, res, r, &items[(*n)++]);
+        queue_read_item(q, tenant_id, res, r, &items[(*n)++]);
     return err;
 }
 
@@ -255,20 +255,27 @@ static int finish_done(struct queue *q, int tenant_id, const struct queue_result
 static int finish_other(struct queue *q, const struct queue_result *r)
 {
     struct pg_args a = {0};
-    bool buried = r->result == JOB_BURY, back = r->result == JOB_HANDED_BACK;
+    bool back = r->result == JOB_HANDED_BACK;
+    const char *state = r->result == JOB_BURY        ? "buried"
+                        : r->result == JOB_CANCELLED ? "cancelled"
+                                                     : "queued";
 
     pg_arg_uuid(&a, &r->item->job.id);
     pg_arg_text(&a, q->options->holder);
-    pg_arg_text(&a, buried ? "buried" : "queued");
+    pg_arg_text(&a, state);
     pg_arg_i64(&a, back ? 1 : 0);
     pg_arg_i64(&a, r->delay_ms);
     pg_arg_text(&a, r->why);
     return pg_run(q->pg, NULL,
                   "UPDATE jobs SET state = $3, attempts = attempts - $4::int, "
-                  "run_at = d.at, last_error = $6, lease_holder = NULL, "
+                  "run_at = d.at, lease_holder = NULL, last_error = CASE WHEN $3 = "
+                  "'buried' AND $6 = '' "
+                  "THEN 'no reason was given' ELSE $6 END, "
                   "lease_until = CASE WHEN $3 = 'queued' THEN d.at END, "
-                  "finished_at = CASE WHEN $3 = 'buried' THEN d.at END "
-                  "FROM (SELECT clock_timestamp() + $5::bigint * interval '1 "
+                  "finished_at = CASE WHEN $3 <> 'queued' THEN d.at END, "
+                  /* a try that ended was survived */
+                  "deaths = CASE WHEN $3 = 'queued' AND $4::int = 0 THEN 0 ELSE deaths "
+                  "END FROM (SELECT clock_timestamp() + $5::bigint * interval '1 "
                   "millisecond' AS at) d "
                   "WHERE id = $1 AND " IS_HELD_BY_ID("2"),
                   &a);
@@ -297,8 +304,11 @@ int queue_finish(struct queue *q, const struct queue_result *results, int n)
         if (seen)
             continue;
         int err = finish_tenant(q, results[i].item->job.tenant_id, results, n);
-        if (err)
-            return err; /* repeated as a whole: what is written is not held any more */
+        if (err) {
+            log_info("queue", "results=%d not yet written: %s", n,
+                     LOG_ESC(pg_error(q->pg)));
+            return err;
+        } /* repeated as a whole: what is written is not held any more */
     }
     queue_let_go(q, results, n);
     return 0;
@@ -323,11 +333,11 @@ int queue_renew(struct queue *q, const struct queue_item *const *items, int n)
         pg_arg_text(&a, array.data);
         pg_arg_text(&a, q->options->holder);
         pg_arg_i64(&a, q->options->lease_ms);
-        err = run_in_tenant(q, q->tenants[t], NULL,
-                            "UPDATE jobs SET lease_until = clock_timestamp() + "
-                            "$3::bigint * interval '1 millisecond' WHERE id = ANY "
-                            "($1::uuid[]) AND " IS_HELD_BY_ID("2"),
-                            &a);
+        err = queue_run_soft(q, q->tenants[t], NULL,
+                             "UPDATE jobs SET lease_until = clock_timestamp() + "
+                             "$3::bigint * interval '1 millisecond' WHERE id = ANY "
+                             "($1::uuid[]) AND " IS_HELD_BY_ID("2"),
+                             &a);
     }
     return err;
 }
@@ -359,9 +369,9 @@ static int relay_tenant(struct queue *q, int tenant_id, const struct pg_args *a,
     if (err)
         return err;
     err = pg_run(q->pg, &res,
-                 "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE "
-                 "kind = ANY ($1::text[]) ORDER BY id LIMIT $2 FOR UPDATE SKIP "
-                 "LOCKED) RETURNING job_id, kind",
+                 "WITH pick (picked) AS MATERIALIZED (SELECT id FROM outbox WHERE kind = "
+                 "ANY ($1::text[]) ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED) DELETE "
+                 "FROM outbox USING pick WHERE id = picked RETURNING job_id, kind",
                  a);
     if (!err)
         err = send_rows(q, tenant_id, res);
@@ -377,16 +387,16 @@ static int sweep_tenant(struct queue *q, int tenant_id, const struct pg_args *a,
                         int *moved)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
-    int err = run_in_tenant(
+    int err = queue_run_soft(
         q, tenant_id, &res,
-        "UPDATE jobs SET state = 'queued', lease_holder = NULL, lease_until = "
-        "clock_timestamp() + $4::bigint * interval '1 millisecond' "
-        "WHERE id IN (SELECT id FROM jobs WHERE kind = ANY ($1::text[]) AND run_at "
-        "<= clock_timestamp() AND ((state = 'queued' AND ($2::boolean OR "
-        "coalesce(lease_until, run_at + $3::bigint * interval '1 millisecond') <= "
-        "clock_timestamp())) OR (state = 'running' AND lease_until < "
-        "clock_timestamp())) ORDER BY run_at LIMIT $5 FOR UPDATE SKIP LOCKED) "
-        "RETURNING id, kind",
+        "WITH pick (picked) AS MATERIALIZED (SELECT id FROM jobs WHERE kind = ANY "
+        "($1::text[]) AND "
+        "run_at <= clock_timestamp() AND finished_at IS NULL AND state = 'queued' AND "
+        "deaths = 0 AND ($2::boolean OR coalesce(lease_until, run_at + $3::bigint * "
+        "interval '1 millisecond') <= clock_timestamp()) AND " QUEUE_NOT_HELD
+        " LIMIT $5 FOR UPDATE SKIP LOCKED) UPDATE jobs SET lease_until = "
+        "clock_timestamp() + $4::bigint * interval '1 millisecond' FROM pick WHERE id = "
+        "picked RETURNING id, kind",
         a);
 
     if (!err)

@@ -370,7 +370,7 @@ static void forget(struct volatile_pool *p, struct work *w)
 static void *thread_main(void *arg)
 {
     struct volatile_pool *p = arg;
-    struct job_ctx ctx = {.config = p->options.config};
+    struct job_ctx ctx = {.config = p->options.config, .stop = &p->cancelled};
     struct work *mine[AT_ONCE];
 
     if (http_new(&ctx.http, &p->cancelled))

@@ -724,10 +724,11 @@ static void a_report_counts_every_row_once_and_its_sums_hold(void **state)
         "'receipt', "
         "'b', CASE name WHEN 'r1' THEN 'sent' ELSE 'refused' END, id, created_at FROM "
         "recordings");
-    run("INSERT INTO jobs (id, tenant_id, kind, unique_key, state) SELECT "
-        "gen_random_uuid(), 1, 'asr', id::text, 'done' FROM recordings UNION ALL SELECT "
-        "gen_random_uuid(), 1, 'sms', id::text, 'queued' FROM messages UNION ALL SELECT "
-        "gen_random_uuid(), 1, 'sms', 'of somebody else', 'queued'");
+    run("INSERT INTO jobs (id, tenant_id, kind, unique_key, state, finished_at) SELECT "
+        "gen_random_uuid(), 1, 'asr', id::text, 'done', now() FROM recordings UNION ALL "
+        "SELECT gen_random_uuid(), 1, 'sms', id::text, 'queued', NULL FROM messages "
+        "UNION "
+        "ALL SELECT gen_random_uuid(), 1, 'sms', 'of somebody else', 'queued', NULL");
 
     assert_int_equal(report_load(pg, 1, id, now_ms, r), 0);
     assert_int_equal(r->contacts, 10);

@@ -598,11 +598,11 @@ static void every_job_may_run_twice(void **state)
     recording("en", "command");
     wait_state("done");
     wait_quiet();
-    pgtest_run(
-        pg, 1,
-        "WITH j AS (UPDATE jobs SET state = 'queued', lease_until = NULL RETURNING "
-        "tenant_id, id, kind) INSERT INTO outbox (tenant_id, job_id, kind) SELECT "
-        "* FROM j");
+    pgtest_run(pg, 1,
+               "WITH j AS (UPDATE jobs SET state = 'queued', lease_until = NULL, "
+               "finished_at = NULL RETURNING "
+               "tenant_id, id, kind) INSERT INTO outbox (tenant_id, job_id, kind) SELECT "
+               "* FROM j");
     wait_quiet();
     assert_int_equal(is("jobs WHERE attempts = 2 AND state = 'done'"), 5);
     assert_int_equal(is("batches"), 1);

@@ -229,7 +229,7 @@ static void
 a_lapsed_lease_is_taken_over_and_the_old_holder_says_nothing_more(void **state)
 {
     struct queue_options o1 = queue_options_of("first", SHORT_LEASE_MS);
-    struct queue_options o2 = queue_options_of("second", 60000);
+    struct queue_options o2 = queue_options_of("second", 1000);
     struct queue *q1 = open_queue(&o1), *q2 = open_queue(&o2);
     struct queue_item mine[4], theirs[4];
     int moved = 0, n = 0;
@@ -241,17 +241,20 @@ a_lapsed_lease_is_taken_over_and_the_old_holder_says_nothing_more(void **state)
     /* Alive, the lease holds. */
     const struct queue_item *held[] = {&mine[0]};
     assert_int_equal(queue_renew(q1, held, 1), 0);
-    assert_int_equal(queue_sweep(q2, true, &moved), 0);
+    assert_int_equal(queue_reap(q2, &moved), 0);
     assert_int_equal(moved, 0);
-    /* Dead, it lapses. */
+    /* Dead, it lapses, and its job goes to nobody along with others. */
     int64_t end_ms = mono_ms() + BOUND_MS;
     while (moved == 0 && mono_ms() < end_ms) {
         poll(NULL, 0, 20);
-        assert_int_equal(queue_sweep(q2, false, &moved), 0);
+        assert_int_equal(queue_reap(q2, &moved), 0);
     }
     assert_int_equal(moved, 1);
-    n = fetch(q2, theirs, 4, 500);
+    assert_int_equal(queue_sweep(q2, true, &moved), 0);
+    assert_int_equal(moved, 0);
+    assert_int_equal(queue_take_suspect(q2, &theirs[0], &n), 0);
     assert_int_equal(n, 1);
+    assert_int_equal(theirs[0].deaths, 1);
     assert_int_equal(theirs[0].job.attempts, 2);
     /* The first one comes back from the dead with a result. */
     const struct queue_result late = {

@@ -1,0 +1,137 @@
+/* furrow jobs pause, drain, resume, queues: whole kinds. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/pg.h"
+#include "base/str.h"
+#include "cli/jobs.h"
+#include "workers/worker.h"
+
+enum { LOOK_MS = 200 };
+
+/* A kind nobody ever heard of is a typing error. */
+static int check_kind(struct cli *cli, const char *kind)
+{
+    CLEANUP(buf_free) struct buf names = {0};
+    const struct job_filter f = {.kind = kind};
+    int64_t n = 0;
+
+    for (size_t k = 0; k < WORKER_KINDS; k++) {
+        if (strcmp(worker_kinds[k]->name, kind) == 0)
+            return CLI_OK;
+        buf_printf(&names, "%s%s", k ? ", " : "", worker_kinds[k]->name);
+    }
+    if (job_admin_count(cli->pg, cli->tenant_id, &f, &n))
+        return cli_fail("jobs: %s", pg_error(cli->pg));
+    return n > 0 ? CLI_OK
+                 : cli_fail("there is no kind '%s'; the kinds are %s", kind, names.data);
+}
+
+static int hold(struct cli *cli, struct jobs_args *a, int argc, char **argv,
+                enum job_hold what)
+{
+    if (jobs_parse(a, argc, argv))
+        return CLI_USAGE;
+    if (argc - optind != 1)
+        return cli_usage("say which kind; 'furrow jobs queues' shows them");
+    a->filter.kind = argv[optind];
+    if (cli_open_pg(cli) || check_kind(cli, a->filter.kind))
+        return CLI_FAILED;
+    return job_admin_hold(cli->pg, cli->tenant_id, a->filter.kind, what)
+               ? cli_fail("jobs: %s", pg_error(cli->pg))
+               : CLI_OK;
+}
+
+static int say(const struct jobs_args *a, const char *state, const char *text)
+{
+    if (a->json)
+        return cli_print_json(
+            json_pack("{s:s, s:s}", "kind", a->filter.kind, "hold", state));
+    printf("%s %s\n", a->filter.kind, text);
+    return CLI_OK;
+}
+
+int jobs_pause(struct cli *cli, int argc, char **argv)
+{
+    struct jobs_args a;
+    int code = hold(cli, &a, argc, argv, JOB_HOLD_ALL);
+
+    return code ? code
+                : say(&a, "paused",
+                      "is paused: no further job of it begins; 'furrow jobs resume' goes "
+                      "on");
+}
+
+int jobs_resume(struct cli *cli, int argc, char **argv)
+{
+    struct jobs_args a;
+    int code = hold(cli, &a, argc, argv, JOB_HOLD_NONE);
+
+    return code ? code : say(&a, "", "goes on");
+}
+
+static int wait_drained(struct cli *cli, const struct jobs_args *a)
+{
+    struct progress progress = {.label = "jobs left", .unit = "jobs"};
+    int64_t end_ms = mono_ms() + a->wait_s * 1000, left = 0;
+
+    do {
+        if (job_admin_unheld(cli->pg, cli->tenant_id, a->filter.kind, &left))
+            return cli_fail("jobs: %s", pg_error(cli->pg));
+        progress_show(&progress, left, 0);
+        if (left > 0)
+            poll(NULL, 0, LOOK_MS);
+    } while (left > 0 && mono_ms() < end_ms);
+    progress_end(&progress, left);
+    return left > 0 ? cli_fail("%" PRId64 " jobs are left after %" PRId64
+                               " s; what is new still waits",
+                               left, a->wait_s)
+                    : CLI_OK;
+}
+
+int jobs_drain(struct cli *cli, int argc, char **argv)
+{
+    struct jobs_args a;
+    int code = hold(cli, &a, argc, argv, JOB_HOLD_NEW);
+
+    if (!code && a.wait)
+        code = wait_drained(cli, &a);
+    if (code)
+        return code;
+    return say(&a, "draining",
+               a.wait ? "is drained; what came since waits for 'furrow jobs resume'"
+                      : "drains: what was there goes on, what comes waits for 'furrow "
+                        "jobs resume'");
+}
+
+int jobs_queues(struct cli *cli, int argc, char **argv)
+{
+    struct jobs_args a;
+    json_t *rows = NULL, *row;
+    size_t i;
+
+    if (jobs_parse(&a, argc, argv))
+        return CLI_USAGE;
+    if (optind < argc)
+        return cli_usage("unexpected argument '%s'", argv[optind]);
+    if (cli_open_pg(cli))
+        return CLI_FAILED;
+    if (job_admin_queues(cli->pg, cli->tenant_id, &rows))
+        return cli_fail("jobs: %s", pg_error(cli->pg));
+    if (a.json)
+        return cli_print_json(rows);
+    printf("%-16s %9s %9s  %s\n", "kind", "queued", "running", "held");
+    json_array_foreach(rows, i, row)
+    {
+        printf("%-16s %9" PRId64 " %9" PRId64 "  %s\n", cli_text(row, "kind"),
+               (int64_t)json_integer_value(json_object_get(row, "queued")),
+               (int64_t)json_integer_value(json_object_get(row, "running")),
+               cli_text(row, "hold"));
+    }
+    json_decref(rows);
+    return CLI_OK;
+}

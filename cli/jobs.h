@@ -1,0 +1,24 @@
+/* jobs - what the files of `furrow jobs` share: options, filters, verbs. */
+#ifndef CLI_JOBS_H
+#define CLI_JOBS_H
+
+#include "base/uuid.h"
+#include "cli/cli.h"
+#include "workers/job_admin.h"
+
+struct jobs_args {
+    struct job_filter filter;
+    int64_t limit, wait_s;
+    bool all, json, wait, dry_run;
+};
+
+/* Options of any verb; what follows them starts at optind. CLI_OK or CLI_USAGE. */
+NODISCARD int jobs_parse(struct jobs_args *a, int argc, char **argv);
+NODISCARD int jobs_parse_id(const char *text, struct uuid *id);
+
+/* cmd_jobs_many.c */
+cli_verb_fn jobs_retry, jobs_bury, jobs_cancel;
+/* cmd_jobs_queues.c */
+cli_verb_fn jobs_pause, jobs_drain, jobs_resume, jobs_queues;
+
+#endif
