@@ -15,7 +15,8 @@ struct line { /* one connection */
     struct ari_peer *peer;
     struct line *next;
     struct buf in;
-    bool websocket;
+    bool websocket, replaced;
+    char app[96]; /* whose events it is told */
 };
 
 struct ari_peer {
@@ -133,7 +134,21 @@ static const char *header(const char *request, const char *name, char *out, size
     return NULL;
 }
 
-static void shake_hands(struct line *l, const char *key)
+/* The newest connection has an application; the one before is told so and no more. */
+static void take_over(struct line *l)
+{
+    for (struct line *o = l->peer->lines; o; o = o->next) {
+        if (o == l || !o->websocket || o->replaced || strcmp(o->app, l->app) != 0)
+            continue;
+        char *json = xasprintf(
+            "{\"type\":\"ApplicationReplaced\",\"application\":\"%s\"}", o->app);
+        send_frame(o, 1, json, strlen(json));
+        free(json);
+        o->replaced = true;
+    }
+}
+
+static void shake_hands(struct line *l, const char *path, const char *key)
 {
     unsigned char hash[20];
     char both[160];
@@ -146,9 +161,13 @@ static void shake_hands(struct line *l, const char *key)
                            "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n"
                            "Sec-WebSocket-Protocol: ari\r\n\r\n",
                            coded);
+    const char *app = strstr(path, "app=");
+    if (app)
+        snprintf(l->app, sizeof(l->app), "%.*s", (int)strcspn(app + 4, "&"), app + 4);
     l->websocket = true;
     l->peer->handshakes++;
     send_bytes(l, text, strlen(text));
+    take_over(l);
 }
 
 static void reply(struct line *l, const char *method, const char *path, const char *body)
@@ -158,10 +177,12 @@ static void reply(struct line *l, const char *method, const char *path, const ch
     if (r.how == PEER_CUTS) {
         close_line(l);
     } else if (r.how == PEER_ANSWERS) {
-        const char *text = r.body ? r.body : "";
-        char *whole = xasprintf("HTTP/1.1 %d X\r\nContent-Length: %zu\r\n\r\n%s",
-                                r.status, strlen(text), text);
-        send_bytes(l, whole, strlen(whole));
+        size_t len = r.body_len ? r.body_len : r.body ? strlen(r.body) : 0;
+        struct buf whole = {0};
+        buf_printf(&whole, "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n\r\n", r.status, len);
+        buf_add(&whole, r.body ? r.body : "", len);
+        len = whole.len;
+        send_bytes(l, buf_take(&whole), len);
     }
 }
 
@@ -183,7 +204,7 @@ static bool read_request(struct line *l)
         return false;
     if (header(l->in.data, "Sec-WebSocket-Key", value, sizeof(value))) {
         drop(l, head);
-        shake_hands(l, value);
+        shake_hands(l, path, value);
         return true;
     }
     char *body = xstrndup(l->in.data + head, (size_t)len);
@@ -235,11 +256,16 @@ static void on_connection(uv_stream_t *listener, int status)
 
 struct ari_peer *ari_peer_new(uv_loop_t *loop, ari_peer_fn *answer)
 {
+    return ari_peer_new_at(loop, answer, 0);
+}
+
+struct ari_peer *ari_peer_new_at(uv_loop_t *loop, ari_peer_fn *answer, int port)
+{
     struct ari_peer *p = xcalloc(1, sizeof(*p));
     struct sockaddr_in address;
 
     p->answer = answer;
-    uv_ip4_addr("127.0.0.1", 0, &address);
+    uv_ip4_addr("127.0.0.1", port, &address);
     uv_tcp_init(loop, &p->listener);
     p->listener.data = p;
     if (uv_tcp_bind(&p->listener, (const struct sockaddr *)&address, 0) ||
@@ -286,6 +312,16 @@ void ari_peer_event(struct ari_peer *p, const char *json)
     for (struct line *l = p->lines; l; l = l->next)
         if (l->websocket)
             send_frame(l, 1, json, strlen(json));
+}
+
+bool ari_peer_event_to(struct ari_peer *p, const char *app, const char *json)
+{
+    for (struct line *l = p->lines; l; l = l->next)
+        if (l->websocket && !l->replaced && strcmp(l->app, app) == 0) {
+            send_frame(l, 1, json, strlen(json));
+            return true;
+        }
+    return false;
 }
 
 void ari_peer_cut(struct ari_peer *p)
