@@ -4,6 +4,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 static const struct {
     const char *type;
     enum ari_event_kind kind;
@@ -43,6 +45,21 @@ static enum ari_event_kind kind_of(const char *type)
         if (strcmp(types[i].type, type) == 0)
             return types[i].kind;
     return ARI_OTHER;
+}
+
+/* "2026-03-03T09:10:11.123+0300": a zone without a colon. */
+static int64_t instant(const char *s)
+{
+    char whole[48];
+    size_t len = strlen(s);
+    int64_t at_ms = 0;
+
+    if (len < 5 || len + 2 > sizeof(whole) || (s[len - 5] != '+' && s[len - 5] != '-'))
+        return 0;
+    memcpy(whole, s, len - 2);
+    whole[len - 2] = ':';
+    memcpy(whole + len - 1, s + len - 2, 3);
+    return clock_parse(whole, &at_ms) ? 0 : at_ms;
 }
 
 static void read_channel(const json_t *json, struct ari_event *ev)
@@ -85,6 +102,7 @@ int ari_event_parse(const char *bytes, size_t len, struct ari_event *out)
         return EBADMSG;
     struct ari_event ev = {.kind = kind_of(type)};
     ev.application = text(json, "application");
+    ev.at_ms = instant(text(json, "timestamp"));
     read_channel(json, &ev);
     ev.arg = json_string_value(json_array_get(json_object_get(json, "args"), 0));
     if (!ev.arg)

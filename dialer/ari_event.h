@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
@@ -31,6 +32,7 @@ enum ari_event_kind {
 struct ari_event {
     enum ari_event_kind kind;
     const char *application;
+    int64_t at_ms;       /* when it happened, by the switch's clock; 0 not told */
     const char *channel; /* the id; of the called one for ARI_DIAL */
     const char *channel_state;
     const char *caller; /* number as the switch has it */

@@ -60,7 +60,8 @@ struct ari_call {
 
     uint32_t play_id; /* being played, 0 none */
     char recording[ARI_NAME_MAX];
-    int64_t record_from_ms; /* monotonic; 0: it has not started */
+    int64_t record_from_ms;    /* monotonic; 0: it has not started, or unseen */
+    int64_t record_from_at_ms; /* the same by the switch's clock; 0 not told */
     int64_t record_max_ms, record_silence_ms;
     bool record_beep;
     bool beeping; /* the tone before the recording is out */

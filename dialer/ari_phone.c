@@ -311,7 +311,7 @@ static void phone_record(void *phone, const struct uuid *id, const char *name,
         return;
     str_cut(ask.name, sizeof(ask.name), name);
     str_cut(c->recording, sizeof(c->recording), name);
-    c->record_from_ms = 0;
+    c->record_from_ms = c->record_from_at_ms = 0;
     c->record_max_ms = record->max_ms;
     c->record_silence_ms = record->silence_ms;
     c->record_beep = record->beep;
@@ -391,6 +391,16 @@ void ari_phone_played(struct ari *a, const struct ari_event *ev)
         tell_played(a->dialer, &id, (uint32_t)n, failed);
 }
 
+/* How long it ran, by the switch's own clock: events may come late, and then together.
+ * Its figure is whole seconds, and twice too much for wav16 of a narrowband call; the
+ * worker measures the file. -1: its start was missed, so nobody can say. */
+static int64_t recorded_ms(const struct ari_call *c, const struct ari_event *ev)
+{
+    if (c->record_from_at_ms > 0 && ev->at_ms >= c->record_from_at_ms)
+        return ev->at_ms - c->record_from_at_ms;
+    return c->record_from_ms ? mono_ms() - c->record_from_ms : -1;
+}
+
 /* Asterisk counts whole seconds, so half a second of speech reads as none: only a
  * recording that also ended when silence from its start would have ended it is empty. */
 static bool is_empty(const struct ari_call *c, const struct ari_event *ev,
@@ -398,6 +408,8 @@ static bool is_empty(const struct ari_call *c, const struct ari_event *ev,
 {
     int64_t silence_ms = INT64_C(1000) * seconds(c->record_silence_ms);
 
+    if (elapsed_ms < 0) /* then it is listened to rather than thrown away */
+        return false;
     if (elapsed_ms < SAID_NOTHING_MS)
         return true;
     return silence_ms > 0 && ev->talking_s == 0 &&
@@ -425,6 +437,7 @@ void ari_phone_recorded(struct ari *a, const struct ari_event *ev)
         return;
     if (ev->kind == ARI_RECORDING_STARTED) {
         c->record_from_ms = mono_ms();
+        c->record_from_at_ms = ev->at_ms;
         return;
     }
     str_cut(name, sizeof(name), ev->recording);
@@ -433,14 +446,11 @@ void ari_phone_recorded(struct ari *a, const struct ari_event *ev)
                       ev->recording_cause[0] ? ev->recording_cause : "failed");
         return;
     }
-    /* Asterisk's own figure is whole seconds, and twice too much for wav16 of a
-     * narrowband call; the worker measures the file. */
-    int64_t elapsed = c->record_from_ms ? mono_ms() - c->record_from_ms
-                                        : INT64_C(1000) * ev->duration_s;
+    int64_t elapsed = recorded_ms(c, ev);
+    bool empty = is_empty(c, ev, elapsed);
     if (elapsed < 0)
-        elapsed = 0;
-    tell_recorded(a->dialer, &c->id, name,
-                  is_empty(c, ev, elapsed) ? IVR_RECORDED_EMPTY : IVR_RECORDED_OK,
+        elapsed = ev->duration_s > 0 ? INT64_C(1000) * ev->duration_s : 0;
+    tell_recorded(a->dialer, &c->id, name, empty ? IVR_RECORDED_EMPTY : IVR_RECORDED_OK,
                   elapsed, end_reason(c, ev, elapsed));
 }
 

@@ -8,7 +8,7 @@
  * before anything else is done about it, over any number of kill -9 of this process; what
  * it says is judged afterwards and by others, nothing here looks for repetitions.
  *   boot US | post US ATTEMPT PHONE APP FATE | up US ATTEMPT | end US ATTEMPT CAUSE
- *   stored US RECORDING
+ *   stored US RECORDING MS
  * DIR/port is the port (PORT 0: any). DIR/recordings holds what was recorded.
  *
  * What the parties do is chance from SEED: they are busy, do not answer, listen, press
@@ -67,6 +67,7 @@ struct channel {
     int64_t ring_ms;
     bool ringing, up, pressed;
     char playback[NAME_MAX_LEN], recording[NAME_MAX_LEN]; /* under way, or "" */
+    int64_t recording_us;                                 /* its start */
 };
 
 struct due { /* something that happens later, to a channel that is looked up then */
@@ -170,9 +171,25 @@ static void send_event(const struct due *d)
     ari_peer_event_to(carrier.peer, d->name, d->event);
 }
 
+static const char *timestamp(char out[48])
+{
+    int64_t us = now_us();
+    time_t s = (time_t)(us / 1000000);
+    struct tm tm;
+    char day[32];
+
+    gmtime_r(&s, &tm);
+    strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(out, 48, "%s.%03d+0000", day, (int)(us / 1000 % 1000));
+    return out;
+}
+
 /* Takes json over. */
 static void emit(const struct channel *c, json_t *json)
 {
+    char at[48];
+
+    json_object_set_new(json, "timestamp", json_string(timestamp(at)));
     char *text = json_dumps(json, JSON_COMPACT);
     int late = chance(100) < LATE_PERCENT ? chance(300) : 0;
 
@@ -299,7 +316,8 @@ static void finish_recording(struct channel *c)
         return;
     stored_path(c->recording, path, sizeof(path));
     write_wav(path);
-    note("stored %lld %s\n", (long long)now_us(), c->recording);
+    note("stored %lld %s %lld\n", (long long)now_us(), c->recording,
+         (long long)(now_us() - c->recording_us) / 1000);
     emit_recording(c, "RecordingFinished");
     c->recording[0] = '\0';
 }
@@ -526,6 +544,7 @@ static struct ari_peer_reply record(struct channel *c, const char *query)
         c->recording[0] = '\0';
         return status(409);
     }
+    c->recording_us = now_us();
     emit_recording(c, "RecordingStarted");
     later(600 + chance(500), recording_over, c->name, c->recording, NULL);
     return status(201);

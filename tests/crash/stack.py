@@ -209,10 +209,17 @@ class Round:
         self.offset_file = os.path.join(self.folder, "clock")
         self.offsets = []  # (real seconds, offset ms)
         self.asr = None
+        self.times, self.marked = [], time.monotonic()  # how long each part took
+        self.log_from = {}
         self.wanted = set()  # programs that must be alive
 
     async def sql(self, text):
         return await self.base.sql(text, self.database)
+
+    def mark(self, what):
+        now = time.monotonic()
+        self.times.append(f"{what} {now - self.marked:.1f}")
+        self.marked = now
 
     async def proxy(self, owner, what, target):
         p = Proxy(f"{owner}-{what}", f"{self.seed} {owner} {what}")
@@ -263,8 +270,19 @@ class Round:
             env.update(FURROW_PORT=str(self.server_port),
                        FURROW_PORT_FILE=os.path.join(self.folder, "server.port"))
             argv = ["furrow-server"]
+        log = os.path.join(self.base.logs, name + ".log")
+        self.log_from[name] = os.path.getsize(log) if os.path.exists(log) else 0
         self.base.start(name, [os.path.join(BIN, argv[0])], env)
         self.wanted.add(name)
+
+    def was_ready(self, name):
+        """Whether it came as far as its work. One that cannot reach its database at the start
+        says so and ends: whoever supervises it starts it again, here and elsewhere."""
+        with open(os.path.join(self.base.logs, name + ".log"), "rb") as f:
+            f.seek(self.log_from[name])
+            text = f.read()
+        return any(w in text for w in (b"state=started", b"state=working", b"state=listening",
+                                       b"Sanitizer"))
 
     async def kill(self, name):
         self.wanted.discard(name)

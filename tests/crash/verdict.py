@@ -10,6 +10,7 @@ CHANNELS = 9
 # How long a request may be on its way: a permit lives two seconds, and a wire of ours holds
 # what it carries for at most one.
 ON_ITS_WAY_S = 3.0
+SHORT_MS = 510  # nobody has said anything in less than half a second
 
 OPEN = "('intent', 'released', 'ringing', 'answered')"
 
@@ -32,7 +33,7 @@ class Witness:
             elif line[0] == "end":
                 self.ends[line[2]] = at
             elif line[0] == "stored":
-                self.stored.append(line[2])
+                self.stored.append((line[2], int(line[3])))
             else:
                 boots.append(at)
         self.calls = [p for p in self.posts if p[4] == "dialled"]
@@ -155,9 +156,10 @@ async def of_stories(w, sql):
             yield f"the ledger says that {attempt} was answered, at the carrier it was not"
     rows = await sql("SELECT name, state FROM recordings")
     states = dict(row.split("|") for row in rows.split("\n") if row)
-    for name in w.stored:
-        if states.get(name) in (None, "lost_media", "empty"):
-            yield f"the carrier has stored {name}, the ledger says {states.get(name, 'nothing')}"
+    for name, ms in w.stored:
+        if states.get(name) in (None, "lost_media") or states[name] == "empty" and ms > SHORT_MS:
+            yield (f"the carrier has stored {ms} ms of {name}, "
+                   f"the ledger says {states.get(name, 'nothing')}")
 
 
 async def of_redis(redis):

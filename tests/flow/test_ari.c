@@ -396,6 +396,53 @@ static void a_playback_whose_end_was_missed_is_found_after_a_cut(void **state)
     assert_true(until(was_told, "played 7 0"));
 }
 
+#define RECORDING CHANNEL "-4"
+#define RECORDED(type, at)                                                               \
+    "{\"type\":\"" type "\",\"timestamp\":\"2026-03-03T09:10:" at "+0300\","             \
+    "\"recording\":{\"name\":\"" RECORDING "\",\"duration\":0,\"talking_duration\":1,"   \
+    "\"silence_duration\":0}}"
+
+static void record(void)
+{
+    const struct ivr_record form = {.max_ms = 5000, .silence_ms = 2000};
+
+    ari_peer_event(t.peer, EVENT("StasisStart"));
+    assert_true(until(was_told, "answered"));
+    trunk_ari.phone->record(t.trunk, &t.attempt, RECORDING, &form);
+    assert_true(until(was_asked, "/record?name=" RECORDING));
+}
+
+static void
+a_recording_is_as_long_as_the_switch_says_however_late_its_events(void **state)
+{
+    char told[32];
+
+    (void)state;
+    record();
+    ari_peer_event(t.peer, RECORDED("RecordingStarted", "11.000"));
+    ari_peer_event(t.peer, RECORDED("RecordingFinished", "11.700"));
+    snprintf(told, sizeof(told), "recorded %d", IVR_RECORDED_OK);
+    assert_true(until(was_told, told));
+    buf_free(&t.told);
+    buf_free(&t.asked);
+    record();
+    ari_peer_event(t.peer, RECORDED("RecordingStarted", "11.000"));
+    ari_peer_event(t.peer, RECORDED("RecordingFinished", "11.300"));
+    snprintf(told, sizeof(told), "recorded %d", IVR_RECORDED_EMPTY);
+    assert_true(until(was_told, told));
+}
+
+static void a_recording_whose_start_was_missed_is_kept(void **state)
+{
+    char told[32];
+
+    (void)state;
+    record();
+    ari_peer_event(t.peer, RECORDED("RecordingFinished", "11.000"));
+    snprintf(told, sizeof(told), "recorded %d", IVR_RECORDED_OK);
+    assert_true(until(was_told, told));
+}
+
 static void who_takes_our_place_stops_us(void **state)
 {
     (void)state;
@@ -479,6 +526,8 @@ int main(void)
         ari_test(events_before_the_answer_are_told),
         ari_test(a_cut_socket_stops_originations_and_is_made_again_with_a_resync),
         ari_test(a_playback_whose_end_was_missed_is_found_after_a_cut),
+        ari_test(a_recording_is_as_long_as_the_switch_says_however_late_its_events),
+        ari_test(a_recording_whose_start_was_missed_is_kept),
         ari_test(who_takes_our_place_stops_us),
         ari_test(channels_of_ours_that_nobody_knows_are_hung_up_and_no_others),
         ari_test(a_silent_socket_is_dead),
