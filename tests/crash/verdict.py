@@ -129,21 +129,26 @@ ROWS = {
 
 
 async def of_rows(sql):
-    for what, query in ROWS.items():
-        rows = await sql(query)
-        if rows:
-            lines = rows.split("\n")
-            yield f"{what}: {lines[0]}" + (f" and {len(lines) - 1} more" if len(lines) > 1 else "")
+    query = " UNION ALL ".join(
+        f"SELECT '{what}: ' || string_agg(t::text, ' ') FROM (SELECT * FROM ({q}) q LIMIT 3) t"
+        for what, q in ROWS.items())
+    for breach in (await sql(query)).split("\n"):
+        if breach:
+            yield breach
 
 
 async def of_stories(w, sql):
     """The carrier's and the ledger's."""
     ledger = {}
+    states = {}
     for row in (await sql("SELECT id, state, coalesce(disposition, ''), answered_at IS NOT NULL "
-                          "FROM attempts")).split("\n"):
-        if row:
-            attempt, state, disposition, answered = row.split("|")
-            ledger[attempt] = (state, disposition, answered == "t")
+                          "FROM attempts UNION ALL SELECT id, state, name, NULL "
+                          "FROM recordings")).split("\n"):
+        key, state, text, answered = row.split("|") if row else ("", "", "", "")
+        if answered:
+            ledger[key] = (state, text, answered == "t")
+        else:
+            states[text] = state
     posted = {p[1] for p in w.posts}
     for at, attempt, phone, _, fate in w.posts:
         state = ledger.get(attempt, ("nothing", "", False))[0]
@@ -154,8 +159,6 @@ async def of_stories(w, sql):
             yield f"the ledger says that {attempt} ended as {disposition}, the carrier never had it"
         if answered and attempt not in w.up:
             yield f"the ledger says that {attempt} was answered, at the carrier it was not"
-    rows = await sql("SELECT name, state FROM recordings")
-    states = dict(row.split("|") for row in rows.split("\n") if row)
     for name, ms in w.stored:
         if states.get(name) in (None, "lost_media") or states[name] == "empty" and ms > SHORT_MS:
             yield (f"the carrier has stored {ms} ms of {name}, "
@@ -164,14 +167,13 @@ async def of_stories(w, sql):
 
 async def of_redis(redis):
     """Nothing is held any more."""
-    for key in (await redis("KEYS", "furrow:*:pace:*:slots")).split():
+    for key in await redis("KEYS", "furrow:*:pace:*:slots"):
         n = await redis("ZCARD", key)
-        if n != "0":
+        if n:
             yield f"{n} slots are held in {key}: {await redis('ZRANGE', key, '0', '2')}"
-    for key in (await redis("KEYS", "furrow:*:jobs:*")).split():
+    for key in await redis("KEYS", "furrow:*:jobs:*"):
         if await redis("TYPE", key) != "stream":
             continue
-        n = await redis("XLEN", key)
-        pending = (await redis("XPENDING", key, "workers")).split("\n")[0]
-        if n != "0" or pending not in ("0", ""):
+        n, pending = await redis("XLEN", key), (await redis("XPENDING", key, "workers"))[0]
+        if n or pending:
             yield f"{key} has {n} entries, {pending} of them pending"
