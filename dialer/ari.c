@@ -17,7 +17,10 @@
 enum {
     STRANGERS_AFTER_MS = 10000, /* by then the ledger's open attempts are known here */
     STRANGERS_EVERY_MS = 60000,
-    GONE_AFTER_MS = 2000, /* without ChannelDestroyed */
+    STRANGER_SOON_MS = 2000, /* one that nobody knows has answered */
+    BRIDGE_IDLE_MS = 600000, /* an empty bridge this old has lost its dialer */
+    BLIND_EVERY_MS = 5000,   /* replaced: what becomes of our calls is asked for */
+    GONE_AFTER_MS = 2000,    /* without ChannelDestroyed */
     HANG_UP_AGAIN_MS = 5000,
 };
 
@@ -34,12 +37,20 @@ static void on_leg(struct ari *a, const struct uuid *id, int leg,
         ari_sendf(a->dialer, "DELETE", NULL, NULL, "/channels/%s", ev->channel);
 }
 
+/* NULL: of nobody here. An event may come again long after its call; it makes none. */
+static struct ari_call *known_call(struct ari *a, const struct uuid *id)
+{
+    return placed_has(a->dialer, id) ? ari_call_get(a, id, NULL) : ari_call_find(a, id);
+}
+
 static void on_dial(struct ari *a, const struct uuid *id, const char *status)
 {
     static const char *const final[] = {"BUSY", "CONGESTION", "NOANSWER", "CHANUNAVAIL",
                                         "CANCEL"};
-    struct ari_call *c = ari_call_get(a, id, NULL);
+    struct ari_call *c = known_call(a, id);
 
+    if (!c)
+        return;
     if (str_is(status, "RINGING") || str_is(status, "PROGRESS"))
         placed_ringing(a->dialer, id);
     for (size_t i = 0; i < ARRAY_LEN(final); i++)
@@ -49,18 +60,34 @@ static void on_dial(struct ari *a, const struct uuid *id, const char *status)
 
 static void on_state(struct ari *a, const struct uuid *id, const char *state)
 {
-    if (str_is(state, "Ringing"))
+    struct ari_call *c = known_call(a, id);
+
+    if (c && str_is(state, "Ringing"))
         placed_ringing(a->dialer, id);
-    else if (str_is(state, "Up"))
-        ari_call_get(a, id, NULL)->was_up = true;
+    else if (c && str_is(state, "Up"))
+        c->was_up = true;
+}
+
+static void on_answer(struct ari *a, const struct uuid *id)
+{
+    struct ari_call *c = known_call(a, id);
+    int64_t soon_ms = mono_ms() + STRANGER_SOON_MS;
+
+    if (c) {
+        c->was_up = true;
+        placed_answered(a->dialer, id);
+    } else if (a->strangers_at_ms > soon_ms) {
+        /* Its request came late, after its attempt was given up: somebody listens to
+         * nothing. Or it is long over, or recovery is just reading it. */
+        a->strangers_at_ms = soon_ms;
+    }
 }
 
 /* What is told of a call out and of no other. */
 static void on_outbound(struct ari *a, const struct uuid *id, const struct ari_event *ev)
 {
     if (ev->kind == ARI_STASIS_START) {
-        ari_call_get(a, id, NULL)->was_up = true;
-        placed_answered(a->dialer, id);
+        on_answer(a, id);
     } else if (ev->kind == ARI_DIAL) {
         on_dial(a, id, ev->dial_status);
     } else if (ev->kind == ARI_CHANNEL_STATE) {
@@ -165,12 +192,54 @@ static void on_strangers(struct dialer *d, const struct web_resp *resp,
     }
 }
 
+/* "<our channel>-br<n>", without anybody in it for long: a transfer of a dialer that
+ * died. Younger ones may be of a living one, about to be filled. */
+static bool is_left_bridge(const struct ari *a, const json_t *bridge)
+{
+    const char *id = json_string_value(json_object_get(bridge, "id"));
+    const char *made = json_string_value(json_object_get(bridge, "creationtime"));
+    const char *end = id ? strstr(id, "-br") : NULL;
+    char channel[ARI_CHANNEL_MAX];
+    struct uuid call;
+    int64_t made_ms = made ? ari_event_instant(made) : 0;
+    int leg = 0;
+
+    if (!end || (size_t)(end - id) >= sizeof(channel) || made_ms == 0)
+        return false;
+    snprintf(channel, sizeof(channel), "%.*s", (int)(end - id), id);
+    return ari_channel_parse(a, channel, &call, &leg) && !ari_call_find(a, &call) &&
+           json_array_size(json_object_get(bridge, "channels")) == 0 &&
+           clock_real_ms() - made_ms > BRIDGE_IDLE_MS;
+}
+
+static void on_bridges(struct dialer *d, const struct web_resp *resp,
+                       const struct ari_ask *ask)
+{
+    struct ari *a = d->ari;
+    size_t i = 0;
+    json_t *bridge = NULL;
+
+    (void)ask;
+    if (!a || !ari_is_ok(resp))
+        return;
+    json_auto_t *json = json_loadb(resp->body, resp->len, 0, NULL);
+    json_array_foreach(json, i, bridge)
+    {
+        const char *id = json_string_value(json_object_get(bridge, "id"));
+        if (!is_left_bridge(a, bridge))
+            continue;
+        log_warn("ari", "bridge=%s state=left-over it is empty; taken down", LOG_ESC(id));
+        ari_sendf(d, "DELETE", NULL, NULL, "/bridges/%s", id);
+    }
+}
+
 void ari_hang_up_strangers(struct ari *a, const char *app)
 {
     struct ari_ask ask = {0};
 
     str_cut(ask.name, sizeof(ask.name), app);
     ari_sendf(a->dialer, "GET", on_strangers, &ask, "/applications/%s", app);
+    ari_sendf(a->dialer, "GET", on_bridges, NULL, "/bridges");
 }
 
 /* ---- our own application's socket ---- */
@@ -182,13 +251,43 @@ static void resync_outbound(struct ari *a, struct ari_call *c)
         ari_phone_resync(a, c);
 }
 
+static void resync(struct ari *a)
+{
+    ari_each_call(a, resync_outbound);
+    placed_resync(a->dialer, "ari");
+}
+
+/* The id of an Asterisk outlives it; since when it is up does not. */
+static void on_info(struct dialer *d, const struct web_resp *resp,
+                    const struct ari_ask *ask)
+{
+    struct ari *a = d->ari;
+
+    (void)ask;
+    if (!a || !ari_is_ok(resp))
+        return;
+    json_auto_t *json = json_loadb(resp->body, resp->len, 0, NULL);
+    const char *since = json_string_value(
+        json_object_get(json_object_get(json, "status"), "startup_time"));
+    if (!since)
+        return;
+    if (a->up_since[0] && !str_is(a->up_since, since)) {
+        log_warn("ari",
+                 "app=%s Asterisk has restarted, up since %s: the calls of before "
+                 "are over",
+                 a->own_app, LOG_ESC(since));
+        placed_switch_restarted(d, "ari");
+    }
+    str_cut(a->up_since, sizeof(a->up_since), since);
+}
+
 static void on_up(void *arg)
 {
     struct ari *a = arg;
 
     a->strangers_at_ms = mono_ms() + STRANGERS_AFTER_MS;
-    ari_each_call(a, resync_outbound);
-    placed_resync(a->dialer, "ari");
+    resync(a);
+    ari_sendf(a->dialer, "GET", on_info, NULL, "/asterisk/info");
 }
 
 static void on_down(void *arg)
@@ -244,12 +343,27 @@ static void tick_call(struct ari *a, struct ari_call *c)
     ari_leg_tick(a, c, now);
 }
 
+/* The other one has our events now. Our connection must not be made again, or the two
+ * would take the application from each other for ever; our calls are followed by asking.
+ */
+static void tick_replaced(struct ari *a, int64_t now)
+{
+    ari_socket_close(a->own);
+    a->own = NULL;
+    if (now < a->blind_at_ms)
+        return;
+    a->blind_at_ms = now + BLIND_EVERY_MS;
+    resync(a);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct ari *a = timer->data;
 
     ari_each_call(a, tick_call);
     ari_inbound_tick(a, mono_ms());
+    if (a->replaced)
+        tick_replaced(a, mono_ms());
     if (a->strangers_at_ms && mono_ms() >= a->strangers_at_ms &&
         ari_socket_is_up(a->own) && !a->replaced) {
         a->strangers_at_ms = mono_ms() + STRANGERS_EVERY_MS;

@@ -47,8 +47,7 @@ static enum ari_event_kind kind_of(const char *type)
     return ARI_OTHER;
 }
 
-/* "2026-03-03T09:10:11.123+0300": a zone without a colon. */
-static int64_t instant(const char *s)
+int64_t ari_event_instant(const char *s)
 {
     char whole[48];
     size_t len = strlen(s);
@@ -102,7 +101,7 @@ int ari_event_parse(const char *bytes, size_t len, struct ari_event *out)
         return EBADMSG;
     struct ari_event ev = {.kind = kind_of(type)};
     ev.application = text(json, "application");
-    ev.at_ms = instant(text(json, "timestamp"));
+    ev.at_ms = ari_event_instant(text(json, "timestamp"));
     read_channel(json, &ev);
     ev.arg = json_string_value(json_array_get(json_object_get(json, "args"), 0));
     if (!ev.arg)

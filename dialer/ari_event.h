@@ -49,6 +49,8 @@ struct ari_event {
 /* EBADMSG: no JSON object with a type, or one that lacks what its type needs. *out is
  * the caller's to ari_event_free() only when 0 was returned. */
 NODISCARD int ari_event_parse(const char *bytes, size_t len, struct ari_event *out);
+/* Of "2026-03-03T09:10:11.123+0300", a zone without a colon: epoch ms; 0 it is none. */
+int64_t ari_event_instant(const char *text);
 void ari_event_free(struct ari_event *ev); /* for CLEANUP too */
 
 #endif

@@ -83,6 +83,8 @@ struct ari {
     struct ari_socket *own, *in;
     char own_app[80], in_app[80];
     bool replaced;           /* own: another process has our slot */
+    int64_t blind_at_ms;     /* monotonic; replaced: when to ask for our calls again */
+    char up_since[48];       /* Asterisk's own word; "" not heard yet */
     int64_t strangers_at_ms; /* monotonic; 0: none are to be looked for */
     bool in_wanted, in_asking, in_leased;
     int64_t in_renew_ms; /* monotonic; next word with the database */

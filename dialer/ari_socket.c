@@ -73,6 +73,13 @@ static void lost(struct ari_socket *s, const char *why)
         s->ops->down(s->arg);
 }
 
+/* The library may hold this connection for longer than the socket lives. */
+static void lost_of(struct ari_socket *s, struct lws *wsi, const char *why)
+{
+    lws_set_opaque_user_data(wsi, NULL);
+    lost(s, why);
+}
+
 static int received(struct ari_socket *s, struct lws *wsi, const void *in, size_t len)
 {
     if (s->text.len + len > TEXT_MAX) {
@@ -120,10 +127,15 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
     case LWS_CALLBACK_CLIENT_RECEIVE:
         return received(s, wsi, in, len);
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-        lost(s, in ? in : "no connection");
+        lost_of(s, wsi, in ? in : "no connection");
         break;
     case LWS_CALLBACK_CLIENT_CLOSED:
-        lost(s, "the connection was closed, or was silent for too long");
+        lost_of(s, wsi, "the connection was closed, or was silent for too long");
+        break;
+    case LWS_CALLBACK_WSI_DESTROY:
+        /* One that is shut before the handshake ends with this word alone. */
+        if (s->wsi == wsi)
+            lost_of(s, wsi, "the connection was closed before it was made");
         break;
     default:
         break;
@@ -193,6 +205,10 @@ void ari_library_free(struct lws_context *library, uv_loop_t *loop)
 {
     if (!library)
         return;
+    /* A connection that was just made is not yet in the loop's poll; taken down in that
+     * state its descriptor is polled after it was closed, and libuv aborts. */
+    for (int i = 0; i < HAND_BACK_TURNS; i++)
+        uv_run(loop, UV_RUN_NOWAIT);
     /* On a loop that is not its own the library first hands its handles back and is
      * then asked a second time. */
     lws_context_destroy(library);
@@ -264,6 +280,7 @@ void ari_socket_close(struct ari_socket *s)
     if (s->wsi) {
         lws_set_opaque_user_data(s->wsi, NULL);
         lws_set_timeout(s->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_ASYNC);
+        lws_cancel_service(s->library); /* else it is done with the next event only */
     }
     buf_free(&s->text);
     uv_close((uv_handle_t *)&s->retry, on_closed);

@@ -83,6 +83,10 @@ void pacing_told(struct pacing *p, int64_t trunk_id, enum pacing_word word);
 /* Of the trunk's rate as last heard of, 2 to 100. */
 int pacing_percent(const struct pacing *p, int64_t trunk_id);
 
+/* Frees slots that are older than age_ms and of none of the open attempts, which must
+ * have been read so long ago at most: those of a process that died between the end of a
+ * call and its give. */
+void pacing_reclaim(struct pacing *p, const struct uuid *open, size_t n, int64_t age_ms);
 /* Open attempts of every dialer, as Postgres has them. */
 void pacing_rebuilt(struct pacing *p, const struct pacing_ask *open, size_t n);
 

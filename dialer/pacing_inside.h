@@ -24,7 +24,7 @@ enum {
 
 enum state { AWAY, SETUP, REBUILD, READY };
 
-enum script { TAKE, GIVE, SLOTS, TOLD, SCRIPTS };
+enum script { TAKE, GIVE, SLOTS, TOLD, RECLAIM, SCRIPTS };
 
 struct give {
     struct give *next;

@@ -21,7 +21,7 @@
 #include "base/xalloc.h"
 
 extern const char pacing_take_lua[], pacing_give_lua[], pacing_rebuild_lua[],
-    pacing_told_lua[];
+    pacing_told_lua[], pacing_reclaim_lua[];
 
 void pacing_list_add(struct op_list *l, struct op *op)
 {
@@ -180,7 +180,7 @@ static void set_up_send(struct pacing *p, int argc, const char **argv,
 static void set_up(struct pacing *p)
 {
     const char *scripts[SCRIPTS] = {pacing_take_lua, pacing_give_lua, pacing_rebuild_lua,
-                                    pacing_told_lua};
+                                    pacing_told_lua, pacing_reclaim_lua};
     char db[16], boot[KEY_MAX];
 
     p->state = SETUP;

@@ -41,6 +41,8 @@ struct call {
     bool adopted;             /* of a dead process: to be hung up and ended */
     bool was_up, hung_up;     /* adopted: seen up; told to hang up */
     bool unconfirmed;         /* its request was not answered */
+    bool told;                /* its request is over, answered or not */
+    bool resynced;            /* events of it were missed */
     bool asking, settling;
     bool live;  /* its flow runs, or has not told its result */
     bool ended; /* the channel is gone: */
@@ -296,6 +298,7 @@ static void on_originated(struct dialer *d, const struct uuid *attempt,
 
     if (!c || c->settling)
         return;
+    c->told = true;
     switch (result) {
     case TRUNK_ACCEPTED:
         record_ringing(d, c);
@@ -557,11 +560,25 @@ void placed_resync(struct dialer *d, const char *trunk_kind)
             c->ask_at_ms = mono_ms();
             /* A request may be on its way at this moment: absent once is not enough. */
             c->unconfirmed |= c->state == ATTEMPT_RELEASED;
+            c->resynced = true;
             n++;
         }
     if (n > 0)
         log_info("placed", "trunk_kind=%s attempts=%zu asked of the switch", trunk_kind,
                  n);
+}
+
+void placed_switch_restarted(struct dialer *d, const char *trunk_kind)
+{
+    struct call *c = NULL;
+
+    for (size_t at = 0; (c = id_table_next(&d->placed->calls, &at));) {
+        if (!c->resynced || !c->told || c->settling || c->ended ||
+            strcmp(c->trunk->ops->kind, trunk_kind) != 0)
+            continue;
+        c->unconfirmed = false;
+        c->ask_at_ms = mono_ms();
+    }
 }
 
 void placed_hang_up_all(struct dialer *d)

@@ -74,6 +74,9 @@ void placed_ended(struct dialer *d, const struct uuid *attempt,
 /* The trunk lost its events (socket down, Asterisk restarted) and has them again: every
  * open attempt of that trunk kind is asked of the switch. */
 void placed_resync(struct dialer *d, const char *trunk_kind);
+/* After placed_resync: the switch had restarted, so what it carried before is gone and to
+ * be absent once is enough. */
+void placed_switch_restarted(struct dialer *d, const char *trunk_kind);
 bool placed_has(const struct dialer *d, const struct uuid *attempt);
 size_t placed_count(const struct dialer *d);
 

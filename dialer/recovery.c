@@ -23,12 +23,14 @@
 #include "dialer/dialer.h"
 #include "dialer/pacing.h"
 #include "dialer/placed.h"
+#include "dialer/recovery.h"
 #include "dialer/sweep_parts.h"
 #include "dialer/trunk.h"
 
 enum {
     SLOTS_MAX = 16,
     LAPSED_EVERY_MS = 5000,
+    RECLAIM_EVERY_MS = 15000,
     OWN_AGAIN_MS = 1000,
     KEY = 3, /* of our work at the door: in order */
 };
@@ -45,7 +47,7 @@ struct recovery {
     size_t slot_count;
     struct lost_recording *suspects; /* live recordings of ended calls, a pass ago */
     size_t suspect_count;
-    int64_t own_at_ms, lapsed_at_ms, recordings_at_ms; /* monotonic */
+    int64_t own_at_ms, lapsed_at_ms, recordings_at_ms, reclaim_at_ms; /* monotonic */
 };
 
 /* ---- on a database thread: what is open in a slot ---- */
@@ -491,6 +493,10 @@ void recovery_tick(struct recovery *r)
     if (now >= r->lapsed_at_ms) {
         r->lapsed_at_ms = now + LAPSED_EVERY_MS;
         submit_load(r, new_load(r, false));
+    }
+    if (now >= r->reclaim_at_ms) {
+        r->reclaim_at_ms = now + RECLAIM_EVERY_MS;
+        recovery_reclaim_slots(r->dialer);
     }
     if (now >= r->recordings_at_ms && !r->looking_at_recordings) {
         r->recordings_at_ms = now + r->dialer->config.recording_look_ms;

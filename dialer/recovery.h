@@ -5,6 +5,10 @@
 #ifndef DIALER_RECOVERY_H
 #define DIALER_RECOVERY_H
 
+struct dialer;
+
+/* Slots in Redis that no open attempt holds are freed. */
+void recovery_reclaim_slots(struct dialer *d);
 /* A pacing_rebuild_fn; arg is the struct dialer. */
 void recovery_rebuild_pacing(void *arg);
 

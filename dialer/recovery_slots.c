@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/pg.h"
 #include "base/str.h"
@@ -17,8 +18,11 @@
 
 enum { KEY = 4 };
 
+enum { RECLAIM_AGE_MS = 10000 };
+
 struct rebuild {
     struct dialer *dialer;
+    int64_t began_ms; /* monotonic */
     struct attempt_row *rows;
     int64_t *limits; /* of each row's caller ID; 0 none */
     size_t n;
@@ -96,6 +100,33 @@ static void on_rebuilt(int err, void *arg)
     free(b->rows);
     free(b->limits);
     free(b);
+}
+
+static void on_read_to_reclaim(int err, void *arg)
+{
+    struct rebuild *b = arg;
+    int64_t took_ms = mono_ms() - b->began_ms;
+
+    /* Whatever took a slot since it was read is younger than this. */
+    if (!err && took_ms < RECLAIM_AGE_MS) {
+        CLEANUP(free_cleanup) struct uuid *ids = xcalloc(b->n + 1, sizeof(*ids));
+        for (size_t i = 0; i < b->n; i++)
+            ids[i] = b->rows[i].id;
+        pacing_reclaim(b->dialer->pacing, ids, b->n, RECLAIM_AGE_MS);
+    }
+    free(b->rows);
+    free(b->limits);
+    free(b);
+}
+
+void recovery_reclaim_slots(struct dialer *d)
+{
+    struct rebuild *b = xcalloc(1, sizeof(*b));
+
+    b->dialer = d;
+    b->began_ms = mono_ms();
+    if (db_submit(d->db, DB_TRY, KEY, run_rebuild, on_read_to_reclaim, b))
+        free(b);
 }
 
 void recovery_rebuild_pacing(void *arg)

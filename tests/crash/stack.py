@@ -323,6 +323,10 @@ class Round:
                 p.target = ("127.0.0.1", self.carrier_port)
 
     async def start(self):
+        if not self.base.is_alive("postgres"):
+            await self.base.pg_start()
+        if not self.base.is_alive("redis"):
+            await self.base.redis_start()
         await self.base.sql(f"DROP DATABASE IF EXISTS {self.database}", "postgres")
         await self.base.sql(f"CREATE DATABASE {self.database} TEMPLATE template_round", "postgres")
         await self.base.redis("FLUSHALL")
@@ -372,6 +376,8 @@ class Round:
             writer.close()
 
     def log_of_carrier(self):
+        if not os.path.exists(os.path.join(self.folder, "carrier", "log")):
+            return []
         with open(os.path.join(self.folder, "carrier", "log"), encoding="ascii") as f:
             return [line.split() for line in f]
 

@@ -25,6 +25,7 @@ struct ari_peer {
     struct line *lines;
     int handshakes, pings, connections;
     bool deaf;
+    enum ari_peer_door door;
 };
 
 struct sending {
@@ -203,6 +204,10 @@ static bool read_request(struct line *l)
     if (l->in.len < head + (size_t)len)
         return false;
     if (header(l->in.data, "Sec-WebSocket-Key", value, sizeof(value))) {
+        if (l->peer->door == PEER_SHUTS_LATE) {
+            close_line(l);
+            return false;
+        }
         drop(l, head);
         shake_hands(l, path, value);
         return true;
@@ -251,6 +256,10 @@ static void on_connection(uv_stream_t *listener, int status)
     p->connections++;
     l->next = p->lines;
     p->lines = l;
+    if (p->door == PEER_SHUTS) {
+        close_line(l);
+        return;
+    }
     uv_read_start((uv_stream_t *)&l->tcp, on_alloc, on_read);
 }
 
@@ -333,6 +342,11 @@ void ari_peer_cut(struct ari_peer *p)
         if (l->websocket)
             close_line(l);
     }
+}
+
+void ari_peer_door(struct ari_peer *p, enum ari_peer_door door)
+{
+    p->door = door;
 }
 
 void ari_peer_deaf(struct ari_peer *p)

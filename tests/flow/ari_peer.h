@@ -35,7 +35,11 @@ int ari_peer_connections(const struct ari_peer *p);        /* HTTP ones, ever */
 void ari_peer_event(struct ari_peer *p, const char *json); /* to every socket */
 /* To whoever has the application; false: nobody, and the event is lost for ever. */
 bool ari_peer_event_to(struct ari_peer *p, const char *app, const char *json);
-void ari_peer_cut(struct ari_peer *p);  /* all sockets, at once */
+void ari_peer_cut(struct ari_peer *p); /* all sockets, at once */
+/* What becomes of new connections: taken; closed at once; WebSockets closed when they ask
+ * to be one. */
+enum ari_peer_door { PEER_TAKES, PEER_SHUTS, PEER_SHUTS_LATE };
+void ari_peer_door(struct ari_peer *p, enum ari_peer_door door);
 void ari_peer_deaf(struct ari_peer *p); /* pings are not answered any more */
 void ari_peer_close(struct ari_peer *p);
 

@@ -34,6 +34,8 @@ static struct {
     int found;           /* status of GET /channels/{id} */
     const char *early;   /* an event before the answer */
     const char *strange; /* body of GET /applications/{app} */
+    const char *bridges; /* of GET /bridges */
+    const char *since;   /* when Asterisk says it was started */
 } t;
 
 static void note(const char *text)
@@ -80,6 +82,13 @@ void placed_resync(struct dialer *d, const char *kind)
 {
     (void)d;
     note(kind);
+}
+
+void placed_switch_restarted(struct dialer *d, const char *kind)
+{
+    (void)d;
+    (void)kind;
+    note("restarted");
 }
 
 bool placed_has(const struct dialer *d, const struct uuid *attempt)
@@ -194,6 +203,10 @@ static struct ari_peer_reply answer(struct ari_peer *p, const char *method,
             ari_peer_event(p, t.early);
         return (struct ari_peer_reply){.how = t.how, .status = t.status, .body = "{}"};
     }
+    if (strstr(path, "/ari/bridges") && strcmp(method, "GET") == 0 && t.bridges)
+        return (struct ari_peer_reply){.status = 200, .body = t.bridges};
+    if (strstr(path, "/asterisk/info") && t.since)
+        return (struct ari_peer_reply){.status = 200, .body = t.since};
     if (strstr(path, "/applications/") && t.strange)
         return (struct ari_peer_reply){.status = 200, .body = t.strange};
     if (strcmp(method, "GET") == 0 && strstr(path, "/ari/channels/"))
@@ -362,6 +375,7 @@ static void refusals_are_told_apart(void **state)
 static void events_before_the_answer_are_told(void **state)
 {
     (void)state;
+    t.known = true;
     t.early = EVENT("ChannelDestroyed");
     originate(0);
     assert_true(until(was_told, "accepted 0"));
@@ -382,11 +396,44 @@ static void a_cut_socket_stops_originations_and_is_made_again_with_a_resync(void
     assert_true(ari_is_ready(t.dialer.ari));
 }
 
+static int knocks;
+
+static bool has_knocked(const char *text)
+{
+    (void)text;
+    return ari_peer_connections(t.peer) >= knocks;
+}
+
+/* Whatever way a connection fails, it is tried again. */
+static void shut_and_open(enum ari_peer_door door)
+{
+    ari_peer_door(t.peer, door);
+    ari_peer_cut(t.peer);
+    assert_true(until(is_away, NULL));
+    knocks = ari_peer_connections(t.peer) + 2;
+    assert_true(until(has_knocked, NULL));
+    ari_peer_door(t.peer, PEER_TAKES);
+    assert_true(until(is_ready, NULL));
+}
+
+static void a_door_that_is_shut_at_once_is_knocked_at_again(void **state)
+{
+    (void)state;
+    shut_and_open(PEER_SHUTS);
+}
+
+static void a_door_that_is_shut_in_the_handshake_is_knocked_at_again(void **state)
+{
+    (void)state;
+    shut_and_open(PEER_SHUTS_LATE);
+}
+
 static void a_playback_whose_end_was_missed_is_found_after_a_cut(void **state)
 {
     const char *const media[] = {"sound:a,b", "sound:c"};
 
     (void)state;
+    t.known = true;
     ari_peer_event(t.peer, EVENT("StasisStart"));
     assert_true(until(was_told, "answered"));
     trunk_ari.phone->play(t.trunk, &t.attempt, 7, media, 2);
@@ -406,6 +453,7 @@ static void record(void)
 {
     const struct ivr_record form = {.max_ms = 5000, .silence_ms = 2000};
 
+    t.known = true;
     ari_peer_event(t.peer, EVENT("StasisStart"));
     assert_true(until(was_told, "answered"));
     trunk_ari.phone->record(t.trunk, &t.attempt, RECORDING, &form);
@@ -452,6 +500,84 @@ static void who_takes_our_place_stops_us(void **state)
     originate(0);
     assert_true(was_told("not_sent 0"));
     assert_int_equal(ari_peer_handshakes(t.peer), 1);
+}
+
+static bool has_left(const char *text)
+{
+    (void)text;
+    return ari_peer_sockets(t.peer) == 0;
+}
+
+static void
+once_replaced_it_does_not_come_back_and_follows_its_calls_by_asking(void **state)
+{
+    (void)state;
+    assert_true(until(was_told, "ari;"));
+    buf_free(&t.told);
+    ari_peer_event(t.peer, "{\"type\":\"ApplicationReplaced\",\"application\":"
+                           "\"furrow-0a1b2c3d-3\"}");
+    assert_true(until(has_left, NULL));
+    assert_true(until(was_told, "ari;"));
+    buf_free(&t.told);
+    assert_true(until(was_told, "ari;")); /* and again, without any socket */
+    assert_int_equal(ari_peer_handshakes(t.peer), 1);
+}
+
+#define SINCE(second)                                                                    \
+    "{\"status\":{\"startup_time\":\"2026-03-03T09:10:" second ".000+0300\"}}"
+
+static void a_restart_of_the_switch_is_told_from_a_lost_connection(void **state)
+{
+    (void)state;
+    ari_peer_cut(t.peer); /* what it said first may have been asked for already */
+    t.since = SINCE("11");
+    assert_true(until(is_away, NULL));
+    assert_true(until(is_ready, NULL));
+    assert_true(until(was_asked, "/asterisk/info"));
+    buf_free(&t.asked);
+    buf_free(&t.told);
+    ari_peer_cut(t.peer);
+    assert_true(until(was_asked, "/asterisk/info"));
+    assert_true(until(was_told, "ari;"));
+    trunk_ari.query(t.trunk, &t.attempt, on_queried); /* by then the answer is there */
+    assert_true(until(was_told, "q_absent"));
+    assert_false(was_told("restarted"));
+    t.since = SINCE("59");
+    ari_peer_cut(t.peer);
+    assert_true(until(was_told, "restarted"));
+}
+
+static void events_of_calls_that_are_over_make_none(void **state)
+{
+    (void)state;
+    ari_peer_event(t.peer, EVENT("StasisStart"));
+    ari_peer_event(t.peer, "{\"type\":\"Dial\",\"dialstatus\":\"RINGING\",\"peer\":"
+                           "{\"id\":\"" CHANNEL "\"}}");
+    ari_peer_event(t.peer, "{\"type\":\"ChannelStateChange\",\"channel\":{\"id\":"
+                           "\"" CHANNEL "\",\"state\":\"Up\"}}");
+    /* Somebody who answers and is of nobody is hung up before long. */
+    t.strange = "{\"channel_ids\":[\"" CHANNEL "\"]}";
+    assert_true(until(was_asked, "DELETE /ari/channels/" CHANNEL));
+    assert_int_equal(t.dialer.ari->call_count, 0);
+    assert_false(was_told("answered"));
+}
+
+static void bridges_left_by_a_dead_dialer_are_taken_down_and_no_others(void **state)
+{
+#define BRIDGE(id, made, channels)                                                       \
+    "{\"id\":\"" id "\",\"creationtime\":\"" made                                        \
+    "T09:10:11.000+0300\",\"channels\":[" channels "]}"
+    (void)state;
+    t.bridges = "[" BRIDGE(CHANNEL "-br1", "2026-03-03", "") "," BRIDGE(
+        CHANNEL "-br2", "2026-03-03",
+        "\"17.4\"") "," BRIDGE("conference", "2026-03-03",
+                               "") "," BRIDGE(CHANNEL "-br3", "2096-03-03", "") "]";
+    ari_hang_up_strangers(t.dialer.ari, "furrow-0a1b2c3d-3");
+    assert_true(until(was_asked, "DELETE /ari/bridges/" CHANNEL "-br1"));
+    trunk_ari.query(t.trunk, &t.attempt, on_queried);
+    assert_true(until(was_told, "q_absent"));
+    const char *first = strstr(t.asked.data, "DELETE");
+    assert_null(strstr(first + 1, "DELETE"));
 }
 
 static void channels_of_ours_that_nobody_knows_are_hung_up_and_no_others(void **state)
@@ -525,10 +651,16 @@ int main(void)
         ari_test(refusals_are_told_apart),
         ari_test(events_before_the_answer_are_told),
         ari_test(a_cut_socket_stops_originations_and_is_made_again_with_a_resync),
+        ari_test(a_door_that_is_shut_at_once_is_knocked_at_again),
+        ari_test(a_door_that_is_shut_in_the_handshake_is_knocked_at_again),
         ari_test(a_playback_whose_end_was_missed_is_found_after_a_cut),
         ari_test(a_recording_is_as_long_as_the_switch_says_however_late_its_events),
         ari_test(a_recording_whose_start_was_missed_is_kept),
         ari_test(who_takes_our_place_stops_us),
+        ari_test(once_replaced_it_does_not_come_back_and_follows_its_calls_by_asking),
+        ari_test(a_restart_of_the_switch_is_told_from_a_lost_connection),
+        ari_test(events_of_calls_that_are_over_make_none),
+        ari_test(bridges_left_by_a_dead_dialer_are_taken_down_and_no_others),
         ari_test(channels_of_ours_that_nobody_knows_are_hung_up_and_no_others),
         ari_test(a_silent_socket_is_dead),
     };

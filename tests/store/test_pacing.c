@@ -245,6 +245,28 @@ static void slots_are_held_until_given_back_and_giving_twice_frees_one(void **st
     free_taker(t);
 }
 
+static void slots_whose_attempt_is_over_are_reclaimed_and_no_others(void **state)
+{
+    struct taker *t = new_taker(9, 0, 2);
+    const char *held = "ZCARD furrow:abcd0123:pace:t:9:slots";
+
+    (void)state;
+    struct pacing_ask first = t->ask;
+    take(t);
+    RUN_UNTIL(t->fulls >= 1);
+    t->stop = true;
+    RUN_UNTIL(!t->pending);
+    pacing_reclaim(t->pacing, &first.attempt, 1, 60000); /* both are young */
+    run_for(100);
+    assert_int_equal(redis_count(held), 2);
+    pacing_reclaim(t->pacing, &first.attempt, 1, 0);
+    RUN_UNTIL(redis_count(held) == 1);
+    run_for(100);
+    pacing_give(t->pacing, &first.attempt);
+    RUN_UNTIL(redis_count(held) == 0);
+    free_taker(t);
+}
+
 static void asking_again_for_the_same_attempt_takes_nothing_twice(void **state)
 {
     struct taker *t = new_taker(4, 1, 1);
@@ -466,6 +488,7 @@ int main(void)
         cmocka_unit_test(tokens_are_evenly_spaced),
         cmocka_unit_test(two_dialers_share_one_budget),
         cmocka_unit_test(slots_are_held_until_given_back_and_giving_twice_frees_one),
+        cmocka_unit_test(slots_whose_attempt_is_over_are_reclaimed_and_no_others),
         cmocka_unit_test(asking_again_for_the_same_attempt_takes_nothing_twice),
         cmocka_unit_test(every_kind_of_limit_holds_for_all_dialers_together),
         cmocka_unit_test(no_second_has_more_than_the_rate_and_one),
