@@ -227,7 +227,7 @@ class Round:
         self.offsets = []  # (real seconds, offset ms)
         self.asr = None
         self.times, self.marked = [], time.monotonic()  # how long each part took
-        self.log_from = {}
+        self.log_from, self.fault = {}, {}
         self.wanted = set()  # programs that must be alive
 
     async def sql(self, text):
@@ -270,8 +270,10 @@ class Round:
                 "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
                 "FURROW_LOG_LEVEL": os.environ.get("ROUNDS_LOG_LEVEL", "info")}
 
-    def begin(self, name):
-        env = self.env_of(name)
+    def begin(self, name, fault=""):
+        """fault: where it is to die by itself, see base/fault.h; once."""
+        self.fault[name] = fault
+        env = {**self.env_of(name), "FURROW_FAULT": fault}
         if name.startswith("dialer"):
             port = self.proxies[name + "-ari"].port
             env.update(FURROW_ARI_URL=f"http://127.0.0.1:{port}/ari", FURROW_ARI_USER="furrow",
