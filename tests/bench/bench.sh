@@ -38,6 +38,15 @@ case " $list " in
 *" compliance "*) list=$(echo " $list " | sed 's/ compliance / compliance oracle month /') ;;
 esac
 
+# Jobs: the durable ones, and the volatile ones beside their peer on the same Redis.
+case " $list " in
+*" volatile "*) ;;
+*" jobs "*) list=$(echo " $list " | sed 's/ jobs / jobs volatile /') ;;
+esac
+case " $list " in
+*" volatile "*) "$HERE/bullmq/install.sh" >/dev/null || true ;; # what misses it says so
+esac
+
 code=0
 for name in $list; do
     echo "bench: $name" >&2
