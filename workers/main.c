@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -20,6 +21,19 @@
 #include "workers/worker.h"
 
 enum { RENEW_MS = 5000 };
+
+/* A job at work may hold a connection, and there may be a thousand. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit))
+        log_warn("worker", "the limit of open files could not be raised: %s",
+                 strerror(errno));
+}
 
 static int open_own(struct pg **out, const struct worker_config *c, struct errtext *e)
 {
@@ -103,6 +117,7 @@ int main(int argc, char **argv)
     if (!program_start(&program, argc, argv, &config, &code))
         return code;
     program_watch_signals();
+    raise_file_limit();
     struct uuid holder = uuid_v7(clock_real_ms());
     worker_pool_options(&config, &options);
     options.queue.holder = uuid_text(&holder, id);

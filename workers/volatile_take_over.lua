@@ -1,5 +1,7 @@
 -- Jobs that no worker spoke for during the lease are taken over. Those that two workers
--- died with are suspects: taken one at a time, and buried when a third one died.
+-- died with are suspects: taken one at a time, and buried when a third one died. What the
+-- asking worker itself let lapse (it stalled, and did not begin them) comes back to it
+-- later than to others, and is no death.
 -- KEYS: stream, buried
 -- ARGV: group, consumer, lease ms, at most, suspects at most (0 | 1), most buried
 -- Answers {entries, suspects left, buried}
@@ -7,7 +9,12 @@ local found = redis.call('XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[3], '-', '+'
 local may, left, buried, entries = tonumber(ARGV[5]), 0, 0, {}
 for _, p in ipairs(found) do
   local id, taken = p[1], tonumber(p[4])
-  if taken >= 3 then
+  if p[2] == ARGV[2] then
+    if p[3] > 2 * tonumber(ARGV[3]) then
+      local e = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], id, 'RETRYCOUNT', taken)[1]
+      if e then entries[#entries + 1] = {e[1], e[2], 1} end
+    end
+  elseif taken >= 3 then
     local e = redis.call('XRANGE', KEYS[1], id, id)[1]
     if e then
       redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], '*', 'job', e[2][2], 'why',

@@ -38,10 +38,10 @@ case " $list " in
 *" compliance "*) list=$(echo " $list " | sed 's/ compliance / compliance oracle month /') ;;
 esac
 
-# Jobs: the durable ones, and the volatile ones beside their peer on the same Redis.
+# Jobs: the durable ones, a thousand that wait, and the volatile ones beside their peer.
 case " $list " in
 *" volatile "*) ;;
-*" jobs "*) list=$(echo " $list " | sed 's/ jobs / jobs volatile /') ;;
+*" jobs "*) list=$(echo " $list " | sed 's/ jobs / jobs waits volatile /') ;;
 esac
 case " $list " in
 *" volatile "*) "$HERE/bullmq/install.sh" >/dev/null || true ;; # what misses it says so

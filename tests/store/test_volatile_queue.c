@@ -473,6 +473,28 @@ static void a_job_that_three_workers_died_with_is_buried(void **state)
         volatile_queue_close(q[i]);
 }
 
+static void what_a_stalled_worker_let_lapse_is_its_own_again_and_no_death(void **state)
+{
+    struct volatile_options o = queue_options("stalled");
+    struct volatile_queue *q;
+    struct volatile_entry entry;
+    const int room[] = {1, 0};
+    int n = 0, left = 0;
+
+    (void)state;
+    o.lease_ms = 20;
+    q = open_queue(&o);
+    send_numbers(&plain, 0, 1);
+    assert_int_equal(volatile_fetch(q, room, 500, &entry, 1, &n), 0);
+    free(entry.text);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(take_over(q, false, 1, &left), 1);
+        assert_int_equal(left, 0);
+    }
+    assert_int_equal(ask("XLEN " PREFIX "plain:buried"), 0);
+    volatile_queue_close(q);
+}
+
 static void who_lost_its_job_cannot_send_it_again(void **state)
 {
     struct volatile_options o1 = queue_options("slow one"), o2 = queue_options("heir");
@@ -662,6 +684,8 @@ int main(void)
                                clean),
         cmocka_unit_test_setup(a_long_job_keeps_its_lease, clean),
         cmocka_unit_test_setup(a_job_that_three_workers_died_with_is_buried, clean),
+        cmocka_unit_test_setup(
+            what_a_stalled_worker_let_lapse_is_its_own_again_and_no_death, clean),
         cmocka_unit_test_setup(who_lost_its_job_cannot_send_it_again, clean),
         cmocka_unit_test_setup(a_stop_gives_back_what_is_not_begun, clean),
         cmocka_unit_test_setup(
