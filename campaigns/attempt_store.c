@@ -273,23 +273,31 @@ static int settle(struct ledger *l, const struct ledger_row *r, struct settlemen
     return err;
 }
 
-/* Who was talked to, or will not be called again: no other number of theirs is. */
+/* Who was talked to, or will not be called again: no other number of theirs is. Of the
+ * others that are final the next number has its turn. */
 static int write_persons(const struct ledger *l, const int64_t *values,
                          const char *const *finals, size_t n)
 {
     CLEANUP(free_cleanup) int64_t *done = xcalloc(2 * n + 1, sizeof(*done));
-    size_t found = 0;
+    CLEANUP(free_cleanup) int64_t *failed = xcalloc(2 * n + 1, sizeof(*failed));
+    size_t found = 0, without = 0;
     int64_t at_ms = 0;
 
     for (size_t i = 0; i < n; i++) {
-        if (!str_is(finals[i], disposition_name(DISPOSITION_COMPLETED)) &&
-            !str_is(finals[i], "opted_out"))
+        bool talked = str_is(finals[i], disposition_name(DISPOSITION_COMPLETED)) ||
+                      str_is(finals[i], "opted_out");
+        int64_t *to = talked ? done + found : failed + without;
+
+        if (!finals[i][0])
             continue;
-        done[found] = values[i];
-        done[n + found++] = values[l->n + i];
+        to[0] = values[i];
+        to[n] = values[l->n + i];
+        found += talked;
+        without += !talked;
         at_ms = values[5 * l->n + i];
     }
-    return attempt_settle_persons(l->pg, l->tenant_id, done, done + n, found, at_ms);
+    int err = attempt_settle_persons(l->pg, l->tenant_id, done, done + n, found, at_ms);
+    return err ? err : attempt_next_numbers(l->pg, failed, failed + n, without, at_ms);
 }
 
 static int write_contacts(struct ledger *l)

@@ -6,6 +6,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/attempt_store_person.h"
 
 static const int64_t minute_ms = INT64_C(60) * 1000;
 static const int64_t hour_ms = INT64_C(60) * 60 * 1000;
@@ -87,6 +88,13 @@ int attempt_refuse(struct pg *pg, const struct attempt_refusal *list, size_t n,
         values[3 * n + i] = next_ms > 0 ? next_ms : now_ms;
         finals[i] = next_ms > 0 ? "" : reason_name(v->reason);
     }
+    size_t over = 0;
+    CLEANUP(free_cleanup) int64_t *lost = xcalloc(2 * n, sizeof(*lost));
+    for (size_t i = 0; i < n; i++)
+        if (finals[i][0]) {
+            lost[over] = values[i];
+            lost[n + over++] = values[n + i];
+        }
     pg_array_i64(&campaigns, values, n);
     pg_array_i64(&contacts, values + n, n);
     pg_array_i64(&reasons, values + 2 * n, n);
@@ -98,7 +106,7 @@ int attempt_refuse(struct pg *pg, const struct attempt_refusal *list, size_t n,
     pg_arg_text(&a, nexts.data);
     pg_arg_text(&a, final.data);
     pg_arg_ms(&a, now_ms);
-    return pg_run(
+    int err = pg_run(
         pg, NULL,
         "UPDATE campaign_contacts c SET state = CASE WHEN v.final = '' THEN 'pending' "
         "ELSE 'final' END, next_attempt_at = furrow_ts(v.next), first_refusal = "
@@ -109,4 +117,5 @@ int attempt_refuse(struct pg *pg, const struct attempt_refusal *list, size_t n,
         "v(campaign_id, contact_id, reason, next, final) WHERE c.campaign_id = "
         "v.campaign_id AND c.contact_id = v.contact_id AND c.state <> 'final'",
         &a);
+    return err ? err : attempt_next_numbers(pg, lost, lost + n, over, now_ms);
 }

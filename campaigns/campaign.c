@@ -255,6 +255,10 @@ static const char *const purpose_words[] = {
     "telemarketing", "informational", "debt_collection", "healthcare", "survey",
     "charity",       "political",     "emergency",       NULL};
 static const char *const voice_words[] = {"live", "prerecorded", "ai", NULL};
+static const char *const numbers_words[] = {"in_turn", "one_by_one", NULL};
+_Static_assert(CAMPAIGN_NUMBERS_ONE_BY_ONE == 1 &&
+                   sizeof(enum campaign_numbers) == sizeof(int),
+               "words stand in the order of the enum, and are read as int");
 static const char *const each_run_words[] = {"new", "everyone", NULL};
 _Static_assert(CONSENT_EXPRESS_WRITTEN == 2 && CAMPAIGN_RUN_EVERYONE == 1,
                "words stand in the order of the enums");
@@ -338,6 +342,12 @@ static const struct doc_field document_fields[] = {
      IN(struct draft, each_run),
      .words = each_run_words,
      .hint = "whom a planned start calls"},
+    {.key = "numbers",
+     .kind = DOC_CHOICE,
+     IN(struct draft, doc.numbers),
+     .words = numbers_words,
+     .hint = "when a person's next number is called: while the one before waits, or once "
+             "it is final"},
     {.key = "keep_open",
      .kind = DOC_BOOL,
      IN(struct draft, doc.keep_open),

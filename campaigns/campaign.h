@@ -37,6 +37,12 @@ enum campaign_each_run {
     CAMPAIGN_RUN_EVERYONE, /* it calls everyone on the list again */
 };
 
+enum campaign_numbers {
+    CAMPAIGN_NUMBERS_IN_TURN,    /* a person's next number is called while the one before
+                                    waits for its retry */
+    CAMPAIGN_NUMBERS_ONE_BY_ONE, /* once the one before is final */
+};
+
 struct campaign_doc {
     char name[CAMPAIGN_NAME_MAX];
     char list[128], flow[128], trunk[128];  /* by name */
@@ -51,6 +57,7 @@ struct campaign_doc {
     bool has_schedule;
     struct schedule schedule;
     enum campaign_each_run each_run;
+    enum campaign_numbers numbers; /* of one person */
     bool keep_open; /* waits for callbacks: never done because it is empty */
     int priority;   /* higher first when campaigns share a trunk; 0 usual */
 };

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/pg.h"
 #include "base/xalloc.h"
+#include "campaigns/attempt_store_person.h"
 #include "campaigns/budget_store.h"
 #include "campaigns/call_store.h"
 #include "campaigns/campaign_change.h"
@@ -62,10 +63,12 @@ static int ask_again(struct pg *pg, int64_t id, int64_t now_ms)
     pg_arg_i64(&a, id);
     pg_arg_ms(&a, now_ms);
     pg_arg_i64(&a, CALLBACK_PRIORITY);
+    pg_arg_ms(&a, ATTEMPT_HELD_MS);
     return pg_run(pg, NULL,
                   "UPDATE campaign_contacts SET next_attempt_at = furrow_ts($2) WHERE "
                   "campaign_id = $1 AND state = 'pending' AND last_refusal IS NOT NULL "
-                  "AND next_attempt_at > furrow_ts($2) AND priority < $3",
+                  "AND next_attempt_at > furrow_ts($2) AND next_attempt_at < "
+                  "furrow_ts($4) AND priority < $3",
                   &a);
 }
 
@@ -83,6 +86,7 @@ static int change(struct pg *pg, const struct campaign_row *row, const char *tex
         return err;
     if (campaign_doc_parse(&before, before_text, strlen(before_text), old) == 0)
         campaign_check_change(before, doc, text, strlen(text), issues);
+    bool numbers = !before || before->numbers != doc->numbers;
     bool budget = !before || memcmp(&before->budget, &doc->budget, sizeof(doc->budget));
     campaign_doc_free(before);
     if (issues->found)
@@ -92,6 +96,10 @@ static int change(struct pg *pg, const struct campaign_row *row, const char *tex
     err = write_document(pg, row->id, text, now_ms);
     if (!err && budget && doc->budget.stated)
         err = budget_recount(pg, row->id, &doc->budget);
+    if (!err && numbers)
+        err = doc->numbers == CAMPAIGN_NUMBERS_ONE_BY_ONE
+                  ? attempt_hold_numbers(pg, row->id)
+                  : attempt_let_numbers(pg, row->id, now_ms);
     if (!err)
         err = ask_again(pg, row->id, now_ms);
     if (!err)

@@ -20,6 +20,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/attempt_store_person.h"
 
 /* Populating one campaign is for one process at a time; its row is locked only
  * for the last statement, so that releases do not wait. "FPOP" */
@@ -70,7 +71,7 @@ struct batch {
 };
 
 static int copy_batch(struct pg *pg, const struct source *from, size_t max,
-                      int64_t now_ms, struct batch *out)
+                      bool one_by_one, int64_t now_ms, struct batch *out)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_args a = {0};
@@ -80,19 +81,28 @@ static int copy_batch(struct pg *pg, const struct source *from, size_t max,
     pg_arg_i64(&a, from->last_contact_id);
     pg_arg_i64(&a, (int64_t)max);
     pg_arg_ms(&a, now_ms);
+    pg_arg_bool(&a, one_by_one);
+    pg_arg_ms(&a, ATTEMPT_HELD_MS);
     int err = pg_run(
         pg, &res,
         /* A person's preferred number comes before the others. */
         "WITH batch AS MATERIALIZED (SELECT id, phone, zone_group, number_type, "
-        "import_id, person_rank FROM contacts WHERE list_id = $2 AND id > $3 ORDER BY id "
-        "LIMIT $4), copied AS (INSERT INTO campaign_contacts (tenant_id, campaign_id, "
-        "contact_id, phone, zone_group, number_type, priority, base_priority, "
-        "next_attempt_at) SELECT furrow_tenant(), $1, id, phone, zone_group, "
-        "number_type, -person_rank, -person_rank, furrow_ts($5) FROM batch ON CONFLICT "
-        "DO NOTHING RETURNING 1) SELECT (SELECT "
-        "count(*) FROM batch), (SELECT count(*) FROM copied), (SELECT max(id) FROM "
-        "batch), (SELECT max(id) FROM contacts), (SELECT max(id) FROM batch WHERE "
-        "import_id IS NOT NULL)",
+        "import_id, person, person_rank FROM contacts WHERE list_id = $2 AND id > $3 "
+        "ORDER BY id LIMIT $4), copied AS (INSERT INTO campaign_contacts (tenant_id, "
+        "campaign_id, contact_id, phone, zone_group, number_type, priority, "
+        "base_priority, next_attempt_at) SELECT furrow_tenant(), $1, id, phone, "
+        "zone_group, number_type, -person_rank, -person_rank, CASE WHEN $6::bool AND "
+        "person_rank > 0 AND EXISTS (SELECT FROM contacts o WHERE o.person = b.person "
+        "AND "
+        "o.tenant_id = furrow_tenant() AND o.list_id = $2 AND o.person_rank < "
+        "b.person_rank AND NOT EXISTS (SELECT FROM campaign_contacts k WHERE "
+        "k.campaign_id = $1 AND k.contact_id = o.id AND k.state = 'final')) THEN "
+        "furrow_ts($7) ELSE furrow_ts($5) END FROM batch b ON CONFLICT DO NOTHING "
+        "RETURNING 1) SELECT (SELECT count(*) FROM batch), (SELECT count(*) FROM "
+        "copied), "
+        "(SELECT max(id) FROM batch), (SELECT max(id) FROM contacts), (SELECT max(id) "
+        "FROM "
+        "batch WHERE import_id IS NOT NULL)",
         &a);
     if (err)
         return err;
@@ -115,10 +125,11 @@ static int set_last_contact(struct pg *pg, int64_t campaign_id, int64_t id)
 }
 
 /* One batch; *more: the list may hold more. */
-static int populate_batch(struct pg *pg, int64_t campaign_id, size_t max, int64_t now_ms,
-                          size_t *added, bool *more, bool *loading)
+static int populate_batch(struct pg *pg, int tenant_id, int64_t campaign_id, size_t max,
+                          int64_t now_ms, size_t *added, bool *more, bool *loading)
 {
     struct source before = {0}, after = {0};
+    const struct campaign_doc *doc = NULL;
     struct batch batch = {0};
     struct pg_args a = {0};
 
@@ -130,7 +141,13 @@ static int populate_batch(struct pg *pg, int64_t campaign_id, size_t max, int64_
     if (!err)
         err = read_source(pg, campaign_id, &before);
     if (!err)
-        err = copy_batch(pg, &before, max, now_ms, &batch);
+        err = campaign_doc_get(pg, tenant_id, campaign_id, &doc);
+    if (err == EINVAL) /* logged; it calls nobody, but who is in it can be told */
+        err = 0;
+    if (!err)
+        err = copy_batch(pg, &before, max,
+                         doc && doc->numbers == CAMPAIGN_NUMBERS_ONE_BY_ONE, now_ms,
+                         &batch);
     if (!err)
         err = read_source(pg, campaign_id, &after);
     if (err)
@@ -166,9 +183,9 @@ int campaign_populate(struct pg *pg, int tenant_id, int64_t campaign_id, size_t 
 
         int err = pg_begin_own(pg, tenant_id, &own);
         if (!err)
-            err = pg_end_own(
-                pg, own,
-                populate_batch(pg, campaign_id, max, now_ms, added, &more, loading));
+            err = pg_end_own(pg, own,
+                             populate_batch(pg, tenant_id, campaign_id, max, now_ms,
+                                            added, &more, loading));
         if (err)
             return err;
         if (*loading && *added == 0)
@@ -189,6 +206,7 @@ int campaign_zones(struct pg *pg, int tenant_id, int64_t campaign_id, int64_t no
 
     pg_arg_i64(&a, campaign_id);
     pg_arg_ms(&a, now_ms);
+    pg_arg_ms(&a, ATTEMPT_HELD_MS);
     int err = pg_begin_own(pg, tenant_id, &own);
     if (!err)
         err = pg_run(
@@ -197,7 +215,8 @@ int campaign_zones(struct pg *pg, int tenant_id, int64_t campaign_id, int64_t no
             "q.waiting, furrow_ms(q.next) FROM (SELECT zone_group, count(*) FILTER "
             "(WHERE next_attempt_at <= furrow_ts($2)) AS due, count(*) FILTER (WHERE "
             "next_attempt_at > furrow_ts($2)) AS waiting, min(next_attempt_at) FILTER "
-            "(WHERE next_attempt_at > furrow_ts($2)) AS next FROM campaign_contacts "
+            "(WHERE next_attempt_at > furrow_ts($2) AND next_attempt_at < "
+            "furrow_ts($3)) AS next FROM campaign_contacts "
             "WHERE campaign_id = $1 AND state = 'pending' GROUP BY 1) q JOIN zone_groups "
             "z ON z.id = q.zone_group ORDER BY q.due DESC, q.zone_group",
             &a);
@@ -325,6 +344,8 @@ static int complete_one(struct pg *pg, const struct campaign_row *row, int64_t n
         (now.state != CAMPAIGN_RUNNING && now.state != CAMPAIGN_PAUSED))
         return err;
     err = campaign_doc_get(pg, row->tenant_id, row->id, &doc);
+    if (!err && doc->numbers == CAMPAIGN_NUMBERS_ONE_BY_ONE)
+        err = attempt_mend_numbers(pg, row->id, now_ms);
     if (!err)
         err = is_over(pg, &now, doc, now_ms, &over);
     if (err || !over)
@@ -441,6 +462,8 @@ static int fire_locked(struct pg *pg, const struct campaign_row *row,
         return err;
     if (doc->each_run == CAMPAIGN_RUN_EVERYONE)
         err = reset_finals(pg, row->id, now_ms);
+    if (!err && doc->numbers == CAMPAIGN_NUMBERS_ONE_BY_ONE)
+        err = attempt_hold_numbers(pg, row->id);
     if (!err)
         err = campaign_command(pg, row->tenant_id, row->id, CAMPAIGN_START, NULL, now_ms,
                                NULL, NULL);

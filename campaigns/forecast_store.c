@@ -8,6 +8,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/attempt_store_person.h"
 #include "campaigns/budget_store.h"
 #include "campaigns/trunk_store.h"
 #include "compliance/dnc_list.h"
@@ -158,10 +159,12 @@ static void people_sql(struct buf *b)
     buf_puts(b,
              ", people AS (SELECT phone, zone_group, "
              "number_type, priority, attempts, next_attempt_at, base_priority FROM "
-             "campaign_contacts WHERE campaign_id = $1 AND state = 'pending' UNION ALL "
+             "campaign_contacts WHERE campaign_id = $1 AND state = 'pending' AND "
+             "next_attempt_at < furrow_ts($5) UNION ALL "
              "SELECT phone, zone_group, number_type, 0, 0, furrow_ts($2), 0 FROM "
              "contacts c WHERE list_id "
-             "= $3 AND id > $4 AND NOT EXISTS (SELECT FROM campaign_contacts k WHERE "
+             "= $3 AND id > $4 AND NOT ($6::bool AND person_rank > 0) AND NOT EXISTS "
+             "(SELECT FROM campaign_contacts k WHERE "
              "k.campaign_id = $1 AND k.contact_id = c.id)) SELECT p.phone, p.zone_group, "
              "p.number_type, p.priority, p.attempts, furrow_ms(p.next_attempt_at), "
              "m.marks, p.base_priority FROM people p LEFT JOIN marks m USING (phone)");
@@ -204,8 +207,8 @@ static void take_people(struct forecast_parts *p, const PGresult *res, int64_t f
     }
 }
 
-static int read_people(struct pg *pg, const struct campaign_row *row, int64_t from_ms,
-                       struct forecast_parts *p)
+static int read_people(struct pg *pg, const struct campaign_row *row, bool one_by_one,
+                       int64_t from_ms, struct forecast_parts *p)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     CLEANUP(buf_free) struct buf sql = {0};
@@ -219,6 +222,8 @@ static int read_people(struct pg *pg, const struct campaign_row *row, int64_t fr
     pg_arg_ms(&a, from_ms);
     pg_arg_i64(&a, row->list_id);
     pg_arg_i64(&a, pg_i64(res, 0, 0));
+    pg_arg_ms(&a, ATTEMPT_HELD_MS);
+    pg_arg_bool(&a, one_by_one);
     err = pg_run(pg, NULL, sql.data, &a);
     for (int n = 1; !err && n > 0;) {
         CLEANUP(pg_result_free) PGresult *some = NULL;
@@ -408,7 +413,8 @@ static int load(struct pg *pg, int tenant_id, const struct campaign_row *row,
     if (!err)
         err = read_counts(pg, row->id, out);
     if (!err)
-        err = read_people(pg, row, in->from_ms, out->parts);
+        err = read_people(pg, row, doc->numbers == CAMPAIGN_NUMBERS_ONE_BY_ONE,
+                          in->from_ms, out->parts);
     return err ? err : read_facts(pg, tenant_id, row->id, out);
 }
 

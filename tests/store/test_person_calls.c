@@ -5,9 +5,12 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "campaigns/attempt_store.h"
+#include "campaigns/attempt_store_person.h"
+#include "campaigns/campaign_change.h"
 #include "campaigns/campaign_store.h"
 #include "compliance/facts_store.h"
 #include "store/ledger_fixture.h"
@@ -261,6 +264,134 @@ static void the_other_number_is_for_when_the_preferred_one_fails(void **state)
     assert_true(is(elsewhere, survey, "pending", ""));
 }
 
+/* ---- one by one ---- */
+
+static int64_t due(int64_t campaign, int64_t phone)
+{
+    return ledger_i64(pg,
+                      "SELECT furrow_ms(next_attempt_at) FROM campaign_contacts WHERE "
+                      "campaign_id = %" PRId64 " AND phone = %" PRId64,
+                      campaign, phone);
+}
+
+/* As an import leaves them: the campaign takes them from its list. */
+static void enrol(int64_t campaign)
+{
+    size_t added = 0;
+    bool loading = false;
+
+    ledger_run(pg, "DELETE FROM campaign_contacts WHERE campaign_id = %" PRId64,
+               campaign);
+    ledger_run(pg,
+               "UPDATE campaigns SET last_contact_id = (SELECT max(id) - %d FROM "
+               "contacts) WHERE id = %" PRId64,
+               4, campaign);
+    assert_int_equal(campaign_populate(pg, TENANT, campaign, 100, T0, &added, &loading),
+                     0);
+    assert_int_equal(added, 4);
+}
+
+#define BUSY_TWICE                                                                       \
+    ",\"limits\":{\"per_24h\":0,\"min_gap_s\":0},\"retry\":{\"busy\":{"                  \
+    "\"max_attempts\":2,\"delay_s\":60}}"
+
+static void one_by_one_the_next_number_waits_until_the_one_before_is_final(void **state)
+{
+    int64_t c = new_campaign(",\"numbers\":\"one_by_one\"" BUSY_TWICE);
+    int64_t third = number_of(c, "meseret", 2), first = number_of(c, "meseret", 0);
+    int64_t second = number_of(c, "meseret", 1), alone = number_of(c, "almaz", 1);
+    struct attempt_row rows[4];
+
+    (void)state;
+    enrol(c);
+    assert_int_equal(due(c, second), ATTEMPT_HELD_MS);
+    assert_int_equal(due(c, third), ATTEMPT_HELD_MS);
+    /* Who has no number before waits for none. */
+    assert_int_equal(claim(pg, c, T0, 4, rows), 2);
+    assert_int_equal(rows[0].phone, first);
+    assert_int_equal(rows[1].phone, alone);
+    call(&rows[1], T0, DISPOSITION_COMPLETED, 16);
+    call(&rows[0], T0, DISPOSITION_BUSY, 17);
+    assert_int_equal(claim(pg, c, T0 + 10000, 4, rows), 0); /* its retry comes first */
+    assert_int_equal(claim(pg, c, T0 + 70000, 4, rows), 1);
+    assert_int_equal(rows[0].phone, first);
+    call(&rows[0], T0 + 70000, DISPOSITION_BUSY, 17);
+    assert_true(is(c, first, "final", "busy"));
+    assert_int_equal(claim(pg, c, T0 + 80000, 4, rows), 1);
+    assert_int_equal(rows[0].phone, second);
+    assert_int_equal(due(c, third), ATTEMPT_HELD_MS);
+    /* A number that may never be called makes room as well. */
+    call(&rows[0], T0 + 80000, DISPOSITION_BUSY, 17);
+    ledger_run(
+        pg,
+        "INSERT INTO dnc_entries (tenant_id, phone, campaign_id, source, added_at) "
+        "VALUES (1, %" PRId64 ", 0, 'cli', now())",
+        second);
+    assert_int_equal(claim(pg, c, T0 + 200000, 4, rows), 0);
+    assert_int_equal(claim(pg, c, T0 + 200000, 4, rows), 1);
+    assert_int_equal(rows[0].phone, third);
+    call(&rows[0], T0 + 200000, DISPOSITION_COMPLETED, 16);
+}
+
+static void a_conversation_ends_the_held_numbers_too(void **state)
+{
+    int64_t c = new_campaign(",\"numbers\":\"one_by_one\"" BUSY_TWICE);
+    int64_t first = number_of(c, "sintayehu", 0), second = number_of(c, "sintayehu", 1);
+    struct attempt_row rows[4];
+
+    (void)state;
+    number_of(c, "", 0);
+    number_of(c, "", 0);
+    ledger_run(pg, "UPDATE contacts SET person = NULL WHERE person = ''");
+    enrol(c);
+    assert_int_equal(claim(pg, c, T0, 1, rows), 1);
+    assert_int_equal(rows[0].phone, first);
+    call(&rows[0], T0, DISPOSITION_COMPLETED, 16);
+    assert_true(is(c, second, "final", "other_number"));
+}
+
+/* The number before is taken out: nobody would ever let go of the next one. */
+static void a_held_number_whose_other_is_gone_is_mended_and_a_change_lets_go(void **state)
+{
+    int64_t c = new_campaign(",\"numbers\":\"one_by_one\"" BUSY_TWICE);
+    int64_t first = number_of(c, "tola", 0), second = number_of(c, "tola", 1);
+    int64_t a = number_of(c, "lemma", 0), b = number_of(c, "lemma", 1);
+    struct campaign_row row = {0};
+    struct campaign_issues issues = {0};
+    size_t completed = 0;
+    struct errtext e = {0};
+    char name[32];
+    char *text = NULL, *other_text = NULL;
+    const char *setting = "numbers=in_turn";
+
+    (void)state;
+    enrol(c);
+    ledger_run(pg,
+               "DELETE FROM campaign_contacts WHERE campaign_id = %" PRId64
+               " AND phone IN (%" PRId64 ", %" PRId64 ")",
+               c, first, a);
+    ledger_run(pg,
+               "UPDATE campaigns SET last_contact_id = (SELECT max(id) FROM contacts) "
+               "WHERE id = %" PRId64,
+               c);
+    assert_int_equal(campaign_complete_due(pg, TENANT, T0, &completed), 0);
+    assert_int_equal(due(c, second), T0);
+    assert_int_equal(due(c, b), T0);
+    ledger_run(pg,
+               "UPDATE campaign_contacts SET next_attempt_at = furrow_ts(%" PRId64
+               ") WHERE campaign_id = %" PRId64 " AND phone = %" PRId64,
+               ATTEMPT_HELD_MS, c, b);
+    snprintf(name, sizeof(name), "p%d", campaigns);
+    assert_int_equal(campaign_find(pg, TENANT, name, &row, &e), 0);
+    assert_int_equal(campaign_text(pg, TENANT, c, &text), 0);
+    assert_int_equal(campaign_text_with(text, &setting, 1, &other_text, &e), 0);
+    assert_int_equal(
+        campaign_change(pg, &row, other_text, strlen(other_text), T0 + 5000, &issues), 0);
+    assert_int_equal(due(c, b), T0 + 5000);
+    free(text);
+    free(other_text);
+}
+
 /* While an import runs nobody has counted the table: an index that leads with the tenant
  * would then be taken, and all of it read for each number. */
 static void no_index_of_contacts_leads_with_the_tenant(void **state)
@@ -284,6 +415,10 @@ int main(void)
         cmocka_unit_test(the_preferred_number_comes_first),
         cmocka_unit_test(no_index_of_contacts_leads_with_the_tenant),
         cmocka_unit_test(the_other_number_is_for_when_the_preferred_one_fails),
+        cmocka_unit_test(one_by_one_the_next_number_waits_until_the_one_before_is_final),
+        cmocka_unit_test(a_conversation_ends_the_held_numbers_too),
+        cmocka_unit_test(
+            a_held_number_whose_other_is_gone_is_mended_and_a_change_lets_go),
     };
 
     pgtest_start(PGTEST_POSTGRES);

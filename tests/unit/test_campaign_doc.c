@@ -217,6 +217,8 @@ static void every_error_is_placed_and_says_what_to_write(void **state)
          "lower 'call_s'"},
         {"\"budget\": {\"mony\": 5}", "/budget/mony", 12, "unknown key 'mony'",
          "did you mean 'money'?"},
+        {"\"numbers\": \"all\"", "/numbers", 12,
+         "'numbers' must be one of in_turn, one_by_one", "once it is final"},
         {"\"start\": \"2026-11-24 09:00\"", "/start", 10,
          "'start' must be an instant with its offset", "2026-11-24T09:00:00+03:00"},
         {"\"start\": \"2026-11-24T09:00:00Z\", \"end\": \"2026-11-24T08:00:00Z\"", "/end",
