@@ -366,14 +366,16 @@ static int write_state(struct pg *pg, struct campaign_row *row, enum campaign_st
     pg_arg_text(&a, reason ? reason : "");
     pg_arg_ms(&a, now_ms);
     pg_arg_bool(&a, to == CAMPAIGN_RUNNING && begins);
-    pg_arg_bool(&a, to == CAMPAIGN_STOPPED || to == CAMPAIGN_DONE);
-    int err =
-        pg_run(pg, &res,
-               "UPDATE campaigns SET state = $2, stop_reason = left($3, 199), "
-               "changed_at = furrow_ts($4), started_at = CASE WHEN $5::bool THEN "
-               "furrow_ts($4) ELSE started_at END, ended_at = CASE WHEN $6::bool THEN "
-               "furrow_ts($4) END WHERE id = $1 RETURNING " COLUMNS,
-               &a);
+    bool shelved = to == CAMPAIGN_ARCHIVED || row->state == CAMPAIGN_ARCHIVED;
+    pg_arg_bool(&a, !shelved && (to == CAMPAIGN_STOPPED || to == CAMPAIGN_DONE));
+    pg_arg_bool(&a, shelved);
+    int err = pg_run(
+        pg, &res,
+        "UPDATE campaigns SET state = $2, stop_reason = left($3, 199), "
+        "changed_at = furrow_ts($4), started_at = CASE WHEN $5::bool THEN "
+        "furrow_ts($4) ELSE started_at END, ended_at = CASE WHEN $6::bool THEN "
+        "furrow_ts($4) WHEN $7::bool THEN ended_at END WHERE id = $1 RETURNING " COLUMNS,
+        &a);
     if (err)
         return errtext_set(e, err, 0, 0, "%s", pg_error(pg));
     return read_row(res, 0, row);

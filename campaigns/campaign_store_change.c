@@ -13,28 +13,32 @@
 
 #include "base/log.h"
 #include "base/pg.h"
+#include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/attempt_store_person.h"
 #include "campaigns/budget_store.h"
 #include "campaigns/call_store.h"
 #include "campaigns/campaign_change.h"
+#include "campaigns/doc_reader.h"
 
-static int lock(struct pg *pg, int64_t id, int *revision, char **text)
+static int lock(struct pg *pg, int64_t id, int *revision, char **text, bool *archived)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_args a = {0};
 
     pg_arg_i64(&a, id);
-    int err = pg_run(pg, &res,
-                     "SELECT revision, document_text FROM campaigns WHERE id = $1 FOR NO "
-                     "KEY UPDATE",
-                     &a);
+    int err =
+        pg_run(pg, &res,
+               "SELECT revision, document_text, state FROM campaigns WHERE id = $1 FOR "
+               "NO KEY UPDATE",
+               &a);
     if (!err && PQntuples(res) == 0)
         err = ENOENT;
     if (err)
         return err;
     *revision = (int)pg_i64(res, 0, 0);
     *text = xstrdup(pg_text(res, 0, 1));
+    *archived = str_is(pg_text(res, 0, 2), campaign_state_name(CAMPAIGN_ARCHIVED));
     return 0;
 }
 
@@ -80,10 +84,18 @@ static int change(struct pg *pg, const struct campaign_row *row, const char *tex
     CLEANUP(free_cleanup) struct campaign_issues *old = xcalloc(1, sizeof(*old));
     struct campaign_doc *before = NULL;
     int revision = 0;
+    bool archived = false;
 
-    int err = lock(pg, row->id, &revision, &before_text);
+    int err = lock(pg, row->id, &revision, &before_text, &archived);
     if (err)
         return err;
+    if (archived) {
+        struct doc_reader r = {.text = text, .len = strlen(text), .issues = issues};
+        doc_issue(&r, "", JSON_PLACE_VALUE,
+                  "'furrow campaign restore' takes it out of the archive",
+                  "an archived campaign is not changed");
+        return EINVAL;
+    }
     if (campaign_doc_parse(&before, before_text, strlen(before_text), old) == 0)
         campaign_check_change(before, doc, text, strlen(text), issues);
     bool numbers = !before || before->numbers != doc->numbers;

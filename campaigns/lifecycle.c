@@ -4,9 +4,10 @@
 #include <string.h>
 
 static const char *const state_names[CAMPAIGN_STATES] = {
-    [CAMPAIGN_DRAFT] = "draft",   [CAMPAIGN_RUNNING] = "running",
-    [CAMPAIGN_PAUSED] = "paused", [CAMPAIGN_STOPPED] = "stopped",
-    [CAMPAIGN_DONE] = "done",     [CAMPAIGN_FAULTED] = "faulted",
+    [CAMPAIGN_DRAFT] = "draft",       [CAMPAIGN_RUNNING] = "running",
+    [CAMPAIGN_PAUSED] = "paused",     [CAMPAIGN_STOPPED] = "stopped",
+    [CAMPAIGN_DONE] = "done",         [CAMPAIGN_FAULTED] = "faulted",
+    [CAMPAIGN_ARCHIVED] = "archived",
 };
 
 static const struct {
@@ -19,6 +20,8 @@ static const struct {
     [CAMPAIGN_STOP] = {"stop", "stopped", true},
     [CAMPAIGN_COMPLETE] = {"complete", "completed", false},
     [CAMPAIGN_FAULT] = {"fault", "faulted", false},
+    [CAMPAIGN_ARCHIVE] = {"archive", "archived", true},
+    [CAMPAIGN_RESTORE] = {"restore", "restored", true},
 };
 
 /* Every legal move; what is not here is illegal. */
@@ -40,6 +43,10 @@ static const struct {
     {CAMPAIGN_FAULTED, CAMPAIGN_STOP, CAMPAIGN_STOPPED},
     {CAMPAIGN_STOPPED, CAMPAIGN_START, CAMPAIGN_RUNNING},
     {CAMPAIGN_DONE, CAMPAIGN_START, CAMPAIGN_RUNNING},
+    {CAMPAIGN_DRAFT, CAMPAIGN_ARCHIVE, CAMPAIGN_ARCHIVED},
+    {CAMPAIGN_STOPPED, CAMPAIGN_ARCHIVE, CAMPAIGN_ARCHIVED},
+    {CAMPAIGN_DONE, CAMPAIGN_ARCHIVE, CAMPAIGN_ARCHIVED},
+    {CAMPAIGN_ARCHIVED, CAMPAIGN_RESTORE, CAMPAIGN_STOPPED},
 };
 
 const char *campaign_state_name(enum campaign_state s)
@@ -86,7 +93,8 @@ const char *lifecycle_explain(enum campaign_state from, enum campaign_command co
         if (commands[i].by_people && lifecycle_move(from, (enum campaign_command)i, &to))
             len += (size_t)snprintf(possible + len, sizeof(possible) - len, "%s%s",
                                     len ? " or " : "", commands[i].done);
-    snprintf(out, LIFECYCLE_TEXT_MAX, "a %s campaign can be %s, not %s",
-             state_names[from], possible, commands[command].done);
+    snprintf(out, LIFECYCLE_TEXT_MAX, "%s %s campaign can be %s, not %s",
+             from == CAMPAIGN_ARCHIVED ? "an" : "a", state_names[from], possible,
+             commands[command].done);
     return out;
 }

@@ -8,7 +8,8 @@
  *                      paused ── stop ──▶ stopped       (stop from every open state)
  *
  * Only a running campaign places calls. stopped and done may be started again:
- * contacts that are final stay final, so nobody is called twice for it.
+ * contacts that are final stay final, so nobody is called twice for it. draft, stopped
+ * and done may be archived; out of the archive a campaign comes back stopped.
  */
 #ifndef CAMPAIGNS_LIFECYCLE_H
 #define CAMPAIGNS_LIFECYCLE_H
@@ -22,9 +23,10 @@ enum campaign_state {
     CAMPAIGN_DRAFT,
     CAMPAIGN_RUNNING,
     CAMPAIGN_PAUSED,
-    CAMPAIGN_STOPPED, /* by a person */
-    CAMPAIGN_DONE,    /* nothing is left to call, or its end has come */
-    CAMPAIGN_FAULTED, /* it cannot go on; stop_reason says why */
+    CAMPAIGN_STOPPED,  /* by a person */
+    CAMPAIGN_DONE,     /* nothing is left to call, or its end has come */
+    CAMPAIGN_FAULTED,  /* it cannot go on; stop_reason says why */
+    CAMPAIGN_ARCHIVED, /* kept, out of the way; nothing starts it */
     CAMPAIGN_STATES,
 };
 
@@ -35,6 +37,8 @@ enum campaign_command {
     CAMPAIGN_STOP,
     CAMPAIGN_COMPLETE, /* by the program, not by people */
     CAMPAIGN_FAULT,    /* likewise */
+    CAMPAIGN_ARCHIVE,
+    CAMPAIGN_RESTORE, /* from the archive */
     CAMPAIGN_COMMANDS,
 };
 

@@ -1,6 +1,6 @@
 /*
  * furrow campaign: validate, create, list, show, forecast, change, clone, start, pause,
- * resume, stop, watch, report.
+ * resume, stop, archive, restore, watch, report.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -30,18 +30,17 @@
 struct arguments {
     const char *name; /* of the campaign, or the file */
     const char *reason;
-    bool json, csv, once;
+    bool json, csv, once, all;
 };
 
-/* accepts: letters of the flags this verb has: j, c, o, r. */
+/* accepts: letters of the flags this verb has: j, c, o, r, a. */
 static int parse(struct arguments *a, const char *accepts, const char *missing, int argc,
                  char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
-                                            {"csv", no_argument, NULL, 'c'},
-                                            {"once", no_argument, NULL, 'o'},
-                                            {"reason", required_argument, NULL, 'r'},
-                                            {0}};
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'},         {"csv", no_argument, NULL, 'c'},
+        {"once", no_argument, NULL, 'o'},         {"all", no_argument, NULL, 'a'},
+        {"reason", required_argument, NULL, 'r'}, {0}};
     int index = 0;
 
     for (int o; (o = getopt_long(argc, argv, "", options, &index)) != -1;) {
@@ -52,6 +51,7 @@ static int parse(struct arguments *a, const char *accepts, const char *missing, 
         a->json |= o == 'j';
         a->csv |= o == 'c';
         a->once |= o == 'o';
+        a->all |= o == 'a';
         if (o == 'r')
             a->reason = optarg;
     }
@@ -188,6 +188,16 @@ static json_t *row_to_json(struct cli *cli, const struct campaign_row *row)
                      "next_start", instant(next_ms));
 }
 
+static size_t without_archived(struct campaign_row *all, size_t n)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (all[i].state != CAMPAIGN_ARCHIVED)
+            all[kept++] = all[i];
+    return kept;
+}
+
 static int cmd_list(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(free_cleanup) struct campaign_row *all = NULL;
@@ -196,13 +206,15 @@ static int cmd_list(struct cli *cli, int argc, char **argv)
     char text[CLOCK_TEXT_MAX];
     size_t n = 0;
 
-    int code = parse(&a, "j", NULL, argc, argv);
+    int code = parse(&a, "ja", NULL, argc, argv);
     if (!code)
         code = cli_open_pg(cli);
     if (code)
         return code;
     if (campaign_list(cli->pg, cli->tenant_id, CAMPAIGN_STATES, &all, &n))
         return cli_fail("%s", pg_error(cli->pg));
+    if (!a.all)
+        n = without_archived(all, n);
     if (!a.json) {
         for (size_t i = 0; i < n; i++)
             printf("%-24s %-8s since %s%s%s\n", all[i].name,
@@ -333,6 +345,16 @@ static int cmd_stop(struct cli *cli, int argc, char **argv)
     return move(cli, CAMPAIGN_STOP, argc, argv);
 }
 
+static int cmd_archive(struct cli *cli, int argc, char **argv)
+{
+    return move(cli, CAMPAIGN_ARCHIVE, argc, argv);
+}
+
+static int cmd_restore(struct cli *cli, int argc, char **argv)
+{
+    return move(cli, CAMPAIGN_RESTORE, argc, argv);
+}
+
 /* ---- watch, report ---- */
 
 enum { REDRAW_MS = 1000, ASK_TRUNK_EVERY = 15 };
@@ -429,8 +451,8 @@ static const struct cli_verb verbs[] = {
      .example = "furrow campaign create harvest.json",
      .run = cmd_create},
     {.name = "list",
-     .arguments = "[--json]",
-     .about = "Show all campaigns and their states.",
+     .arguments = "[--all] [--json]",
+     .about = "Show the campaigns and their states; --all: archived ones too.",
      .example = "furrow campaign list",
      .run = cmd_list},
     {.name = "show",
@@ -483,6 +505,18 @@ static const struct cli_verb verbs[] = {
      .about = "End a campaign; live calls go on. 'start' may take it up again.",
      .example = "furrow campaign stop coffee-harvest",
      .run = cmd_stop},
+    {.name = "archive",
+     .arguments = "NAME [--reason TEXT] [--json]",
+     .about =
+         "Put a draft, stopped or done campaign out of the way: it is not listed and "
+         "nothing starts it.\nWhat it came to stays and can be reported.",
+     .example = "furrow campaign archive coffee-2025",
+     .run = cmd_archive},
+    {.name = "restore",
+     .arguments = "NAME [--json]",
+     .about = "Take a campaign out of the archive; it is stopped then.",
+     .example = "furrow campaign restore coffee-2025",
+     .run = cmd_restore},
     {.name = "watch",
      .arguments = "NAME [--once|--json]",
      .about = "Watch a campaign at work: pace, live calls, answer rate, refusals by "

@@ -157,6 +157,9 @@ static int prepare_named(struct run *r)
         cli_fail("'%s' is faulted: %s; mend it, then 'furrow campaign resume %s'",
                  row.name, row.stop_reason, row.name);
         return RUN_FAULT;
+    case CAMPAIGN_ARCHIVED:
+        return cli_fail("'%s' is archived; 'furrow campaign restore %s' takes it out",
+                        row.name, row.name);
     case CAMPAIGN_RUNNING:
     case CAMPAIGN_STATES:
         break;
@@ -254,6 +257,7 @@ static enum ending judge(const struct campaign_snapshot *s)
     case CAMPAIGN_PAUSED:
     case CAMPAIGN_STOPPED:
     case CAMPAIGN_FAULTED:
+    case CAMPAIGN_ARCHIVED:
         return STOPPED;
     case CAMPAIGN_DRAFT:
     case CAMPAIGN_RUNNING:

@@ -287,7 +287,7 @@ static void a_campaign_is_created_listed_shown_and_moved(void **state)
     expect(RUN("campaign", "show", "moves"), 0, "next     2026-11-25T06:00:00Z", "");
     expect(RUN("campaign", "show", "moves", "--json"), 0, "\"cron\": \"0 9 * * *\"", "");
     expect(RUN("campaign", "pause", "moves"), 1, "",
-           "a draft campaign can be started or stopped, not paused");
+           "a draft campaign can be started or stopped or archived, not paused");
     expect(RUN("campaign", "start", "moves"), 0, "is running", "no dialer is alive");
     expect(RUN("campaign", "pause", "moves", "--reason", "a feast"), 0, "is paused", "");
     expect(RUN("campaign", "list"), 0, "a feast", "");
@@ -487,6 +487,30 @@ static void clone_makes_a_draft_with_the_same_rules_and_another_name(void **stat
     expect(RUN("campaign", "clone", "turns", "2027"), 0, "campaign '2027' created", "");
     pgtest_run(pg, 1, "DELETE FROM campaigns WHERE name IN ('turns-2', '2027')");
     pgtest_run(pg, 1, "UPDATE campaigns SET state = 'stopped' WHERE name = 'turns'");
+}
+
+static void an_archived_campaign_is_out_of_the_way_until_it_is_restored(void **state)
+{
+    (void)state;
+    create("old", "near",
+           ", \"schedule\": {\"cron\": \"* * * * *\", \"timezone\": \"UTC\"}");
+    expect(RUN("campaign", "archive", "old"), 0, "campaign 'old' is archived", "");
+    assert_null(strstr(RUN("campaign", "list")->out, "old "));
+    expect(RUN("campaign", "list", "--all"), 0, "old ", "");
+    expect(RUN("campaign", "start", "old"), 1, "",
+           "an archived campaign can be restored");
+    expect(RUN("campaign", "change", "old", "--set", "priority=1"), 1, "",
+           "an archived campaign is not changed");
+    /* Its schedule is due every minute. */
+    pgtest_run(pg, 1,
+               "UPDATE campaigns SET created_at = created_at - interval '1 day' WHERE "
+               "name = 'old'");
+    expect(RUN("run", "old"), 1, "", "'furrow campaign restore old' takes it out");
+    assert_int_equal(count("SELECT count(*) FROM campaign_fires f JOIN campaigns c ON "
+                           "c.id = f.campaign_id WHERE c.name = 'old'"),
+                     0);
+    expect(RUN("campaign", "report", "old"), 0, "campaign 'old' is archived", "");
+    expect(RUN("campaign", "restore", "old"), 0, "campaign 'old' is stopped", "");
 }
 
 /* ---- run ---- */
@@ -731,6 +755,7 @@ int main(void)
         cmocka_unit_test(watch_shows_pace_answers_refusals_and_budget),
         cmocka_unit_test(change_says_what_differs_and_what_is_wrong),
         cmocka_unit_test(clone_makes_a_draft_with_the_same_rules_and_another_name),
+        cmocka_unit_test(an_archived_campaign_is_out_of_the_way_until_it_is_restored),
         cmocka_unit_test(run_with_nothing_due_says_when_the_next_start_is),
         cmocka_unit_test(run_waits_for_the_end_and_a_second_run_says_so),
         cmocka_unit_test(run_ends_when_what_is_left_waits_for_its_windows),

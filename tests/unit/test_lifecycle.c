@@ -4,13 +4,14 @@
 
 /* The whole table, written a second time as a person reads it: '-' is illegal. */
 static const char *const want[CAMPAIGN_STATES][CAMPAIGN_COMMANDS] = {
-    /*                     start      pause     resume     stop       complete fault */
-    [CAMPAIGN_DRAFT] = {"running", "-", "-", "stopped", "-", "-"},
-    [CAMPAIGN_RUNNING] = {"-", "paused", "-", "stopped", "done", "faulted"},
-    [CAMPAIGN_PAUSED] = {"-", "-", "running", "stopped", "done", "-"},
-    [CAMPAIGN_STOPPED] = {"running", "-", "-", "-", "-", "-"},
-    [CAMPAIGN_DONE] = {"running", "-", "-", "-", "-", "-"},
-    [CAMPAIGN_FAULTED] = {"-", "-", "running", "stopped", "-", "-"},
+    /* start, pause, resume, stop, complete, fault, archive, restore */
+    [CAMPAIGN_DRAFT] = {"running", "-", "-", "stopped", "-", "-", "archived", "-"},
+    [CAMPAIGN_RUNNING] = {"-", "paused", "-", "stopped", "done", "faulted", "-", "-"},
+    [CAMPAIGN_PAUSED] = {"-", "-", "running", "stopped", "done", "-", "-", "-"},
+    [CAMPAIGN_STOPPED] = {"running", "-", "-", "-", "-", "-", "archived", "-"},
+    [CAMPAIGN_DONE] = {"running", "-", "-", "-", "-", "-", "archived", "-"},
+    [CAMPAIGN_FAULTED] = {"-", "-", "running", "stopped", "-", "-", "-", "-"},
+    [CAMPAIGN_ARCHIVED] = {"-", "-", "-", "-", "-", "-", "-", "stopped"},
 };
 
 static void makes_every_legal_move_and_no_other(void **state)
@@ -34,12 +35,15 @@ static void says_what_is_possible_instead(void **state)
     char text[LIFECYCLE_TEXT_MAX];
 
     (void)state;
-    assert_string_equal(lifecycle_explain(CAMPAIGN_DRAFT, CAMPAIGN_PAUSE, text),
-                        "a draft campaign can be started or stopped, not paused");
+    assert_string_equal(
+        lifecycle_explain(CAMPAIGN_DRAFT, CAMPAIGN_PAUSE, text),
+        "a draft campaign can be started or stopped or archived, not paused");
     assert_string_equal(lifecycle_explain(CAMPAIGN_DONE, CAMPAIGN_RESUME, text),
-                        "a done campaign can be started, not resumed");
+                        "a done campaign can be started or archived, not resumed");
     assert_string_equal(lifecycle_explain(CAMPAIGN_RUNNING, CAMPAIGN_START, text),
                         "a running campaign can be paused or stopped, not started");
+    assert_string_equal(lifecycle_explain(CAMPAIGN_ARCHIVED, CAMPAIGN_START, text),
+                        "an archived campaign can be restored, not started");
 }
 
 static void reads_back_every_state_name(void **state)
