@@ -52,6 +52,11 @@ struct attempt_claim_result {
 NODISCARD int attempt_claim(struct pg *pg, int tenant_id, int64_t campaign_id, int slot,
                             int64_t now_ms, size_t max, struct attempt_row *out,
                             struct attempt_claim_result *result);
+/* The same over another one of the campaign's trunks; 0: its first. */
+NODISCARD int attempt_claim_over(struct pg *pg, int tenant_id, int64_t campaign_id,
+                                 int64_t trunk_id, int slot, int64_t now_ms, size_t max,
+                                 struct attempt_row *out,
+                                 struct attempt_claim_result *result);
 
 /*
  * DESIGN step 4, the gate. In one transaction takes pg_advisory_xact_lock on

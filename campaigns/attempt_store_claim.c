@@ -74,7 +74,8 @@ static int read_campaign(struct claim *c, bool *running)
     if (PQntuples(res) == 0)
         return ENOENT;
     *running = str_is(pg_text(res, 0, 0), campaign_state_name(CAMPAIGN_RUNNING));
-    c->trunk_id = pg_i64(res, 0, 1);
+    if (!c->trunk_id)
+        c->trunk_id = pg_i64(res, 0, 1);
     return 0;
 }
 
@@ -441,6 +442,14 @@ int attempt_claim(struct pg *pg, int tenant_id, int64_t campaign_id, int slot,
                   int64_t now_ms, size_t max, struct attempt_row *out,
                   struct attempt_claim_result *result)
 {
+    return attempt_claim_over(pg, tenant_id, campaign_id, 0, slot, now_ms, max, out,
+                              result);
+}
+
+int attempt_claim_over(struct pg *pg, int tenant_id, int64_t campaign_id,
+                       int64_t trunk_id, int slot, int64_t now_ms, size_t max,
+                       struct attempt_row *out, struct attempt_claim_result *result)
+{
     CLEANUP(free_cleanup) struct due *due = xcalloc(max + 1, sizeof(*due));
     CLEANUP(free_cleanup)
     struct verdict *verdicts = xcalloc(max + 1, sizeof(*verdicts));
@@ -448,6 +457,7 @@ int attempt_claim(struct pg *pg, int tenant_id, int64_t campaign_id, int slot,
                       .tenant_id = tenant_id,
                       .slot = slot,
                       .campaign_id = campaign_id,
+                      .trunk_id = trunk_id,
                       .now_ms = now_ms,
                       .max = max,
                       .out = out,

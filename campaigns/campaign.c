@@ -19,6 +19,7 @@
 #include "campaigns/campaign_law.h"
 #include "campaigns/campaign_mode.h"
 #include "campaigns/campaign_rules.h"
+#include "campaigns/campaign_trunks.h"
 #include "campaigns/doc_reader.h"
 #include "compliance/pack.h"
 #include "compliance/policy.h"
@@ -87,6 +88,12 @@ static void read_dnc(struct doc_reader *r, json_t *value, const char *pointer,
                      void *owner)
 {
     campaign_read_dnc(r, value, pointer, &((struct draft *)owner)->policy);
+}
+
+static void read_trunks(struct doc_reader *r, json_t *value, const char *pointer,
+                        void *owner)
+{
+    campaign_read_trunks(r, value, pointer, &((struct draft *)owner)->doc);
 }
 
 /* ---- pacing, schedule ---- */
@@ -277,9 +284,9 @@ static const struct doc_field document_fields[] = {
      TEXT(struct draft, doc.flow),
      .hint = "'furrow flow list' shows the published flows"},
     {.key = "trunk",
-     .required = true,
      TEXT(struct draft, doc.trunk),
      .hint = "'furrow trunk list' shows the trunks"},
+    {.key = "trunks", .kind = DOC_PART, .read = read_trunks},
     {.key = "caller_id",
      TEXT(struct draft, doc.caller_id),
      .hint = "the number the called party sees, e.g. \"+251115550100\""},
@@ -379,12 +386,34 @@ static void check_words(struct doc_reader *r, const struct draft *d)
     }
 }
 
+/* One is said by name, several as a list. */
+static void check_trunks(struct doc_reader *r, struct campaign_doc *doc,
+                         const json_t *root)
+{
+    bool one = json_object_get(root, "trunk"), several = json_object_get(root, "trunks");
+
+    if (!one && !several)
+        doc_issue(r, "", JSON_PLACE_VALUE, "'furrow trunk list' shows the trunks",
+                  "'trunk' is missing");
+    if (one && several)
+        doc_issue(r, "/trunks", JSON_PLACE_KEY, "put it into the list",
+                  "'trunk' and 'trunks' cannot both be stated");
+    if (several) {
+        str_cut(doc->trunk, sizeof(doc->trunk), doc->trunks[0].name);
+    } else {
+        doc->trunk_count = 1;
+        doc->trunks[0].weight = 1;
+        str_cut(doc->trunks[0].name, sizeof(doc->trunks[0].name), doc->trunk);
+    }
+}
+
 /* What no single field can say. */
 static void check_together(struct doc_reader *r, struct draft *d, const json_t *root)
 {
     struct campaign_doc *doc = &d->doc;
 
     check_words(r, d);
+    check_trunks(r, doc, root);
     if (doc->start_at_ms && doc->end_at_ms && doc->end_at_ms <= doc->start_at_ms)
         doc_issue(r, "/end", JSON_PLACE_VALUE, NULL, "'end' is not after 'start'");
     if (json_object_get(root, "each_run") && !json_object_get(root, "schedule") &&

@@ -24,12 +24,19 @@ struct policy; /* compliance/policy.h */
 enum {
     CAMPAIGN_NAME_MAX = 64,
     CAMPAIGN_CALLER_ID_MAX = 64,
+    CAMPAIGN_TRUNKS_MAX = 8,
     CAMPAIGN_TEXT_LIMIT = 1024 * 1024, /* bytes of a document */
 };
 
 struct campaign_pacing {
     double cps;         /* calls per second of this campaign; 0: as the trunk allows */
     int max_concurrent; /* open attempts of this campaign; 0: as the trunk allows */
+};
+
+struct campaign_trunk {
+    char name[128];
+    int weight;   /* its share among those of the same priority */
+    int priority; /* 0 first; a higher one is used while no lower one can be */
 };
 
 enum campaign_each_run {
@@ -45,7 +52,9 @@ enum campaign_numbers {
 
 struct campaign_doc {
     char name[CAMPAIGN_NAME_MAX];
-    char list[128], flow[128], trunk[128];  /* by name */
+    char list[128], flow[128], trunk[128]; /* by name; trunk: the first of trunks */
+    struct campaign_trunk trunks[CAMPAIGN_TRUNKS_MAX];
+    size_t trunk_count;                     /* at least 1 */
     char caller_id[CAMPAIGN_CALLER_ID_MAX]; /* "" as the trunk has it */
     struct policy *policy;                  /* owned; never NULL */
     struct campaign_pacing pacing;

@@ -107,6 +107,17 @@ static void check_same(struct doc_reader *r, const char *pointer, const char *be
                   "the %s of a campaign stays what it was: '%s'", what, before);
 }
 
+static bool same_trunks(const struct campaign_doc *a, const struct campaign_doc *b)
+{
+    bool same = a->trunk_count == b->trunk_count;
+
+    for (size_t i = 0; same && i < a->trunk_count; i++)
+        same = str_is(a->trunks[i].name, b->trunks[i].name) &&
+               a->trunks[i].weight == b->trunks[i].weight &&
+               a->trunks[i].priority == b->trunks[i].priority;
+    return same;
+}
+
 void campaign_check_change(const struct campaign_doc *before,
                            const struct campaign_doc *after, const char *text, size_t len,
                            struct campaign_issues *issues)
@@ -117,6 +128,10 @@ void campaign_check_change(const struct campaign_doc *before,
     check_same(&r, "/list", before->list, after->list, "list");
     check_same(&r, "/flow", before->flow, after->flow, "flow");
     check_same(&r, "/trunk", before->trunk, after->trunk, "trunk");
+    if (str_is(before->trunk, after->trunk) && !same_trunks(before, after))
+        doc_issue(&r, "/trunks", JSON_PLACE_VALUE,
+                  "'furrow campaign clone' makes another campaign with them",
+                  "the trunks of a campaign stay what they were");
 }
 
 static void add_key(struct buf *out, const char *key)

@@ -12,6 +12,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/campaign_trunk_store.h"
 #include "campaigns/doc_reader.h"
 #include "campaigns/flow_store.h"
 #include "campaigns/names_store.h"
@@ -72,13 +73,27 @@ static int find_list(struct pg *pg, const char *name, int64_t *id, struct errtex
     return 0;
 }
 
-/* Everything that is missing is said at once. */
-static int resolve(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
-                   struct campaign_row *row, struct doc_reader *r)
+static int find_trunk(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
+                      size_t i, int64_t *id, struct doc_reader *r)
 {
     struct trunk_row trunk = {0};
+    struct errtext e = {0};
+    char at[DOC_POINTER_MAX];
+
+    snprintf(at, sizeof(at), "/trunks/%zu/trunk", i);
+    int err = trunk_find(pg, tenant_id, doc->trunks[i].name, &trunk, &e);
+    *id = trunk.id;
+    return note_missing(r, doc->trunk_count > 1 ? at : "/trunk", err, &e,
+                        "'furrow trunk add NAME --kind …' makes one");
+}
+
+/* Everything that is missing is said at once. */
+static int resolve(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
+                   struct campaign_row *row, int64_t trunk_ids[CAMPAIGN_TRUNKS_MAX],
+                   struct doc_reader *r)
+{
     struct flow_row flow = {0};
-    struct errtext no_list = {0}, no_trunk = {0}, no_flow = {0};
+    struct errtext no_list = {0}, no_flow = {0};
 
     int err =
         note_missing(r, "/list", find_list(pg, doc->list, &row->list_id, &no_list),
@@ -87,11 +102,9 @@ static int resolve(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
         err =
             note_missing(r, "/flow", flow_find(pg, tenant_id, doc->flow, &flow, &no_flow),
                          &no_flow, "'furrow flow publish FILE' makes one");
-    if (!err)
-        err = note_missing(r, "/trunk",
-                           trunk_find(pg, tenant_id, doc->trunk, &trunk, &no_trunk),
-                           &no_trunk, "'furrow trunk add NAME --kind …' makes one");
-    row->trunk_id = trunk.id;
+    for (size_t i = 0; !err && i < doc->trunk_count; i++)
+        err = find_trunk(pg, tenant_id, doc, i, &trunk_ids[i], r);
+    row->trunk_id = trunk_ids[0];
     row->flow_revision_id = flow.revision_id;
     return !err && r->issues->found ? EINVAL : err;
 }
@@ -122,10 +135,13 @@ static int insert(struct pg *pg, const struct campaign_doc *doc, const char *tex
 static int create(struct pg *pg, const struct campaign_doc *doc, const char *text,
                   int64_t now_ms, struct campaign_row *row, struct doc_reader *r)
 {
-    int err = resolve(pg, row->tenant_id, doc, row, r);
+    int64_t trunk_ids[CAMPAIGN_TRUNKS_MAX] = {0};
 
+    int err = resolve(pg, row->tenant_id, doc, row, trunk_ids, r);
     if (!err)
         err = insert(pg, doc, text, now_ms, row);
+    if (!err)
+        err = campaign_trunks_write(pg, row->tenant_id, row->id, doc, trunk_ids);
     if (err == EEXIST)
         doc_issue(r, "/name", JSON_PLACE_VALUE,
                   "'furrow campaign list' shows them; choose another name",

@@ -10,6 +10,7 @@
 #include "base/xalloc.h"
 #include "campaigns/budget_store.h"
 #include "campaigns/campaign_store.h"
+#include "campaigns/campaign_trunk_store.h"
 #include "compliance/audit_store.h"
 #include "dialer/sweep_parts.h"
 
@@ -51,8 +52,6 @@ static int read_facts(struct pg *pg, const struct campaign_row *row,
 
     int err = campaign_doc_get(pg, row->tenant_id, row->id, &doc);
     if (!err)
-        err = trunk_load(pg, row->tenant_id, row->trunk_id, &f->trunk);
-    if (!err)
         err = limit_load(pg, row->tenant_id, "", &f->tenant);
     if (!err && doc->caller_id[0])
         err = limit_load(pg, row->tenant_id, doc->caller_id, &f->caller_id);
@@ -70,14 +69,27 @@ static int read_facts(struct pg *pg, const struct campaign_row *row,
     return 0;
 }
 
+static void add_facts(struct maintenance *m, const struct campaign_facts *f)
+{
+    if (m->n == m->cap) {
+        m->cap = m->cap ? m->cap * 2 : 16;
+        m->campaigns = xrealloc(m->campaigns, m->cap * sizeof(*m->campaigns));
+    }
+    m->campaigns[m->n++] = *f;
+}
+
 static int add_campaign(struct pg *pg, struct maintenance *m,
                         const struct campaign_row *row)
 {
+    struct campaign_trunk_row trunks[CAMPAIGN_TRUNKS_MAX];
     struct campaign_facts f = {0};
+    size_t n = 0;
 
     int err = populate(pg, row);
     if (!err)
         err = read_facts(pg, row, &f);
+    if (!err)
+        err = campaign_trunks_load(pg, row->tenant_id, row->id, trunks, &n);
     if (err == ECONNRESET)
         return err;
     if (err) {
@@ -85,11 +97,13 @@ static int add_campaign(struct pg *pg, struct maintenance *m,
                  LOG_ESC(pg_error(pg)));
         return 0;
     }
-    if (m->n == m->cap) {
-        m->cap = m->cap ? m->cap * 2 : 16;
-        m->campaigns = xrealloc(m->campaigns, m->cap * sizeof(*m->campaigns));
+    for (size_t i = 0; i < n; i++) {
+        f.trunk = trunks[i].trunk;
+        f.trunk_weight = trunks[i].weight;
+        f.trunk_priority = trunks[i].priority;
+        f.trunk_count = (int)n;
+        add_facts(m, &f);
     }
-    m->campaigns[m->n++] = f;
     return 0;
 }
 

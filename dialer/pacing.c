@@ -153,6 +153,13 @@ int pacing_percent(const struct pacing *p, int64_t trunk_id)
     return k ? k->percent : 100;
 }
 
+bool pacing_holds(const struct pacing *p, int64_t trunk_id)
+{
+    const struct sick *k = find_sick(p, trunk_id);
+
+    return k && k->held && mono_ms() < k->held_until_ms;
+}
+
 static void say_health(const struct sick *k, int percent, bool held)
 {
     if (held && !k->held)
@@ -165,11 +172,13 @@ static void say_health(const struct sick *k, int percent, bool held)
         log_info("pacing", "trunk=%" PRId64 " state=full-speed", k->trunk_id);
 }
 
-/* sure: a refusal was just told, so it is not forgotten at full speed. */
-static void heard_health(struct pacing *p, int64_t trunk_id, int percent, bool held,
+/* hold_ms: until its breaker lets one try; 0: one may. sure: it was not heard that it
+ * took a call, so it is not forgotten at full speed and its breaker not called closed. */
+static void heard_health(struct pacing *p, int64_t trunk_id, int percent, int64_t hold_ms,
                          bool sure)
 {
     struct sick *k = find_sick(p, trunk_id);
+    bool held = hold_ms > 0 || (sure && k && k->held);
 
     if (!k && percent == 100 && !held && !sure)
         return;
@@ -183,6 +192,7 @@ static void heard_health(struct pacing *p, int64_t trunk_id, int percent, bool h
     say_health(k, percent, held);
     k->percent = percent < 1 ? 1 : percent;
     k->held = held;
+    k->held_until_ms = mono_ms() + hold_ms;
     if (sure || percent < 100 || held)
         return;
     for (struct sick **at = &p->sick; *at; at = &(*at)->next)
@@ -206,7 +216,7 @@ static void on_told(struct pacing *p, struct op *op, redisReply *reply)
 {
     if (pacing_is_good(p, reply) && is_numbers(reply, 3))
         heard_health(p, op->trunk_id, (int)reply->element[0]->integer,
-                     reply->element[1]->integer > 0, reply->element[2]->integer > 0);
+                     reply->element[1]->integer, reply->element[2]->integer > 0);
     free(op);
 }
 
@@ -258,7 +268,8 @@ static void on_taken(struct pacing *p, struct op *op, redisReply *reply)
         retry_ms = wait < 0 ? -wait : clock_real_delay_ms(wait);
         if (code != FULL)
             heard_health(p, op->trunk_id, (int)reply->element[2]->integer,
-                         code == BREAKER, find_sick(p, op->trunk_id) != NULL);
+                         code == BREAKER ? retry_ms : 0,
+                         find_sick(p, op->trunk_id) != NULL);
     }
     answer_later(p, op, results[code], retry_ms);
 }

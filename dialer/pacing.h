@@ -80,6 +80,8 @@ enum pacing_word {
     PACING_REFUSED, /* failed, or it does not know us */
 };
 void pacing_told(struct pacing *p, int64_t trunk_id, enum pacing_word word);
+/* Its breaker is open, as last heard of, and lets nobody try it yet. */
+bool pacing_holds(const struct pacing *p, int64_t trunk_id);
 /* Of the trunk's rate as last heard of, 2 to 100. */
 int pacing_percent(const struct pacing *p, int64_t trunk_id);
 

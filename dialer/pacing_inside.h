@@ -58,7 +58,8 @@ struct sick {
     struct sick *next;
     int64_t trunk_id;
     int percent;
-    bool held; /* its breaker was open */
+    bool held;             /* its breaker was open */
+    int64_t held_until_ms; /* monotonic */
 };
 
 struct pacing {

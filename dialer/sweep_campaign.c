@@ -1,8 +1,9 @@
 /*
- * A runner is one running campaign in this process. It holds a stock of attempts whose
- * permits were minted, at most what the pace can send before they die, and asks pacing
- * for the first of them; GO sends it. The stock's head stays while it is being asked
- * for. Whatever cannot be sent is withdrawn: the contact waits again, no call is lost.
+ * A runner is one running campaign on one of its trunks, in this process. It holds a
+ * stock of attempts whose permits were minted, at most what the pace can send before they
+ * die, and asks pacing for the first of them; GO sends it. The stock's head stays while
+ * it is being asked for. Whatever cannot be sent is withdrawn: the contact waits again,
+ * no call is lost.
  */
 #include <errno.h>
 #include <math.h>
@@ -12,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "campaigns/campaign_trunks.h"
 #include "dialer/db.h"
 #include "dialer/dialer.h"
 #include "dialer/live.h"
@@ -25,6 +27,7 @@ enum {
     CLAIM_IDLE_MS = 1000,  /* between two looks at a campaign with nothing due */
     CLAIM_SOON_MS = 100,   /* the least of them */
     FULL_RETRY_MS = 250,   /* another dialer's call may end */
+    SENT_MEMORY = 1000,    /* calls after which the past counts half */
     PERMIT_MARGIN_MS = 50, /* do not bother with a permit that is about to die */
 };
 /* Seconds of calling to keep in stock; with what is claimed meanwhile well below the
@@ -44,6 +47,8 @@ struct runner {
     struct trunk *trunk; /* NULL: it cannot be opened */
     bool running, claiming, taking, trunk_held, closing;
     bool active; /* the last claim found something */
+    bool usable; /* as it was last said, where the campaign has several trunks */
+    double sent; /* claimed over this trunk; for the shares of several */
     unsigned seen;
     struct item stock[STOCK_MAX];
     size_t n;
@@ -122,11 +127,29 @@ static void lower(double *cps, double limit)
         *cps = limit;
 }
 
+static bool is_usable(const struct runner *r)
+{
+    return r->running && r->trunk && r->trunk->ops->is_ready(r->trunk) &&
+           !pacing_holds(r->sweep->dialer->pacing, r->trunk->row.id);
+}
+
+/* Of the campaign's own rate, among the trunks that share its calls now. */
+static double trunk_share(const struct runner *r)
+{
+    double all = 0;
+
+    for (const struct runner *o = r->sweep->runners; o; o = o->next)
+        if (o->facts.id == r->facts.id && (o == r || is_usable(o)) &&
+            o->facts.trunk_priority == r->facts.trunk_priority)
+            all += o->facts.trunk_weight;
+    return r->facts.trunk_weight / all;
+}
+
 static double own_rate(const struct runner *r)
 {
     double cps = trunk_rate(r);
 
-    lower(&cps, r->facts.cps);
+    lower(&cps, r->facts.cps * trunk_share(r));
     lower(&cps, r->facts.caller_id.cps);
     lower(&cps, r->facts.tenant.cps);
     lower(&cps, (double)r->sweep->dialer->config.max_cps);
@@ -153,6 +176,15 @@ static double rate_of(const struct runner *r)
     return rate < own ? rate : own;
 }
 
+static int64_t campaign_stock(const struct runner *r)
+{
+    int64_t n = 0;
+
+    for (const struct runner *o = r->sweep->runners; o; o = o->next)
+        n += o->facts.id == r->facts.id ? (int64_t)o->n : 0;
+    return n;
+}
+
 static int64_t room_of(const struct runner *r)
 {
     const struct dialer *d = r->sweep->dialer;
@@ -163,7 +195,7 @@ static int64_t room_of(const struct runner *r)
     int64_t room = r->trunk->row.max_channels - stock -
                    (int64_t)placed_count_trunk(d, r->trunk->row.id);
     if (r->facts.max_concurrent > 0) {
-        int64_t own = r->facts.max_concurrent - (int64_t)r->n -
+        int64_t own = r->facts.max_concurrent - campaign_stock(r) -
                       (int64_t)placed_count_campaign(d, r->facts.id);
         room = own < room ? own : room;
     }
@@ -187,12 +219,70 @@ static size_t want(const struct runner *r)
     return n > 0 ? (size_t)n : 0;
 }
 
+/* ---- which of a campaign's trunks ---- */
+
+static bool wants(const struct runner *r)
+{
+    return mono_ms() >= r->claim_at_ms && want(r) > 0;
+}
+
+static bool trunk_may(const struct runner *r)
+{
+    struct trunk_standing all[CAMPAIGN_TRUNKS_MAX];
+    int n = 0, own = 0;
+
+    if (r->facts.trunk_count < 2)
+        return true;
+    for (const struct runner *o = r->sweep->runners; o; o = o->next) {
+        if (o->facts.id != r->facts.id || n == CAMPAIGN_TRUNKS_MAX)
+            continue;
+        if (o->claiming)
+            return false; /* shares are of what it leaves */
+        own = o == r ? n : own;
+        all[n] = (struct trunk_standing){.weight = o->facts.trunk_weight,
+                                         .priority = o->facts.trunk_priority,
+                                         .usable = is_usable(o),
+                                         .sent = o->sent};
+        all[n].wants = all[n].usable && wants(o);
+        n++;
+    }
+    return campaign_trunk_may(all, n, own);
+}
+
+/* Counted anew for all when a trunk comes back, so that it does not have to catch up. */
+static void count_sent(struct runner *r, size_t claimed)
+{
+    r->sent += (double)claimed;
+    if (r->sent < SENT_MEMORY)
+        return;
+    for (struct runner *o = r->sweep->runners; o; o = o->next)
+        if (o->facts.id == r->facts.id)
+            o->sent /= 2;
+}
+
+static void look_at_use(struct runner *r)
+{
+    bool usable = is_usable(r);
+
+    if (usable == r->usable || r->facts.trunk_count < 2)
+        return;
+    r->usable = usable;
+    if (!usable)
+        log_warn("sweep",
+                 "campaign=%lld trunk=%s state=passed-over its calls go over the "
+                 "campaign's other trunks",
+                 (long long)r->facts.id, LOG_ESC(r->facts.trunk.name));
+    for (struct runner *o = r->sweep->runners; o && usable; o = o->next)
+        if (o->facts.id == r->facts.id)
+            o->sent = 0;
+}
+
 /* ---- claim and release ---- */
 
 struct claim {
     struct dialer *dialer;
     struct runner *runner; /* it lives while claiming */
-    int64_t campaign_id;
+    int64_t campaign_id, trunk_id;
     int tenant_id, slot;
     size_t max, claimed;
     int64_t next_due_ms;
@@ -208,8 +298,8 @@ static int run_claim(struct pg *pg, void *arg)
     struct claim *c = arg;
     struct attempt_claim_result result = {0};
 
-    int err = attempt_claim(pg, c->tenant_id, c->campaign_id, c->slot, clock_now_ms(),
-                            c->max, c->rows, &result);
+    int err = attempt_claim_over(pg, c->tenant_id, c->campaign_id, c->trunk_id, c->slot,
+                                 clock_now_ms(), c->max, c->rows, &result);
     if (err)
         return err;
     c->claimed = result.intents;
@@ -231,10 +321,11 @@ static void free_claim(struct claim *c)
     free(c);
 }
 
-static struct runner *find_runner(const struct sweep *s, int64_t campaign_id)
+static struct runner *find_runner(const struct sweep *s, int64_t campaign_id,
+                                  int64_t trunk_id)
 {
     for (struct runner *r = s->runners; r; r = r->next)
-        if (r->facts.id == campaign_id)
+        if (r->facts.id == campaign_id && r->facts.trunk.id == trunk_id)
             return r;
     return NULL;
 }
@@ -244,6 +335,7 @@ static void plan_next_claim(struct runner *r, const struct claim *c)
     int64_t now = mono_ms(), delay = CLAIM_IDLE_MS;
 
     r->active = c->claimed > 0;
+    count_sent(r, c->claimed);
     if (c->claimed > 0 || c->looked_at > 0) {
         r->claim_at_ms = now;
         return;
@@ -295,12 +387,13 @@ static void pump_claim(struct runner *r)
     size_t n = 0;
 
     if (!r->running || r->claiming || r->sweep->tidying || !sweep_may_send(r->sweep) ||
-        mono_ms() < r->claim_at_ms || (n = want(r)) == 0)
+        mono_ms() < r->claim_at_ms || (n = want(r)) == 0 || !trunk_may(r))
         return;
     struct claim *c = xcalloc(1, sizeof(*c));
     *c = (struct claim){.dialer = d,
                         .runner = r,
                         .campaign_id = r->facts.id,
+                        .trunk_id = r->facts.trunk.id,
                         .tenant_id = r->facts.tenant_id,
                         .slot = d->slot,
                         .max = n,
@@ -408,7 +501,7 @@ static void sort_in(struct sweep *s, struct runner *r)
 
 void runner_update(struct sweep *s, const struct campaign_facts *f)
 {
-    struct runner *r = find_runner(s, f->id);
+    struct runner *r = find_runner(s, f->id, f->trunk.id);
     struct errtext e = {0};
 
     if (!r) {
@@ -418,6 +511,7 @@ void runner_update(struct sweep *s, const struct campaign_facts *f)
         uv_timer_init(s->dialer->loop, &r->timer);
         r->timer.data = r;
         sort_in(s, r);
+        r->usable = true;
         lives_warm(s->dialer->lives, f->tenant_id, f->flow_revision_id);
         log_info("sweep", "campaign=%lld name=%s state=running trunk=%s",
                  (long long)f->id, LOG_ESC(f->name), LOG_ESC(f->trunk.name));
@@ -482,8 +576,10 @@ void runners_tick(struct sweep *s, bool kicked)
     for (struct runner *r = s->runners; r; r = r->next) {
         if (!r->trunk)
             continue;
-        if (r->running)
+        if (r->running) {
             look_at_trunk(r);
+            look_at_use(r);
+        }
         if (kicked && r->take_at_ms - mono_ms() > 0 && r->n > 0)
             r->take_at_ms = mono_ms();
         pump_take(r);

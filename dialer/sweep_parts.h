@@ -27,7 +27,7 @@ struct trunk;
 
 enum { TENANTS_MAX = 1024 };
 
-/* A running campaign, as the sweep needs it. */
+/* A running campaign on one of its trunks, as the sweep needs it. */
 struct campaign_facts {
     int64_t id, flow_revision_id;
     int tenant_id, priority, max_concurrent, ring_timeout_s;
@@ -35,6 +35,7 @@ struct campaign_facts {
     double cps;   /* 0: as the trunk */
     char name[CAMPAIGN_NAME_MAX];
     struct trunk_row trunk;
+    int trunk_weight, trunk_priority, trunk_count;
     struct limit_row tenant, caller_id; /* id 0: none is set */
 };
 

@@ -39,6 +39,16 @@ static const char document[] =
     "\"backoff\": 2}, \"no_answer\": {\"max_attempts\": 2, \"delay_s\": 900, "
     "\"backoff\": 1.5}}}";
 
+/* The first refuses every call; three quarters of the rest go over the second. */
+static const char several_trunks[] =
+    "{\"name\": \"harvest\", \"list\": \"farmers\", \"flow\": \"coffee\", "
+    "\"trunks\": [{\"trunk\": \"broken\"}, {\"trunk\": \"sim\", \"priority\": 1, "
+    "\"weight\": 3}, {\"trunk\": \"second\", \"priority\": 1}], \"windows\": "
+    "{\"mon-sat\": [\"08:00-20:00\"]}, \"regions\": [\"ET\"], \"limits\": "
+    "{\"per_24h\": 0, \"per_7d\": 0, \"min_gap_s\": 1}, \"pacing\": "
+    "{\"max_concurrent\": 10}, \"ring_timeout_s\": 20, \"retry\": {\"busy\": "
+    "{\"max_attempts\": 1}, \"no_answer\": {\"max_attempts\": 1}}}";
+
 static struct pg *pg;
 
 /* ---- programs ---- */
@@ -138,14 +148,24 @@ static void import(const char *tenant)
     }
 }
 
-static void set_up(int tenant_id, const char *tenant)
+static void add_trunk(int tenant_id, const char *name, const char *settings)
+{
+    struct trunk_row trunk = {.kind = "simulated", .cps = 2, .max_channels = 50};
+    struct errtext e = {0};
+
+    snprintf(trunk.name, sizeof(trunk.name), "%s", name);
+    snprintf(trunk.settings, sizeof(trunk.settings), "%s", settings);
+    if (trunk_add(pg, tenant_id, &trunk, clock_now_ms(), &e))
+        fail_msg("trunk: %s", e.text);
+}
+
+static void set_up(int tenant_id, const char *tenant, const char *campaign)
 {
     struct errtext e = {0};
     struct campaign_issues issues = {0};
     struct flow_row flow;
     struct campaign_row row;
-    struct trunk_row trunk = {
-        .name = "sim", .kind = "simulated", .cps = 2, .max_channels = 50};
+    char settings[1000];
     bool fresh = false;
 
     CLEANUP(free_cleanup) char *flow_text = NULL;
@@ -157,15 +177,16 @@ static void set_up(int tenant_id, const char *tenant)
     assert_int_equal(
         flow_publish(pg, tenant_id, "coffee", flow_text, clock_now_ms(), &flow, &fresh),
         0);
-    snprintf(trunk.settings, sizeof(trunk.settings),
+    snprintf(settings, sizeof(settings),
              "{\"seed\": 5, \"answer\": 0.6, \"busy\": 0.15, \"no_answer\": 0.15, "
              "\"rejected\": 0.05, \"bad_number\": 0.05, \"ring_s\": [2, 15], \"speak\": "
              "0.4, \"opt_out\": 0.1, \"hang_up\": 0.2, \"voices\": "
              "\"%s/manifest.json\"}",
              pgtest_dir());
-    if (trunk_add(pg, tenant_id, &trunk, clock_now_ms(), &e))
-        fail_msg("trunk: %s", e.text);
-    if (campaign_create(pg, tenant_id, document, strlen(document), clock_now_ms(), &row,
+    add_trunk(tenant_id, "sim", settings);
+    add_trunk(tenant_id, "second", settings);
+    add_trunk(tenant_id, "broken", "{\"answer\": 0, \"congestion\": 1}");
+    if (campaign_create(pg, tenant_id, campaign, strlen(campaign), clock_now_ms(), &row,
                         &issues))
         fail_msg("campaign: %s", issues.at[0].text);
     if (campaign_command(pg, tenant_id, row.id, CAMPAIGN_START, NULL, clock_now_ms(),
@@ -234,8 +255,8 @@ static void the_same_seed_gives_the_same_end_for_every_contact(void **state)
 {
     (void)state;
     pgtest_run(pg, 0, "SELECT 1");
-    set_up(1, "default");
-    set_up(2, "twin");
+    set_up(1, "default", document);
+    set_up(2, "twin", document);
     pid_t dialer = start_dialer();
     run_to_the_end(1);
     run_to_the_end(2);
@@ -267,7 +288,7 @@ static void a_killed_dialer_is_taken_up_and_nobody_is_called_twice(void **state)
     char log[512];
 
     (void)state;
-    set_up(3, "crash");
+    set_up(3, "crash", document);
     snprintf(log, sizeof(log), "%s/faults", pgtest_dir());
     setenv("FURROW_FAULT", "sent-ringing:15", 1);
     setenv("FURROW_FAULT_LOG", log, 1);
@@ -338,7 +359,7 @@ static void a_running_campaign_takes_up_another_pace_and_a_budget(void **state)
     struct errtext e = {0};
 
     (void)state;
-    set_up(4, "change");
+    set_up(4, "change", document);
     assert_int_equal(campaign_find(pg, 4, "harvest", &row, &e), 0);
     change(&row, (const char *const[]){"pacing.cps=0.01"}, 1);
     pid_t dialer = start_dialer();
@@ -358,6 +379,39 @@ static void a_running_campaign_takes_up_another_pace_and_a_budget(void **state)
     check_ledger(4);
 }
 
+static int64_t count_over(int tenant_id, const char *trunk)
+{
+    char sql[200];
+
+    snprintf(sql, sizeof(sql),
+             "SELECT count(*) FROM attempts a JOIN trunks t ON t.id = a.trunk_id WHERE "
+             "a.state <> 'withdrawn' AND t.name = '%s'",
+             trunk);
+    return count(tenant_id, sql);
+}
+
+static void a_trunk_that_refuses_is_passed_over_and_the_others_share(void **state)
+{
+    (void)state;
+    set_up(5, "trunks", several_trunks);
+    pid_t dialer = start_dialer();
+    run_to_the_end(5);
+    kill(dialer, SIGTERM);
+    assert_int_equal(wait_exit(dialer, 30000), 0);
+    check_ledger(5);
+    int64_t broken = count_over(5, "broken"), a = count_over(5, "sim"),
+            b = count_over(5, "second");
+    print_message("calls over broken %d, sim %d, second %d\n", (int)broken, (int)a,
+                  (int)b);
+    assert_in_range(broken, 10, 60); /* ten refusals, what was under way, a trial */
+    assert_true(a + b >= CONTACTS);
+    assert_true(a > 2 * b && a < 4 * b + 10);
+    /* Nobody was given up for the broken trunk. */
+    assert_int_equal(count(5, "SELECT count(*) FROM campaign_contacts WHERE final = "
+                              "'congestion'"),
+                     0);
+}
+
 static void leave(void)
 {
     pg_close(pg);
@@ -369,6 +423,7 @@ int main(void)
         cmocka_unit_test(the_same_seed_gives_the_same_end_for_every_contact),
         cmocka_unit_test(a_killed_dialer_is_taken_up_and_nobody_is_called_twice),
         cmocka_unit_test(a_running_campaign_takes_up_another_pace_and_a_budget),
+        cmocka_unit_test(a_trunk_that_refuses_is_passed_over_and_the_others_share),
     };
     struct errtext e = {0};
 
@@ -382,7 +437,8 @@ int main(void)
     }
     struct pg *super = pgtest_open_super();
     pgtest_run(super, 0,
-               "INSERT INTO tenants (name) VALUES ('twin'), ('crash'), ('change')");
+               "INSERT INTO tenants (name) VALUES ('twin'), ('crash'), ('change'), "
+               "('trunks')");
     pg_close(super);
     write_voice();
     return cmocka_run_group_tests_name("dialer_simulated", tests, NULL, NULL);
