@@ -63,7 +63,8 @@ static void put_ready(struct pool *p, const struct queue_item *items, int n, boo
         p->counts.fetched++;
         work_list_add(&p->ready, w);
     }
-    pthread_cond_broadcast(&p->ready_changed);
+    for (int i = 0; i < n; i++) /* not all of a thousand threads for one job */
+        pthread_cond_signal(&p->ready_changed);
     pthread_mutex_unlock(&p->lock);
 }
 

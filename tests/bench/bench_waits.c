@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,6 +46,9 @@ enum {
 };
 
 static char url[64];
+static struct seen { /* by the worker, for the parent */
+    atomic_llong first_us, last_us, answered_us;
+} * seen;
 
 static void must(int err, const char *what)
 {
@@ -116,8 +120,12 @@ static enum job_result run(struct job_ctx *ctx, const struct job *job)
     CLEANUP(http_resp_free) struct http_resp resp = {0};
 
     (void)job;
+    long long none = 0, now = mono_us();
+    atomic_compare_exchange_strong(&seen->first_us, &none, now);
+    atomic_store(&seen->last_us, now);
     int err =
         http_do(ctx->http, &(struct http_req){.url = url, .timeout_ms = BOUND_MS}, &resp);
+    atomic_store(&seen->answered_us, mono_us());
     if (err)
         return job_http_error(ctx, err, "service", resp.error);
     return resp.status == 200 ? JOB_DONE : JOB_RETRY;
@@ -198,7 +206,7 @@ static pid_t start_worker(bool durable)
 /* ---- measuring ---- */
 
 struct measured {
-    double sent_ms, wall_ms, peak_mib;
+    double sent_ms, first_ms, last_ms, answered_ms, wall_ms, peak_mib;
     int64_t connections;
 };
 
@@ -261,6 +269,7 @@ static struct measured measure(struct pg *super, struct pg *pg, bool durable, in
     pgtest_run(pg, 1, "DELETE FROM outbox");
     pgtest_run(pg, 1, "DELETE FROM jobs");
     pid_t worker = start_worker(durable);
+    atomic_store(&seen->first_us, 0);
     int64_t from_us = mono_us();
     if (durable)
         send_durable(pg, round);
@@ -274,6 +283,9 @@ static struct measured measure(struct pg *super, struct pg *pg, bool durable, in
         poll(NULL, 0, 10);
     }
     m.wall_ms = (double)(mono_us() - from_us) / 1000;
+    m.first_ms = (double)(atomic_load(&seen->first_us) - from_us) / 1000;
+    m.last_ms = (double)(atomic_load(&seen->last_us) - from_us) / 1000;
+    m.answered_ms = (double)(atomic_load(&seen->answered_us) - from_us) / 1000;
     m.peak_mib = peak_mib(worker);
     m.connections = pgtest_i64(super, 0,
                                "SELECT count(*) FROM pg_stat_activity WHERE "
@@ -304,9 +316,10 @@ static void measure_all(struct pg *super, struct pg *pg, bool durable, int round
         most_connections =
             m.connections > most_connections ? m.connections : most_connections;
         printf("{\"bench\":\"waits\",\"kind\":\"%s\",\"round\":%d,\"sent_ms\":%.0f,"
-               "\"wall_ms\":%.0f,"
-               "\"peak_mib\":%.0f,\"pg_connections\":%lld}\n",
-               name, i + 1, m.sent_ms, m.wall_ms, m.peak_mib, (long long)m.connections);
+               "\"first_start_ms\":%.0f,\"last_start_ms\":%.0f,\"last_answer_ms\":%.0f,"
+               "\"wall_ms\":%.0f,\"peak_mib\":%.0f,\"pg_connections\":%lld}\n",
+               name, i + 1, m.sent_ms, m.first_ms, m.last_ms, m.answered_ms, m.wall_ms,
+               m.peak_mib, (long long)m.connections);
         fflush(stdout);
     }
     qsort(walls, (size_t)rounds, sizeof(*walls), by_double);
@@ -326,6 +339,9 @@ int main(int argc, char **argv)
     if (argc == 3 && str_is(argv[1], "--rounds"))
         must(!str_to_i64(argv[2], &rounds) || rounds < 1 || rounds > ROUNDS_MAX,
              "--rounds");
+    seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                -1, 0);
+    must(seen == MAP_FAILED, "mmap");
     pgtest_start(PGTEST_POSTGRES_AND_REDIS);
     int listener = listen_here();
     pid_t service = fork();
