@@ -16,7 +16,7 @@
 #define SELECT_AGENTS                                                                    \
     "SELECT g.id, g.name, g.extension, g.queue, g.wrap_up_s, " STATE_NOW                 \
     ", g.after_call, g.note, furrow_ms(CASE WHEN g.state = 'wrap_up' AND g.wrap_until "  \
-    "<= furrow_ts($1) THEN g.wrap_until ELSE g.since END) FROM agents g "
+    "<= furrow_ts($1) THEN g.wrap_until ELSE g.since END), g.confirm FROM agents g "
 
 static int refused(struct pg *pg, int err, struct errtext *e)
 {
@@ -61,10 +61,11 @@ int agent_add(struct pg *pg, int tenant_id, const struct agent_row *row, int64_t
     pg_arg_text(&a, row->queue);
     pg_arg_i64(&a, row->wrap_up_s);
     pg_arg_ms(&a, now_ms);
+    pg_arg_bool(&a, row->confirm);
     err = pg_end(pg, pg_run(pg, NULL,
                             "INSERT INTO agents (tenant_id, name, extension, queue, "
-                            "wrap_up_s, since, created_at) VALUES ($1, $2, $3, $4, $5, "
-                            "furrow_ts($6), furrow_ts($6))",
+                            "wrap_up_s, since, created_at, confirm) VALUES ($1, $2, $3, "
+                            "$4, $5, furrow_ts($6), furrow_ts($6), $7)",
                             &a));
     if (err == EEXIST)
         return errtext_set(e, err, 0, 0,
@@ -108,7 +109,8 @@ static int read_row(const PGresult *res, int i, struct agent_row *out)
 {
     *out = (struct agent_row){.id = pg_i64(res, i, 0),
                               .wrap_up_s = (int)pg_i64(res, i, 4),
-                              .since_ms = pg_i64(res, i, 8)};
+                              .since_ms = pg_i64(res, i, 8),
+                              .confirm = pg_bool(res, i, 9)};
     str_cut(out->name, sizeof(out->name), pg_text(res, i, 1));
     str_cut(out->extension, sizeof(out->extension), pg_text(res, i, 2));
     str_cut(out->queue, sizeof(out->queue), pg_text(res, i, 3));

@@ -25,13 +25,15 @@ struct agent_row {
     int64_t id;
     char name[AGENT_NAME_MAX], extension[AGENT_EXTENSION_MAX], queue[MODE_QUEUE_MAX];
     int wrap_up_s;
+    bool confirm; /* press a key before they are put through */
     enum agent_state state;
     char after_call[16]; /* "" none: the state that was ordered for then */
     char note[AGENT_NOTE_MAX];
     int64_t since_ms;
 };
 
-/* name, extension, queue, wrap_up_s of row. EEXIST: name or extension is taken. */
+/* name, extension, queue, wrap_up_s, confirm of row. EEXIST: name or extension is taken.
+ */
 NODISCARD int agent_add(struct pg *pg, int tenant_id, const struct agent_row *row,
                         int64_t now_ms, struct errtext *e);
 /* EBUSY: a call is theirs. */

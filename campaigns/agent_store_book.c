@@ -141,11 +141,14 @@ static int lock_agents(struct pg *pg, const char *queue, size_t max, int64_t now
     pg_arg_text(&a, queue);
     pg_arg_ms(&a, now_ms);
     pg_arg_i64(&a, (int64_t)(max < AGENT_BOOK_MAX ? max : AGENT_BOOK_MAX));
-    /* Who has been free for the longest comes first. */
+    /* Who has been free for the longest comes first; those who wait in the queue before
+     * any new call. */
     int err = pg_run(pg, &res,
                      "SELECT id FROM agents WHERE queue = $1 AND (state = 'ready' OR "
                      "(state = 'wrap_up' AND wrap_until <= furrow_ts($2))) ORDER BY "
-                     "since, id LIMIT $3 FOR UPDATE SKIP LOCKED",
+                     "since, id OFFSET (SELECT count(*) FROM agent_waiters w WHERE "
+                     "w.queue = $1 AND w.seen_at > clock_timestamp() - interval '10 s') "
+                     "LIMIT $3 FOR UPDATE SKIP LOCKED",
                      &a);
     if (err)
         return err;

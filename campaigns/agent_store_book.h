@@ -58,25 +58,36 @@ NODISCARD int agent_gate_load(struct pg *pg, int tenant_id, int64_t campaign_id,
 NODISCARD int agent_call_moved(struct pg *pg, int tenant_id, const struct uuid *attempt,
                                enum attempt_state to, int64_t answered_ms, int64_t at_ms);
 
-/* Somebody who takes a call. */
+struct agent_ask {
+    struct uuid call;
+    const char *queue;
+    int priority; /* of who waits: higher first, then who came first */
+};
+/* Somebody who takes a call, or what is known when there is nobody. */
 struct agent_taken {
     int64_t id;
     char name[AGENT_NAME_MAX], extension[AGENT_EXTENSION_MAX];
+    bool confirm; /* they press a key before they are put through */
+    bool counted; /* nobody: the call is abandoned, and was counted just now */
+    bool waits;   /* nobody: it stands in the queue; ask again at least every 10 s */
+    int position, logged_in;
+    int64_t wait_ms; /* guessed */
 };
 /* An answered call wants an agent of the queue: its own, a free one, or one reserved for
  * a call that still rings, which is unbacked from then on. ENODATA: nobody; a call of a
- * campaign with agents is abandoned and counted by that (*counted). */
-NODISCARD int agent_take(struct pg *pg, int tenant_id, const struct uuid *call,
-                         const char *queue, int64_t now_ms, struct agent_taken *out,
-                         bool *counted);
+ * campaign with agents is abandoned by that and counted, any other one waits. Asked again
+ * for a call that has its agent it says so again. */
+NODISCARD int agent_take(struct pg *pg, int tenant_id, const struct agent_ask *ask,
+                         int64_t now_ms, struct agent_taken *out);
 /* They talk. in_time: within MODE_CONNECT_MS of the answer. */
 NODISCARD int agent_connected(struct pg *pg, int tenant_id, const struct uuid *call,
                               bool in_time, int64_t now_ms);
-/* The agent's part is over. talked: else they did not answer their phone, and are paused
- * with a note, so that no further call is lost to it. */
-NODISCARD int agent_left(struct pg *pg, int tenant_id, const struct uuid *call,
-                         bool talked, int64_t now_ms);
-/* Agents whose call is over, whatever became of it: of calls in, whose dialer died. */
+/* The agent's part is over, or the call waits no more. lost: they did not answer their
+ * phone, and are paused with a note, so that no further call is lost to it. */
+NODISCARD int agent_left(struct pg *pg, int tenant_id, const struct uuid *call, bool lost,
+                         int64_t now_ms);
+/* Agents whose call is over, whatever became of it, and calls that wait no more: those of
+ * dialers that died. */
 NODISCARD int agent_tidy(struct pg *pg, int tenant_id, int64_t now_ms, size_t *freed);
 
 #endif

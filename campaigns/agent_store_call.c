@@ -237,6 +237,7 @@ static int give_call(struct pg *pg, const struct uuid *call, int64_t agent_id)
 static int choose(struct pg *pg, const struct uuid *call, const struct booked *b,
                   const char *queue, int64_t now_ms, int64_t *agent_id)
 {
+    /* Called with the call's row locked, or in its turn of the queue. */
     struct uuid from = {0};
     static const struct uuid none;
 
@@ -257,47 +258,125 @@ static int read_taken(struct pg *pg, int64_t id, struct agent_taken *out)
     struct pg_args a = {0};
 
     pg_arg_i64(&a, id);
-    int err =
-        pg_run(pg, &res, "SELECT id, name, extension FROM agents WHERE id = $1", &a);
+    int err = pg_run(pg, &res,
+                     "SELECT id, name, extension, confirm FROM agents WHERE id = $1", &a);
     if (err)
         return err;
     if (PQntuples(res) == 0)
-        return ENODATA;
+        return EPROTO;
     out->id = id;
     str_cut(out->name, sizeof(out->name), pg_text(res, 0, 1));
     str_cut(out->extension, sizeof(out->extension), pg_text(res, 0, 2));
+    out->confirm = pg_bool(res, 0, 3);
     return 0;
 }
 
-static int take(struct pg *pg, int tenant_id, const struct uuid *call, const char *queue,
-                int64_t now_ms, struct agent_taken *out, bool *counted)
+/* An agent who is the call's already: the answer to an earlier question was lost. */
+static int find_own(struct pg *pg, const struct uuid *call, int64_t *agent_id)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_uuid(&a, call);
+    int err = pg_run(pg, &res, "SELECT id FROM agents WHERE call_id = $1 FOR UPDATE", &a);
+    *agent_id = err || PQntuples(res) == 0 ? 0 : pg_i64(res, 0, 0);
+    return err;
+}
+
+/* Its place among those who wait, and how many agents there are for them. */
+static int stand_in_line(struct pg *pg, int tenant_id, const struct agent_ask *ask,
+                         int64_t now_ms, struct agent_taken *out, bool *turn)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_uuid(&a, &ask->call);
+    pg_arg_i64(&a, tenant_id);
+    pg_arg_text(&a, ask->queue);
+    pg_arg_i64(&a, ask->priority);
+    pg_arg_ms(&a, now_ms);
+    int err = pg_run(pg, NULL,
+                     "INSERT INTO agent_waiters (call_id, tenant_id, queue, priority, "
+                     "since, seen_at) VALUES ($1, $2, $3, $4, furrow_ts($5), "
+                     "clock_timestamp()) ON CONFLICT (call_id) DO UPDATE SET seen_at = "
+                     "excluded.seen_at",
+                     &a);
+    if (!err)
+        err = pg_run(
+            pg, &res,
+            "SELECT (SELECT count(*) FROM agent_waiters o WHERE o.queue = w.queue AND "
+            "o.seen_at > clock_timestamp() - interval '10 s' AND (o.priority > "
+            "w.priority "
+            "OR (o.priority = w.priority AND (o.since, o.call_id) < (w.since, "
+            "w.call_id)))), (SELECT count(*) FROM agents g WHERE g.queue = w.queue AND "
+            "(g.state = 'ready' OR (g.state = 'wrap_up' AND g.wrap_until <= "
+            "furrow_ts($5)))), (SELECT count(*) FROM agents g WHERE g.queue = w.queue "
+            "AND "
+            "g.state NOT IN ('logged_out', 'paused')), coalesce((SELECT "
+            "avg(extract(epoch "
+            "FROM c.over_at - c.connected_at)) * 1000 FROM (SELECT c.* FROM agent_calls "
+            "c "
+            "JOIN agents g ON g.id = c.agent_id AND g.queue = $3 WHERE c.over_at IS NOT "
+            "NULL AND c.connected_at IS NOT NULL AND $2::int > 0 AND $4::int >= 0 ORDER "
+            "BY c.attempt_id DESC LIMIT 50) c), 180000)::bigint FROM agent_waiters w "
+            "WHERE w.call_id = $1",
+            &a);
+    if (err)
+        return err;
+    if (PQntuples(res) == 0)
+        return EPROTO;
+    out->waits = true;
+    out->position = (int)pg_i64(res, 0, 0) + 1;
+    out->logged_in = (int)pg_i64(res, 0, 2);
+    out->wait_ms =
+        pg_i64(res, 0, 3) * out->position / (out->logged_in > 0 ? out->logged_in : 1);
+    *turn = pg_i64(res, 0, 1) >= out->position;
+    return 0;
+}
+
+static int leave_line(struct pg *pg, const struct uuid *call)
+{
+    struct pg_args a = {0};
+
+    pg_arg_uuid(&a, call);
+    return pg_run(pg, NULL, "DELETE FROM agent_waiters WHERE call_id = $1", &a);
+}
+
+static int take(struct pg *pg, int tenant_id, const struct agent_ask *ask, int64_t now_ms,
+                struct agent_taken *out)
 {
     struct booked b;
     int64_t agent_id = 0;
+    bool turn = true;
 
-    int err = lock_call(pg, call, &b);
+    int err = lock_call(pg, &ask->call, &b);
     if (!err && b.counted) /* it was given up before: no second chance, no second count */
         return ENODATA;
     if (!err)
-        err = choose(pg, call, &b, queue, now_ms, &agent_id);
+        err = find_own(pg, &ask->call, &agent_id);
+    if (!err && !agent_id && !b.found)
+        err = stand_in_line(pg, tenant_id, ask, now_ms, out, &turn);
+    if (!err && !agent_id && turn)
+        err = choose(pg, &ask->call, &b, ask->queue, now_ms, &agent_id);
     if (err)
         return err;
     if (agent_id) {
-        err = set_agent(pg, agent_id, call, now_ms);
+        err = set_agent(pg, agent_id, &ask->call, now_ms);
+        if (!err)
+            err = leave_line(pg, &ask->call);
         return err ? err : read_taken(pg, agent_id, out);
     }
-    *counted = b.found;
-    return b.found ? resolve(pg, tenant_id, call, &b, "abandoned", now_ms) : 0;
+    out->counted = b.found;
+    return b.found ? resolve(pg, tenant_id, &ask->call, &b, "abandoned", now_ms) : 0;
 }
 
-int agent_take(struct pg *pg, int tenant_id, const struct uuid *call, const char *queue,
-               int64_t now_ms, struct agent_taken *out, bool *counted)
+int agent_take(struct pg *pg, int tenant_id, const struct agent_ask *ask, int64_t now_ms,
+               struct agent_taken *out)
 {
     *out = (struct agent_taken){0};
-    *counted = false;
     int err = pg_begin(pg, tenant_id);
     if (!err)
-        err = pg_end(pg, take(pg, tenant_id, call, queue, now_ms, out, counted));
+        err = pg_end(pg, take(pg, tenant_id, ask, now_ms, out));
     return err ? err : out->id ? 0 : ENODATA;
 }
 
@@ -322,23 +401,25 @@ int agent_connected(struct pg *pg, int tenant_id, const struct uuid *call, bool 
     return err ? err : pg_end(pg, connected(pg, tenant_id, call, in_time, now_ms));
 }
 
-static int left(struct pg *pg, const struct uuid *call, bool talked, int64_t now_ms)
+static int left(struct pg *pg, const struct uuid *call, bool lost, int64_t now_ms)
 {
     struct booked b;
 
     int err = lock_call(pg, call, &b);
     /* Without its agent it is unbacked from now on. */
-    if (!err && b.found && !talked)
+    if (!err && b.found && lost)
         err = give_call(pg, call, 0);
-    return err ? err : free_agent(pg, call, !talked, now_ms);
+    if (!err)
+        err = leave_line(pg, call);
+    return err ? err : free_agent(pg, call, lost, now_ms);
 }
 
-int agent_left(struct pg *pg, int tenant_id, const struct uuid *call, bool talked,
+int agent_left(struct pg *pg, int tenant_id, const struct uuid *call, bool lost,
                int64_t now_ms)
 {
     int err = pg_begin(pg, tenant_id);
 
-    return err ? err : pg_end(pg, left(pg, call, talked, now_ms));
+    return err ? err : pg_end(pg, left(pg, call, lost, now_ms));
 }
 
 /* ---- what was left behind ---- */
@@ -350,6 +431,11 @@ int agent_tidy(struct pg *pg, int tenant_id, int64_t now_ms, size_t *freed)
 
     pg_arg_ms(&a, now_ms);
     int err = pg_begin(pg, tenant_id);
+    if (!err)
+        err = pg_run(pg, NULL,
+                     "DELETE FROM agent_waiters WHERE seen_at < clock_timestamp() - "
+                     "interval '60 s'",
+                     NULL);
     if (!err)
         err = pg_end(
             pg,

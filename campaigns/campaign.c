@@ -424,6 +424,11 @@ static void check_together(struct doc_reader *r, struct draft *d, const json_t *
     d->policy.consent_required = (enum consent_level)d->consent;
     d->policy.purpose = (enum purpose)d->purpose;
     d->policy.voice = (enum voice)d->voice;
+    if ((doc->mode.kind == MODE_RATIO || doc->mode.kind == MODE_PREDICTIVE) &&
+        !doc->caller_id[0])
+        doc_issue(r, "/mode", JSON_PLACE_VALUE, "add \"caller_id\": \"+…\"",
+                  "who is called and finds nobody must be able to call back: this mode "
+                  "needs 'caller_id'");
     /* The gate asks for a reserved agent, or for credit, whatever the mode. */
     if (doc->mode.kind != MODE_FIXED)
         d->policy.dial = DIAL_PREDICTIVE;

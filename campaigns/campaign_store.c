@@ -12,6 +12,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/campaign_mode.h"
 #include "campaigns/campaign_trunk_store.h"
 #include "campaigns/doc_reader.h"
 #include "campaigns/flow_store.h"
@@ -73,6 +74,23 @@ static int find_list(struct pg *pg, const char *name, int64_t *id, struct errtex
     return 0;
 }
 
+/* Somebody who answers would be talked to by nobody. */
+static int check_flow(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
+                      int64_t revision_id, struct doc_reader *r)
+{
+    CLEANUP(free_cleanup) char *source = NULL;
+    struct flow_row flow;
+
+    if (doc->mode.kind == MODE_FIXED || !revision_id)
+        return 0;
+    int err = flow_load(pg, tenant_id, revision_id, &flow, &source);
+    if (!err && !campaign_mode_leads_to(source, doc->mode.queue))
+        doc_issue(r, "/mode/queue", JSON_PLACE_VALUE,
+                  "{\"kind\": \"queue\", \"queue\": …} puts the call through to an agent",
+                  "flow '%s' has no queue node for '%s'", doc->flow, doc->mode.queue);
+    return err;
+}
+
 static int find_trunk(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
                       size_t i, int64_t *id, struct doc_reader *r)
 {
@@ -104,6 +122,8 @@ static int resolve(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
                          &no_flow, "'furrow flow publish FILE' makes one");
     for (size_t i = 0; !err && i < doc->trunk_count; i++)
         err = find_trunk(pg, tenant_id, doc, i, &trunk_ids[i], r);
+    if (!err)
+        err = check_flow(pg, tenant_id, doc, flow.revision_id, r);
     row->trunk_id = trunk_ids[0];
     row->flow_revision_id = flow.revision_id;
     return !err && r->issues->found ? EINVAL : err;

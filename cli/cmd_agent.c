@@ -33,6 +33,9 @@ static int read_option(struct agent_row *row, int o)
         return copy(row->extension, sizeof(row->extension), "an extension", optarg);
     case 'q':
         return copy(row->queue, sizeof(row->queue), "a queue's name", optarg);
+    case 'c':
+        row->confirm = true;
+        return CLI_OK;
     case 'w':
         if (!str_to_i64(optarg, &seconds) || seconds < 0 || seconds > WRAP_UP_MAX_S)
             return cli_usage("--wrap-up takes seconds, 0 to %d, not '%s'", WRAP_UP_MAX_S,
@@ -49,6 +52,7 @@ static int cmd_add(struct cli *cli, int argc, char **argv)
     static const struct option options[] = {{"extension", required_argument, NULL, 'e'},
                                             {"queue", required_argument, NULL, 'q'},
                                             {"wrap-up", required_argument, NULL, 'w'},
+                                            {"confirm", no_argument, NULL, 'c'},
                                             {0}};
     struct agent_row row = {0};
     struct errtext e = {0};
@@ -136,11 +140,11 @@ static json_t *agent_json(const struct agent_row *x)
 {
     char since[CLOCK_TEXT_MAX];
 
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "name", x->name,
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:b}", "name", x->name,
                      "extension", x->extension, "queue", x->queue, "state",
                      agent_state_name(x->state), "after_call", x->after_call, "note",
                      x->note, "since", clock_text(x->since_ms, since), "wrap_up_s",
-                     x->wrap_up_s);
+                     x->wrap_up_s, "confirm", (int)x->confirm);
 }
 
 static void print_agent(const struct agent_row *x, int64_t now_ms)
@@ -261,13 +265,15 @@ static int cmd_abandonment(struct cli *cli, int argc, char **argv)
 
 static const struct cli_verb verbs[] = {
     {.name = "add",
-     .arguments = "NAME --extension NUMBER --queue QUEUE [--wrap-up SECONDS]",
+     .arguments = "NAME --extension NUMBER --queue QUEUE [--wrap-up SECONDS] [--confirm]",
      .about = "Make an agent, who is not logged in yet.\n\n"
               "  NAME                letters, digits, '-', '_' and '.'\n"
               "  --extension NUMBER  where the phone rings, as the switch knows it\n"
               "  --queue QUEUE       whose calls they take: a campaign's mode, or a "
               "flow's queue node, names it\n"
-              "  --wrap-up SECONDS   between two calls, to write down what was said (0)",
+              "  --wrap-up SECONDS   between two calls, to write down what was said (0)\n"
+              "  --confirm           a tone sounds until they press 1: for phones that a "
+              "machine might answer",
      .example = "furrow agent add abeba --extension 2001 --queue sales --wrap-up 15",
      .run = cmd_add},
     {.name = "remove",

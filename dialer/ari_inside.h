@@ -34,7 +34,7 @@ enum {
     ARI_TICK_MS = 1000,
 };
 
-enum ari_leg_state { LEG_NONE, LEG_RINGING, LEG_TALKING };
+enum ari_leg_state { LEG_NONE, LEG_RINGING, LEG_CONFIRMING, LEG_TALKING };
 
 struct ari_call {
     struct ari_call *next;
@@ -68,6 +68,7 @@ struct ari_call {
     const char *record_terminate, *record_format; /* literals of ARI's */
 
     enum ari_leg_state leg;
+    char leg_confirm_key;                                /* 0: none */
     int leg_number;                                      /* of its transfers */
     int64_t leg_max_ms, leg_since_ms, leg_ring_until_ms; /* monotonic */
 };
@@ -162,8 +163,7 @@ void ari_phone_ask_recording(struct ari *a, struct ari_call *call);
 
 /* ---- ari_leg.c ---- */
 
-void ari_leg_dial(void *phone, const struct uuid *id, const char *extension,
-                  int64_t ring_ms, int64_t max_ms);
+void ari_leg_dial(void *phone, const struct uuid *id, const struct live_dial *dial);
 void ari_leg_event(struct ari *a, struct ari_call *call, const struct ari_event *ev);
 void ari_leg_drop(struct ari *a, struct ari_call *call); /* the call itself is over */
 void ari_leg_tick(struct ari *a, struct ari_call *call, int64_t mono_now_ms);

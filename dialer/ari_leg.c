@@ -1,7 +1,8 @@
 /*
  * A transfer to an extension: a bridge <channel>-br<n>, a second channel <channel>-b<n>
  * from an ordinary originate, both in the bridge once it answers. The caller stays in
- * Stasis all the time and the flow goes on when the second leg is over.
+ * Stasis all the time and the flow goes on when the second leg is over. Who must confirm
+ * hears a tone every other second until the key comes.
  */
 #include "dialer/ari_inside.h"
 
@@ -14,7 +15,7 @@
 #include "base/log.h"
 #include "base/str.h"
 
-enum { RING_GRACE_MS = 10000 };
+enum { RING_GRACE_MS = 10000, TONE_EVERY_MS = 2000 };
 
 static void tell(struct dialer *d, const struct uuid *id, enum ivr_dialled result,
                  int64_t talked_ms, int cause)
@@ -53,7 +54,7 @@ static void finish(struct ari *a, struct ari_call *c, int cause)
         result = IVR_DIALLED_COMPLETED;
     else if (cause == 17)
         result = IVR_DIALLED_BUSY;
-    else if (cause == 18 || cause == 19 || cause == 21)
+    else if (cause == 18 || cause == 19 || cause == 21 || c->leg == LEG_CONFIRMING)
         result = IVR_DIALLED_NO_ANSWER;
     int64_t talked_ms = talked ? mono_ms() - c->leg_since_ms : 0;
     c->leg = LEG_NONE;
@@ -149,9 +150,9 @@ static void originate(struct ari *a, const struct ari_call *c, const char *endpo
     free(body);
 }
 
-void ari_leg_dial(void *phone, const struct uuid *id, const char *extension,
-                  int64_t ring_ms, int64_t max_ms)
+void ari_leg_dial(void *phone, const struct uuid *id, const struct live_dial *dial)
 {
+    const char *extension = dial->extension;
     struct dialer *d = ((const struct trunk *)phone)->dialer;
     struct ari *a = d->ari;
     struct ari_call *c = a ? ari_call_find(a, id) : NULL;
@@ -172,9 +173,10 @@ void ari_leg_dial(void *phone, const struct uuid *id, const char *extension,
     }
     c->leg = LEG_RINGING;
     c->leg_number++;
-    c->leg_max_ms = max_ms;
-    c->leg_ring_until_ms = mono_ms() + ring_ms + RING_GRACE_MS;
-    originate(a, c, endpoint, ring_ms);
+    c->leg_max_ms = dial->max_ms;
+    c->leg_confirm_key = dial->confirm_key;
+    c->leg_ring_until_ms = mono_ms() + dial->ring_ms + RING_GRACE_MS;
+    originate(a, c, endpoint, dial->ring_ms);
 }
 
 static void on_bridged(struct dialer *d, const struct web_resp *resp,
@@ -182,8 +184,12 @@ static void on_bridged(struct dialer *d, const struct web_resp *resp,
 {
     struct ari_call *c = waiting(d, ask);
 
-    if (!c || ari_is_ok(resp))
+    if (!c)
         return;
+    if (ari_is_ok(resp)) {
+        live_event(d->lives, &ask->call, &(struct live_event){.kind = LIVE_BRIDGED});
+        return;
+    }
     log_warn("ari", "channel=%s no bridge: status=%ld err=%d", c->channel, resp->status,
              resp->err);
     hang_up_leg(d->ari, c);
@@ -205,11 +211,30 @@ static void answered(struct ari *a, struct ari_call *c)
               c->channel, channel, c->leg_number);
 }
 
+static void play_tone(struct ari *a, struct ari_call *c, int64_t now_ms)
+{
+    char channel[ARI_CHANNEL_MAX], uri[600];
+
+    c->leg_since_ms = now_ms;
+    if (lives_beep(a->dialer->lives, uri, sizeof(uri)))
+        return;
+    ari_channel_name(a, &c->id, channel);
+    ari_sendf(a->dialer, "POST", NULL, NULL, "/channels/%s-b%d/play?media=%s", channel,
+              c->leg_number, uri);
+}
+
 void ari_leg_event(struct ari *a, struct ari_call *call, const struct ari_event *ev)
 {
     if (call->leg == LEG_NONE)
         return;
-    if (ev->kind == ARI_STASIS_START && call->leg == LEG_RINGING)
+    if (ev->kind == ARI_STASIS_START && call->leg == LEG_RINGING &&
+        call->leg_confirm_key) {
+        call->leg = LEG_CONFIRMING;
+        play_tone(a, call, mono_ms());
+    } else if (ev->kind == ARI_STASIS_START && call->leg == LEG_RINGING)
+        answered(a, call);
+    else if (ev->kind == ARI_KEY && call->leg == LEG_CONFIRMING &&
+             ev->key == call->leg_confirm_key)
         answered(a, call);
     else if (ev->kind == ARI_DESTROYED)
         finish(a, call, ev->cause);
@@ -230,9 +255,13 @@ void ari_leg_tick(struct ari *a, struct ari_call *call, int64_t mono_now_ms)
         mono_now_ms - call->leg_since_ms >= call->leg_max_ms) {
         hang_up_leg(a, call);
         call->leg_max_ms += RING_GRACE_MS; /* its end is told by ChannelDestroyed */
-    } else if (call->leg == LEG_RINGING && mono_now_ms >= call->leg_ring_until_ms) {
+    } else if ((call->leg == LEG_RINGING || call->leg == LEG_CONFIRMING) &&
+               mono_now_ms >= call->leg_ring_until_ms) {
         hang_up_leg(a, call);
         finish(a, call, 19);
+    } else if (call->leg == LEG_CONFIRMING &&
+               mono_now_ms - call->leg_since_ms >= TONE_EVERY_MS) {
+        play_tone(a, call, mono_now_ms);
     }
 }
 

@@ -150,6 +150,9 @@ static void due(struct live_call *c, enum live_timer which)
             live_feed(
                 c, &(struct ivr_input){.kind = IVR_IN_DEADLINE, .token = c->state->seq});
         break;
+    case LIVE_TIMER_QUEUE:
+        live_queue_look(c);
+        break;
     case LIVE_TIMER_END:
         end_is_late(c);
         break;
@@ -208,6 +211,7 @@ static void drop(struct live_call *c)
 
 void live_finish(struct live_call *c, const char *outcome)
 {
+    live_queue_drop(c);
     char text[sizeof(c->outcome)];
     struct live_result result = {.call = c->start.id,
                                  .opted_out = c->opted_out,
@@ -270,6 +274,7 @@ int live_start(struct lives *l, const struct live_start *start)
     c->timer.data = c;
     c->backend = backend;
     c->start = *start;
+    c->answered_ms = mono_ms();
     c->extension = start->extension ? xstrdup(start->extension) : NULL;
     c->start.extension = c->extension;
     c->results = json_object();
@@ -321,6 +326,10 @@ static void on_key(struct live_call *c, char key)
     }
     if (c->state->wait.kind == IVR_WAIT_RECORDING)
         return; /* it only skipped the prompt */
+    if (c->state->wait.kind == IVR_WAIT_QUEUE) {
+        live_queue_key(c, key);
+        return;
+    }
     ivr_keys_press(&c->keys, key, clock_now_ms());
     live_take_keys(c);
 }
@@ -382,6 +391,10 @@ static void on_dialled(struct live_call *c, const struct live_event *ev)
 {
     struct ivr_input in = {.kind = IVR_IN_DIAL_ENDED};
 
+    if (c->queue.at != QUEUE_OUT) {
+        live_queue_dialled(c, ev);
+        return;
+    }
     if (c->phase != LIVE_RUNNING || c->state->wait.kind != IVR_WAIT_DIAL)
         return;
     in.token = c->state->seq;
@@ -400,6 +413,7 @@ static void on_hung_up(struct live_call *c, int cause)
     c->play_id = 0;
     c->moh = false;
     ivr_keys_clear(&c->keys);
+    live_queue_drop(c);
     live_disarm(c, LIVE_TIMER_PLAY);
     live_disarm(c, LIVE_TIMER_KEYS);
     live_disarm(c, LIVE_TIMER_DEADLINE);
@@ -432,6 +446,9 @@ void live_event(struct lives *l, const struct uuid *call, const struct live_even
         break;
     case LIVE_RECORDED:
         on_recorded(c, ev);
+        break;
+    case LIVE_BRIDGED:
+        live_queue_bridged(c);
         break;
     case LIVE_DIALLED:
         on_dialled(c, ev);

@@ -29,6 +29,12 @@ struct lives;
 
 enum { LIVE_COMMIT_WAIT_MS = 3000 };
 
+struct live_dial {
+    const char *extension; /* digits */
+    int64_t ring_ms, max_ms;
+    char confirm_key; /* who answers hears a tone until they press it; 0: put through */
+};
+
 /* None of these may call live_event() from inside; all texts are borrowed for the call.
  * phone is what live_start was given. */
 struct live_phone_ops {
@@ -50,10 +56,9 @@ struct live_phone_ops {
                    const struct ivr_record *record);
     void (*record_stop)(void *phone, const struct uuid *call, const char *name);
     void (*moh)(void *phone, const struct uuid *call, bool on);
-    /* A transfer to an extension inside ("ext:2001"); answered by one LIVE_DIALLED. Other
-     * targets never come here: they would need a permit. */
-    void (*dial)(void *phone, const struct uuid *call, const char *extension,
-                 int64_t ring_ms, int64_t max_ms);
+    /* To an extension inside; LIVE_BRIDGED when both talk, and one LIVE_DIALLED at the
+     * end, however it went. Other targets never come here: they would need a permit. */
+    void (*dial)(void *phone, const struct uuid *call, const struct live_dial *dial);
     void (*hang_up)(void *phone, const struct uuid *call, const char *reason);
 };
 
@@ -61,6 +66,7 @@ enum live_event_kind {
     LIVE_KEY,
     LIVE_PLAYED,
     LIVE_RECORDED,
+    LIVE_BRIDGED, /* who was dialled and the party hear each other */
     LIVE_DIALLED,
     LIVE_HUNG_UP, /* the party, the network or we: the channel is gone */
 };

@@ -48,6 +48,7 @@ enum live_timer {
     LIVE_TIMER_PLAY,
     LIVE_TIMER_KEYS,
     LIVE_TIMER_DEADLINE,
+    LIVE_TIMER_QUEUE,
     LIVE_TIMER_END, /* hang-up, cut recording */
     LIVE_TIMERS,
 };
@@ -55,6 +56,18 @@ enum live_timer {
 /* A warning of ours for the step to come. */
 struct live_note {
     char code[32], detail[96];
+};
+
+/* A call in a queue node (live_queue.c). */
+struct live_queue {
+    enum { QUEUE_OUT, QUEUE_WAITING, QUEUE_RINGING, QUEUE_TALKING } at;
+    bool asking;     /* the database, for an agent */
+    unsigned serial; /* of queue nodes entered: an answer may be to an earlier one */
+    char name[64];
+    int priority, position;
+    char exit_key;
+    int64_t since_ms, until_ms, news_at_ms, announce_ms; /* monotonic; 0 none */
+    int64_t wait_ms;                                     /* guessed */
 };
 
 struct live_call {
@@ -101,6 +114,10 @@ struct live_call {
     char recorded_name[LIVE_NAME_MAX], recorded_reason[64]; /* the step borrows them */
     bool recorded_told; /* after a hang-up the flow has had its RECORDED */
 
+    struct live_queue queue;
+    char agent[64];      /* the latest one; the step borrows it */
+    int64_t answered_ms; /* monotonic */
+
     bool opted_out;
     int64_t callback_at_ms;
     char outcome[32];
@@ -144,6 +161,15 @@ void live_go(struct live_call *c);      /* once committed and prepared */
 void live_run(struct live_call *c);     /* commands from c->at on */
 void live_take_keys(struct live_call *c);
 void live_warn(struct live_call *c, const char *code, const char *detail);
+
+/* live_queue.c */
+void live_queue_enter(struct live_call *c, const struct ivr_effect *fx);
+void live_queue_look(struct live_call *c); /* its timer */
+void live_queue_key(struct live_call *c, char key);
+void live_queue_bridged(struct live_call *c);
+void live_queue_dialled(struct live_call *c, const struct live_event *ev);
+/* The flow has gone on, or the party is gone. */
+void live_queue_drop(struct live_call *c);
 
 /* live_door.c */
 NODISCARD int live_door_begin(struct live_call *c);

@@ -196,23 +196,17 @@ static bool dial(struct live_call *c, const struct ivr_effect *fx)
     struct ivr_input in = {.kind = IVR_IN_DIAL_ENDED, .token = c->state->seq};
 
     if (strncmp(fx->dial.to, "ext:", 4) == 0 && fx->dial.to[4] != '\0') {
-        c->start.ops->dial(c->start.phone_arg, &c->start.id, fx->dial.to + 4,
-                           fx->dial.ring_ms, fx->dial.max_ms);
+        const struct live_dial dial = {.extension = fx->dial.to + 4,
+                                       .ring_ms = fx->dial.ring_ms,
+                                       .max_ms = fx->dial.max_ms,
+                                       .confirm_key = fx->dial.confirm_key};
+        c->start.ops->dial(c->start.phone_arg, &c->start.id, &dial);
         return true;
     }
     live_warn(c, "transfer_refused", "only extensions (ext:...) can be dialled");
     in.dialled.result = IVR_DIALLED_FAILED;
     live_feed(c, &in);
     return false;
-}
-
-static void enqueue(struct live_call *c)
-{
-    struct ivr_input in = {.kind = IVR_IN_QUEUE_LEFT, .token = c->state->seq};
-
-    live_warn(c, "queue_refused", "this installation has no queues");
-    in.left.result = IVR_LEFT_FAILED;
-    live_feed(c, &in);
 }
 
 static bool http(struct live_call *c, const struct ivr_http *h)
@@ -263,8 +257,8 @@ static bool carry_out(struct live_call *c, const struct ivr_command *cmd)
     case IVR_CMD_DIAL:
         return dial(c, fx);
     case IVR_CMD_ENQUEUE:
-        enqueue(c);
-        return false;
+        live_queue_enter(c, fx);
+        return true;
     case IVR_CMD_HTTP:
         return http(c, &fx->http);
     case IVR_CMD_MOH_START:

@@ -44,7 +44,7 @@ static struct ivr_env env_of(const struct live_call *c)
         .language = c->language,
         .voices = voices,
         .contact = c->contact,
-        .caps = c->backend->caps & ~(uint32_t)IVR_CAP_QUEUE,
+        .caps = c->backend->caps,
     };
 }
 
@@ -160,6 +160,8 @@ bool live_feed(struct live_call *c, const struct ivr_input *in)
         return true;
     }
     quiet(c);
+    if (in->kind != IVR_IN_QUEUE_NEWS)
+        live_queue_drop(c);
     remember_results(c);
     remember_effects(c);
     c->phase = LIVE_COMMITTING;

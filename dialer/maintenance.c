@@ -8,6 +8,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/agent_store_book.h"
 #include "campaigns/budget_store.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/campaign_trunk_store.h"
@@ -152,6 +153,8 @@ static int run_tenant(struct pg *pg, struct maintenance *m, int tenant_id)
         log_info("sweep", "tenant=%d completed_campaigns=%zu", tenant_id, count);
     if (!err)
         err = budget_pause_spent(pg, tenant_id, clock_now_ms(), &count);
+    if (!err)
+        err = agent_tidy(pg, tenant_id, clock_now_ms(), &count);
     if (!err)
         err = count_backlog(pg, tenant_id, &m->backlog);
     return err ? err : seal_decisions(pg, tenant_id);

@@ -30,7 +30,7 @@ enum {
     PROMPT_MS = 1500,  /* business; of one medium */
     THINK_MS = 1000,   /* from a prompt's end to the key */
     SILENCE_MS = 2000, /* after which a recording ends when the node states none */
-    DIAL_RING_MS = 3000,
+    DIAL_RING_MS = 300,
     DIAL_TALK_MS = 10000,
     KEYS_MAX = 6,             /* then they lose patience */
     AGAIN_MS = 10 * THINK_MS, /* to the next key when nothing follows one */
@@ -47,6 +47,7 @@ enum next {
     NEXT_PLAYED,
     NEXT_KEY,
     NEXT_RECORDED,
+    NEXT_BRIDGED,
     NEXT_DIALLED,
     NEXT_GONE
 };
@@ -175,6 +176,13 @@ static void meet_outcome(struct sim_call *c)
     placed_answered(c->sim->base.dialer, &c->id);
 }
 
+static void dial_answered(struct sim_call *c)
+{
+    schedule(c, NEXT_DIALLED, DIAL_TALK_MS);
+    live_event(c->sim->base.dialer->lives, &c->id,
+               &(struct live_event){.kind = LIVE_BRIDGED});
+}
+
 static void dial_ended(struct sim_call *c)
 {
     const struct live_event ev = {.kind = LIVE_DIALLED,
@@ -205,6 +213,9 @@ static void on_timer(uv_timer_t *timer)
         break;
     case NEXT_RECORDED:
         tell_recorded(c);
+        break;
+    case NEXT_BRIDGED:
+        dial_answered(c);
         break;
     case NEXT_DIALLED:
         dial_ended(c);
@@ -342,16 +353,13 @@ static void phone_moh(void *phone, const struct uuid *call, bool on)
     (void)on;
 }
 
-static void phone_dial(void *phone, const struct uuid *call, const char *extension,
-                       int64_t ring_ms, int64_t max_ms)
+static void phone_dial(void *phone, const struct uuid *call, const struct live_dial *dial)
 {
     struct sim_call *c = find(phone, call);
 
-    (void)extension;
-    (void)ring_ms;
-    (void)max_ms;
+    (void)dial;
     if (c && c->next != NEXT_GONE)
-        schedule(c, NEXT_DIALLED, DIAL_RING_MS + DIAL_TALK_MS);
+        schedule(c, NEXT_BRIDGED, DIAL_RING_MS);
 }
 
 static void hang_up(struct sim_call *c)

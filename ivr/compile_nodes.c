@@ -128,6 +128,7 @@ static const struct field transfer_fields[] = {
     {"ring_s", FIELD_SECONDS, AT(ring_ms), .low = 5, .high = 120, .usual = 30},
     {"max_s", FIELD_SECONDS, AT(max_ms), .low = 10, .high = 14400, .usual = 3600},
     {"record", FIELD_BOOL, AT(record)},
+    {"confirm_key", FIELD_KEYS, AT(confirm_key), .high = 1},
     END_OF_FIELDS,
 };
 
@@ -137,6 +138,11 @@ static const struct field queue_fields[] = {
     {"priority", FIELD_INT, AT(priority), .low = 0, .high = 100, .usual = 50},
     {"max_wait_s", FIELD_SECONDS, AT(wait_ms), .low = 5, .high = 3600, .usual = 300},
     {"exit_key", FIELD_KEYS, AT(exit_key), .high = 1},
+    /* It is set before it is announced. */
+    INTO,
+    PROMPT(announce),
+    {"announce_every_s", FIELD_SECONDS, AT(inter_ms), .low = 10, .high = 600,
+     .usual = 60},
     END_OF_FIELDS,
 };
 
@@ -459,6 +465,7 @@ static void read_fields(struct compiler *c, const struct kind *k, const json_t *
 void compile_node(struct compiler *c, const json_t *j, struct node *n)
 {
     n->into = n->on_done_sms = n->outcome = n->queue = n->exit_key = n->flow_name = "";
+    n->confirm_key = "";
     n->finish = "#";
     n->finish_any = 3;
     if (!want_object(c, j))

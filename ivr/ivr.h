@@ -208,6 +208,7 @@ enum ivr_input_kind {
     IVR_IN_RECORDED,     /* after a hang-up: this first, then HANGUP */
     IVR_IN_DIAL_ENDED,
     IVR_IN_QUEUE_LEFT,
+    IVR_IN_QUEUE_NEWS, /* it is to be said how long it still takes; the wait goes on */
     IVR_IN_HTTP_DONE,
     IVR_IN_DEADLINE,
     IVR_IN_HANGUP, /* the party is gone; any token */
@@ -256,6 +257,10 @@ struct ivr_input {
             int64_t waited_ms;
             const char *agent;
         } left;
+        struct {
+            int position; /* 1: the next */
+            int64_t wait_ms;
+        } news;
         struct {
             enum ivr_http_result result;
             int status;
@@ -335,12 +340,14 @@ struct ivr_effect {
             const char *from;
             int64_t ring_ms, max_ms;
             bool record;
+            char confirm_key; /* who answers presses it before they are put through; 0 */
         } dial;
         struct {
             const char *queue;
             int priority;
             int64_t max_wait_ms;
-            char exit_key; /* 0: none */
+            char exit_key;       /* 0: none */
+            int64_t announce_ms; /* between two QUEUE_NEWS; 0: none are wanted */
         } enqueue;
         struct ivr_http http;
         struct {

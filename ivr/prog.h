@@ -99,7 +99,7 @@ struct node {
     enum node_kind kind;
     size_t exit_count;
     const struct node_exit *exits;
-    struct prompts prompt, retry_prompt, invalid_prompt, no_input_prompt, text;
+    struct prompts prompt, retry_prompt, invalid_prompt, no_input_prompt, text, announce;
     bool barge_in, sensitive, beep, record, skip_if_known, in_each_language;
     const char *into; /* a variable, "" none */
     /* collect, language */
@@ -123,7 +123,7 @@ struct node {
     struct template_ to, from, at;
     bool has_to, has_at;
     int64_t ring_ms, wait_ms, priority;
-    const char *queue, *exit_key, *flow_name;
+    const char *queue, *exit_key, *confirm_key, *flow_name;
     const struct expr *in_s;
     /* api */
     struct template_ url, body;

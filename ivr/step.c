@@ -495,6 +495,7 @@ static bool fits_wait(const struct ivr_state *s, enum ivr_input_kind kind)
     case IVR_IN_DIAL_ENDED:
         return s->wait.kind == IVR_WAIT_DIAL;
     case IVR_IN_QUEUE_LEFT:
+    case IVR_IN_QUEUE_NEWS:
         return s->wait.kind == IVR_WAIT_QUEUE;
     case IVR_IN_HTTP_DONE:
         return s->wait.kind == IVR_WAIT_HTTP;

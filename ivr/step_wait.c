@@ -269,6 +269,7 @@ void enter_transfer(struct sprint *sp, const struct node *n)
     fx->dial.ring_ms = n->ring_ms;
     fx->dial.max_ms = n->max_ms;
     fx->dial.record = n->record;
+    fx->dial.confirm_key = *n->confirm_key;
     sprint_wait(sp, IVR_WAIT_DIAL, n->ring_ms + n->max_ms);
 }
 
@@ -290,6 +291,21 @@ static void resume_transfer(struct sprint *sp, const struct node *n,
 
 /* ---- queue ---- */
 
+static void ask_queue(struct sprint *sp, const struct node *n)
+{
+    struct ivr_effect *fx = effect(sp, IVR_FX_ENQUEUE);
+
+    if (!fx)
+        return;
+    fx->enqueue.queue = n->queue;
+    fx->enqueue.priority = (int)n->priority;
+    fx->enqueue.max_wait_ms = n->wait_ms;
+    fx->enqueue.exit_key = *n->exit_key;
+    fx->enqueue.announce_ms = n->announce.n > 0 ? n->inter_ms : 0;
+    /* Once an agent answers, the talk itself is bounded by the call. */
+    sprint_wait(sp, IVR_WAIT_QUEUE, sp->s.hard_stop_at_ms - sp->env->now_ms);
+}
+
 void enter_queue(struct sprint *sp, const struct node *n)
 {
     if (!(sp->env->caps & IVR_CAP_QUEUE)) {
@@ -300,15 +316,19 @@ void enter_queue(struct sprint *sp, const struct node *n)
         node_fail(sp, n, "prompt_missing", sp->s.lang);
         return;
     }
-    struct ivr_effect *fx = effect(sp, IVR_FX_ENQUEUE);
-    if (!fx)
-        return;
-    fx->enqueue.queue = n->queue;
-    fx->enqueue.priority = (int)n->priority;
-    fx->enqueue.max_wait_ms = n->wait_ms;
-    fx->enqueue.exit_key = *n->exit_key;
-    /* Once an agent answers, the talk itself is bounded by the call. */
-    sprint_wait(sp, IVR_WAIT_QUEUE, sp->s.hard_stop_at_ms - sp->env->now_ms);
+    ask_queue(sp, n);
+}
+
+/* What cannot be said in this language is left out: the wait is what matters. */
+static void announce(struct sprint *sp, const struct node *n, const struct ivr_input *in)
+{
+    if (*n->into) {
+        struct ivr_value v = value_int(in->news.position);
+        set_var(sp, n->into, &v, false);
+    }
+    if (!sp->err)
+        speak(sp, &n->announce, false);
+    ask_queue(sp, n);
 }
 
 static void resume_queue(struct sprint *sp, const struct node *n,
@@ -317,6 +337,10 @@ static void resume_queue(struct sprint *sp, const struct node *n,
     static const char *const exits[] = {"served", "timeout", "full", "left_by_key",
                                         "failed"};
 
+    if (in->kind == IVR_IN_QUEUE_NEWS) {
+        announce(sp, n, in);
+        return;
+    }
     if (in->kind != IVR_IN_QUEUE_LEFT || (unsigned)in->left.result >= ARRAY_LEN(exits)) {
         take_exit(sp, n, "timeout", "deadline");
         return;

@@ -138,6 +138,8 @@ void live_event(struct lives *l, const struct uuid *call, const struct live_even
         snprintf(text, sizeof(text), "recorded %d %s", ev->recorded.result,
                  ev->recorded.reason);
         break;
+    case LIVE_BRIDGED:
+        return;
     case LIVE_DIALLED:
         snprintf(text, sizeof(text), "dialled %d", ev->dialled.result);
         break;

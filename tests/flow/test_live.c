@@ -232,17 +232,18 @@ static void op_moh(void *arg, const struct uuid *call, bool on)
     phone.moh_now = on;
 }
 
-static void op_dial(void *arg, const struct uuid *call, const char *extension,
-                    int64_t ring_ms, int64_t max_ms)
+static void op_dial(void *arg, const struct uuid *call, const struct live_dial *dial)
 {
     (void)arg;
     (void)call;
-    assert_true(ring_ms > 0 && max_ms > 0);
-    str_cut(phone.dialled, sizeof(phone.dialled), extension);
-    if (!scripted(OP_DIAL))
-        later((struct live_event){
-            .kind = LIVE_DIALLED,
-            .dialled = {.result = IVR_DIALLED_COMPLETED, .talked_ms = 9000}});
+    assert_true(dial->ring_ms > 0 && dial->max_ms > 0);
+    str_cut(phone.dialled, sizeof(phone.dialled), dial->extension);
+    if (scripted(OP_DIAL))
+        return;
+    later((struct live_event){.kind = LIVE_BRIDGED});
+    later((struct live_event){
+        .kind = LIVE_DIALLED,
+        .dialled = {.result = IVR_DIALLED_COMPLETED, .talked_ms = 9000}});
 }
 
 static void op_hang_up(void *arg, const struct uuid *call, const char *reason)
@@ -655,6 +656,125 @@ static void only_extensions_are_dialled(void **state)
                      1);
 }
 
+/* ---- queues ---- */
+
+#define QUEUE                                                                            \
+    HEAD                                                                                 \
+        "'entry': 'q', 'nodes': {'q': {'kind': 'queue', 'queue': 'help', 'max_wait_s': " \
+        "5, 'exit_key': '*', 'exits': {'served': 'yes', 'timeout': 'late', 'full': "     \
+        "'nobody', 'left_by_key': 'key', 'failed': 'no'}},"                              \
+        "'yes': {'kind': 'hangup', 'outcome': 'talked'},"                                \
+        "'late': {'kind': 'hangup', 'outcome': 'late'},"                                 \
+        "'nobody': {'kind': 'hangup', 'outcome': 'nobody'},"                             \
+        "'key': {'kind': 'hangup', 'outcome': 'key'},"                                   \
+        "'no': {'kind': 'hangup', 'outcome': 'refused'}}}"
+
+static void set_agent(const char *state)
+{
+    char sql[300];
+
+    snprintf(
+        sql, sizeof(sql),
+        "INSERT INTO agents (tenant_id, name, extension, queue, state, call_id, since, "
+        "created_at) VALUES (1, 'abeba', '2007', 'help', '%s', CASE WHEN '%s' = "
+        "'on_call' THEN gen_random_uuid() END, now(), now())",
+        state, state);
+    pgtest_run(pg, TENANT, "DELETE FROM agents");
+    pgtest_run(pg, TENANT, sql);
+}
+
+static bool agent_is(const char *state)
+{
+    char sql[100];
+
+    snprintf(sql, sizeof(sql), "SELECT count(*) FROM agents WHERE state = '%s'", state);
+    return pgtest_i64(pg, TENANT, sql) == 1;
+}
+
+static bool it_waits(void)
+{
+    return phone.moh_now && pgtest_i64(pg, TENANT, "SELECT count(*) FROM agent_waiters");
+}
+
+static void an_agent_of_the_queue_takes_the_call(void **state)
+{
+    (void)state;
+    set_agent("ready");
+    whole_call(QUEUE, NULL);
+    expect_outcome("talked");
+    assert_string_equal(phone.dialled, "2007");
+    assert_int_equal(phone.moh_on, 1);
+    assert_int_equal(phone.moh_off, 1);
+    assert_true(agent_is("ready"));
+    assert_int_equal(
+        count("call_events WHERE kind = 'left' AND data->>'value' = 'abeba'"), 1);
+}
+
+static void an_agent_who_does_not_answer_is_paused(void **state)
+{
+    static const struct act busy[] = {
+        {.on = OP_DIAL, .deed = DO_DIALLED, .dialled = IVR_DIALLED_NO_ANSWER},
+        {0},
+    };
+
+    (void)state;
+    set_agent("ready");
+    whole_call(QUEUE, busy);
+    expect_outcome("nobody"); /* is there any more */
+    assert_true(agent_is("paused"));
+    whole_call(QUEUE, NULL);
+    expect_outcome("nobody");
+    assert_int_equal(phone.counts[OP_DIAL], 0);
+}
+
+static void who_waits_hears_music_and_may_leave_by_a_key(void **state)
+{
+    const struct live_event other = {.kind = LIVE_KEY, .key = '1'};
+    const struct live_event star = {.kind = LIVE_KEY, .key = '*'};
+
+    (void)state;
+    set_agent("on_call");
+    assert_int_equal(begin(QUEUE, NULL, &sim_ops), 0);
+    run_until(it_waits);
+    live_event(dialer.lives, &phone.call, &other);
+    assert_true(phone.moh_now);
+    live_event(dialer.lives, &phone.call, &star);
+    run_until(call_is_over);
+    expect_outcome("key");
+    assert_int_equal(pgtest_i64(pg, TENANT, "SELECT count(*) FROM agent_waiters"), 0);
+    assert_true(agent_is("on_call")); /* another's call goes on */
+}
+
+static void who_waits_is_taken_when_an_agent_is_free(void **state)
+{
+    (void)state;
+    set_agent("on_call");
+    assert_int_equal(begin(QUEUE, NULL, &sim_ops), 0);
+    run_until(it_waits);
+    set_agent("ready");
+    run_until(call_is_over);
+    expect_outcome("talked");
+}
+
+static void a_hang_up_in_the_queue_frees_its_place_and_the_agent(void **state)
+{
+    const struct live_event gone = {.kind = LIVE_HUNG_UP, .hung_up = {.cause = 16}};
+    static const struct act gone_at_ring[] = {{.on = OP_DIAL, .deed = DO_HANG_UP}, {0}};
+
+    (void)state;
+    set_agent("on_call");
+    assert_int_equal(begin(QUEUE, NULL, &sim_ops), 0);
+    run_until(it_waits);
+    live_event(dialer.lives, &phone.call, &gone);
+    run_until(call_is_over);
+    expect_outcome("hung_up");
+    assert_int_equal(pgtest_i64(pg, TENANT, "SELECT count(*) FROM agent_waiters"), 0);
+    set_agent("ready");
+    whole_call(QUEUE, gone_at_ring);
+    expect_outcome("hung_up");
+    assert_true(agent_is("ready"));
+}
+
 /* A web server of one answer, on the same loop. */
 static struct {
     uv_tcp_t listener, peer;
@@ -994,6 +1114,11 @@ int main(void)
         cmocka_unit_test(the_key_that_ends_a_recording_is_no_answer_to_what_follows),
         cmocka_unit_test(a_text_message_is_a_row),
         cmocka_unit_test(only_extensions_are_dialled),
+        cmocka_unit_test(an_agent_of_the_queue_takes_the_call),
+        cmocka_unit_test(an_agent_who_does_not_answer_is_paused),
+        cmocka_unit_test(who_waits_hears_music_and_may_leave_by_a_key),
+        cmocka_unit_test(who_waits_is_taken_when_an_agent_is_free),
+        cmocka_unit_test(a_hang_up_in_the_queue_frees_its_place_and_the_agent),
         cmocka_unit_test(an_api_node_asks_with_its_secret_while_music_plays),
         cmocka_unit_test(an_api_node_without_its_secret_fails_and_sends_nothing),
         cmocka_unit_test(sensitive_keys_are_in_no_row),

@@ -166,7 +166,9 @@ static void after_recording(struct call *c)
 {
     if (drive.extension && !c->inbound) {
         c->ops->moh(c->phone_arg, &c->id, true);
-        c->ops->dial(c->phone_arg, &c->id, drive.extension, 5000, 3000);
+        c->ops->dial(c->phone_arg, &c->id,
+                     &(struct live_dial){
+                         .extension = drive.extension, .ring_ms = 5000, .max_ms = 3000});
     } else {
         c->ops->hang_up(c->phone_arg, &c->id, "normal");
     }
@@ -215,6 +217,8 @@ void live_event(struct lives *l, const struct uuid *id, const struct live_event 
         drive.trunk->ops->recording_exists(drive.trunk, ev->recorded.name, on_recording,
                                            NULL);
         after_recording(c);
+        break;
+    case LIVE_BRIDGED:
         break;
     case LIVE_DIALLED:
         snprintf(text, sizeof(text), "dialled %d talked=%d cause=%d", ev->dialled.result,

@@ -103,6 +103,17 @@ static void move(const struct attempt_row *row, enum attempt_state to, int64_t a
     assert_int_equal(illegal, 0);
 }
 
+/* 0 or ENODATA. */
+static int take(const struct uuid *call, const char *queue, int64_t now_ms,
+                struct agent_taken *taken, bool *counted)
+{
+    const struct agent_ask ask = {.call = *call, .queue = queue, .priority = 50};
+
+    int err = agent_take(pg, TENANT, &ask, now_ms, taken);
+    *counted = taken->counted;
+    return err;
+}
+
 static int count_agents(const char *queue, const char *state)
 {
     return (int)ledger_i64(
@@ -302,8 +313,7 @@ static void an_answered_call_is_taken_talked_and_wrapped_up(void **state)
     assert_int_equal(release(&row, 1, T0), 1);
     move(&row, ATTEMPT_RINGING, T0 + 100);
     move(&row, ATTEMPT_ANSWERED, T0 + 9000);
-    assert_int_equal(agent_take(pg, TENANT, &row.id, queue, T0 + 9100, &taken, &counted),
-                     0);
+    assert_int_equal(take(&row.id, queue, T0 + 9100, &taken, &counted), 0);
     assert_false(counted);
     assert_int_equal(count_agents(queue, "on_call"), 1);
     assert_int_equal(period(c, MODE_CALENDAR_DAY, T0).answered, 0);
@@ -315,7 +325,7 @@ static void an_answered_call_is_taken_talked_and_wrapped_up(void **state)
         assert_int_equal(p.answered, 1);
         assert_int_equal(p.abandoned, 0);
     }
-    assert_int_equal(agent_left(pg, TENANT, &row.id, true, T0 + 60000), 0);
+    assert_int_equal(agent_left(pg, TENANT, &row.id, false, T0 + 60000), 0);
     assert_int_equal(count_agents(queue, "wrap_up"), 1);
     move(&row, ATTEMPT_ENDED, T0 + 60100);
     struct agent_row *all = NULL;
@@ -341,8 +351,7 @@ static void too_late_counts_as_abandoned(void **state)
     assert_int_equal(release(&row, 1, T0), 1);
     move(&row, ATTEMPT_RINGING, T0 + 100);
     move(&row, ATTEMPT_ANSWERED, T0 + 9000);
-    assert_int_equal(agent_take(pg, TENANT, &row.id, queue, T0 + 9100, &taken, &counted),
-                     0);
+    assert_int_equal(take(&row.id, queue, T0 + 9100, &taken, &counted), 0);
     assert_int_equal(agent_connected(pg, TENANT, &row.id, false, T0 + 12000), 0);
     struct mode_period p = period(c, MODE_CAMPAIGN_30D, T0);
     assert_int_equal(p.answered, 1);
@@ -362,17 +371,14 @@ static void an_agent_who_does_not_answer_is_paused_and_the_call_is_lost(void **s
     assert_int_equal(release(&row, 1, T0), 1);
     move(&row, ATTEMPT_RINGING, T0 + 100);
     move(&row, ATTEMPT_ANSWERED, T0 + 9000);
-    assert_int_equal(agent_take(pg, TENANT, &row.id, queue, T0 + 9100, &taken, &counted),
-                     0);
-    assert_int_equal(agent_left(pg, TENANT, &row.id, false, T0 + 15000), 0);
+    assert_int_equal(take(&row.id, queue, T0 + 9100, &taken, &counted), 0);
+    assert_int_equal(agent_left(pg, TENANT, &row.id, true, T0 + 15000), 0);
     assert_true(ledger_is(
         pg, "did not answer the phone",
         "SELECT note FROM agents WHERE queue = '%s' AND state = 'paused'", queue));
-    assert_int_equal(agent_take(pg, TENANT, &row.id, queue, T0 + 15100, &taken, &counted),
-                     ENODATA);
+    assert_int_equal(take(&row.id, queue, T0 + 15100, &taken, &counted), ENODATA);
     assert_true(counted);
-    assert_int_equal(agent_take(pg, TENANT, &row.id, queue, T0 + 15200, &taken, &counted),
-                     ENODATA);
+    assert_int_equal(take(&row.id, queue, T0 + 15200, &taken, &counted), ENODATA);
     assert_false(counted); /* once */
     move(&row, ATTEMPT_ENDED, T0 + 16000);
     assert_int_equal(period(c, MODE_CALENDAR_DAY, T0).abandoned, 1);
@@ -381,21 +387,59 @@ static void an_agent_who_does_not_answer_is_paused_and_the_call_is_lost(void **s
 static void a_call_in_finds_an_agent_and_a_dead_dialer_frees_them(void **state)
 {
     const char *queue = queue_of(1);
-    struct uuid call = uuid_v7(T0);
+    struct uuid call = uuid_v7(T0), second = uuid_v7(T0 + 1);
     struct agent_taken taken;
     size_t freed = 9;
     bool counted;
 
     (void)state;
-    assert_int_equal(agent_take(pg, TENANT, &call, queue, T0, &taken, &counted), 0);
-    assert_int_equal(agent_take(pg, TENANT, &call, "empty", T0, &taken, &counted),
-                     ENODATA);
+    assert_int_equal(take(&second, "empty", T0, &taken, &counted), ENODATA);
+    assert_true(taken.waits);
+    assert_int_equal(taken.logged_in, 0);
+    assert_int_equal(take(&call, queue, T0, &taken, &counted), 0);
+    int64_t whose = taken.id;
+    assert_int_equal(take(&call, queue, T0 + 1, &taken, &counted), 0);
+    assert_int_equal(taken.id, whose); /* the answer was lost, the agent is not */
     assert_false(counted);
     assert_int_equal(count_agents(queue, "on_call"), 1);
     /* No such call is open: its dialer died. */
     assert_int_equal(agent_tidy(pg, TENANT, T0 + 5000, &freed), 0);
     assert_int_equal(freed, 1);
     assert_int_equal(count_agents(queue, "ready"), 1);
+}
+
+/* Who waits comes before who came later, and before any new call of a campaign. */
+static void a_queue_has_an_order(void **state)
+{
+    const char *queue = queue_of(0);
+    int64_t c = with_mode("progressive", "", queue, 2);
+    struct uuid calls[3];
+    struct agent_taken taken;
+    struct attempt_row row;
+    bool counted;
+
+    (void)state;
+    ledger_run(pg,
+               "INSERT INTO agents (tenant_id, name, extension, queue, state, since, "
+               "created_at) VALUES (1, '%s', '77%d', '%s', 'paused', now(), now())",
+               queue, made, queue);
+    for (int i = 0; i < 3; i++) {
+        const struct agent_ask ask = {.call = calls[i] = uuid_v7(T0 + i),
+                                      .queue = queue,
+                                      .priority = i == 2 ? 90 : 50};
+        assert_int_equal(agent_take(pg, TENANT, &ask, T0 + i, &taken), ENODATA);
+        assert_int_equal(taken.position, i == 2 ? 1 : i + 1);
+    }
+    ledger_run(pg, "UPDATE agents SET state = 'ready' WHERE queue = '%s'", queue);
+    assert_int_equal(claim(c, T0 + 10, 2, &row), 0);
+    assert_int_equal(take(&calls[1], queue, T0 + 10, &taken, &counted), ENODATA);
+    assert_int_equal(taken.position, 3);
+    assert_int_equal(take(&calls[2], queue, T0 + 10, &taken, &counted), 0);
+    assert_int_equal(agent_left(pg, TENANT, &calls[2], false, T0 + 20), 0);
+    assert_int_equal(agent_left(pg, TENANT, &calls[0], false, T0 + 20), 0); /* hung up */
+    assert_int_equal(take(&calls[1], queue, T0 + 30, &taken, &counted), 0);
+    assert_int_equal(agent_left(pg, TENANT, &calls[1], false, T0 + 40), 0);
+    assert_int_equal(claim(c, T0 + 50, 2, &row), 1);
 }
 
 /* ---- credit ---- */
@@ -441,8 +485,7 @@ static void calls_without_an_agent_stay_within_the_credit(void **state)
 
         move(&rows[6 - i], ATTEMPT_RINGING, T0 + 100);
         move(&rows[6 - i], ATTEMPT_ANSWERED, T0 + 5000);
-        int err =
-            agent_take(pg, TENANT, &rows[6 - i].id, queue, T0 + 5100, &taken, &counted);
+        int err = take(&rows[6 - i].id, queue, T0 + 5100, &taken, &counted);
         assert_int_equal(err, i < 2 ? 0 : ENODATA);
         assert_int_equal(counted, i >= 2);
         if (i < 2)
@@ -503,9 +546,8 @@ static void who_was_abandoned_keeps_the_agent_next_time(void **state)
                               c, c) == 1;
     move(&rows[unbacked], ATTEMPT_RINGING, T0 + 100);
     move(&rows[unbacked], ATTEMPT_ANSWERED, T0 + 5000);
-    assert_int_equal(
-        agent_take(pg, TENANT, &rows[unbacked].id, queue, T0 + 5100, &taken, &counted),
-        ENODATA);
+    assert_int_equal(take(&rows[unbacked].id, queue, T0 + 5100, &taken, &counted),
+                     ENODATA);
     assert_int_equal(count_agents(queue, "reserved"), 1);
 }
 
@@ -580,8 +622,7 @@ static void two_dialers_and_an_adversary_stay_within_the_limit(void **state)
             rows[i] = rows[n - 1];
             rows[n - 1] = row;
             move(&row, ATTEMPT_ANSWERED, now + 4000);
-            int err =
-                agent_take(pg, TENANT, &row.id, queue, now + 4100, &taken, &counted);
+            int err = take(&row.id, queue, now + 4100, &taken, &counted);
             unbacked_seen += counted;
             assert_int_equal(err == ENODATA, counted);
             if (!err)
@@ -612,6 +653,7 @@ int main(void)
         cmocka_unit_test(too_late_counts_as_abandoned),
         cmocka_unit_test(an_agent_who_does_not_answer_is_paused_and_the_call_is_lost),
         cmocka_unit_test(a_call_in_finds_an_agent_and_a_dead_dialer_frees_them),
+        cmocka_unit_test(a_queue_has_an_order),
         cmocka_unit_test(calls_without_an_agent_stay_within_the_credit),
         cmocka_unit_test(no_credit_is_used_where_a_period_ends),
         cmocka_unit_test(who_was_abandoned_keeps_the_agent_next_time),

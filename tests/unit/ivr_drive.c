@@ -140,6 +140,7 @@ bool drive_parse(const char *text, uint32_t token, struct ivr_input *in)
         {"queue_full", IVR_IN_QUEUE_LEFT, IVR_LEFT_FULL},
         {"queue_key", IVR_IN_QUEUE_LEFT, IVR_LEFT_BY_KEY},
         {"queue_failed", IVR_IN_QUEUE_LEFT, IVR_LEFT_FAILED},
+        {"queue_news", IVR_IN_QUEUE_NEWS, 0},
         {"http", IVR_IN_HTTP_DONE, IVR_HTTP_ANSWERED},
         {"http_timeout", IVR_IN_HTTP_DONE, IVR_HTTP_TIMEOUT},
         {"http_failed", IVR_IN_HTTP_DONE, IVR_HTTP_FAILED},
@@ -171,6 +172,9 @@ bool drive_parse(const char *text, uint32_t token, struct ivr_input *in)
             in->left.result = (enum ivr_left)w->result;
             in->left.waited_ms = 9000;
             in->left.agent = rest;
+        } else if (w->kind == IVR_IN_QUEUE_NEWS) {
+            in->news.position = (int)strtol(rest, NULL, 10);
+            in->news.wait_ms = 90000;
         } else if (w->kind == IVR_IN_HTTP_DONE) {
             in->http.result = (enum ivr_http_result)w->result;
             in->http.status = (int)strtol(rest, NULL, 10);
@@ -241,14 +245,18 @@ static void add_effect(json_t *list, const struct ivr_effect *fx)
                  finish[r->finish], r->beep ? ", beep" : "", r->pipeline, r->on_done_sms);
         return;
     case IVR_FX_DIAL:
-        add_line(list, "DIAL %s from '%s', ring %" PRId64 " ms, talk %" PRId64 " ms%s",
+        add_line(list,
+                 "DIAL %s from '%s', ring %" PRId64 " ms, talk %" PRId64 " ms%s%s%.1s",
                  fx->dial.to, fx->dial.from, fx->dial.ring_ms, fx->dial.max_ms,
-                 fx->dial.record ? ", recorded" : "");
+                 fx->dial.record ? ", recorded" : "",
+                 fx->dial.confirm_key ? ", confirmed by " : "", &fx->dial.confirm_key);
         return;
     case IVR_FX_ENQUEUE:
         add_line(list, "ENQUEUE %s priority %d, %" PRId64 " ms, exit key '%.1s'",
                  fx->enqueue.queue, fx->enqueue.priority, fx->enqueue.max_wait_ms,
                  &fx->enqueue.exit_key);
+        if (fx->enqueue.announce_ms)
+            add_line(list, "  news every %" PRId64 " ms", fx->enqueue.announce_ms);
         return;
     case IVR_FX_HTTP:
         add_http(list, &fx->http);

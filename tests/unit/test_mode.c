@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "campaigns/campaign.h"
+#include "campaigns/campaign_mode.h"
 #include "campaigns/mode.h"
 #include "compliance/policy.h"
 #include "contacts/tz.h"
@@ -360,9 +361,11 @@ static int parse(const char *mode, struct campaign_doc **doc, struct campaign_is
 {
     char text[600];
 
-    int n = snprintf(text, sizeof(text),
-                     "{\"name\":\"c\",\"list\":\"l\",\"flow\":\"f\",\"trunk\":\"t\"%s%s}",
-                     *mode ? ",\"mode\":" : "", mode);
+    int n =
+        snprintf(text, sizeof(text),
+                 "{\"name\":\"c\",\"list\":\"l\",\"flow\":\"f\",\"trunk\":\"t\"%s%s%s}",
+                 strstr(mode, "nobody") ? "" : ",\"caller_id\":\"+251115550100\"",
+                 *mode ? ",\"mode\":" : "", mode);
     assert_in_range(n, 1, sizeof(text) - 1);
     return campaign_doc_parse(doc, text, (size_t)n, is);
 }
@@ -402,6 +405,7 @@ static void a_mode_that_cannot_work_is_refused_with_its_place(void **state)
          "/mode/abandon_limit", "allowed is 0 to 3"},
         {"{\"kind\":\"predictive\",\"queue\":\"s\",\"ratio\":2}", "/mode/ratio",
          "kind ratio alone"},
+        {"{\"kind\":\"ratio\",\"queue\":\"nobody\"}", "/mode", "needs 'caller_id'"},
         {"{\"kind\":\"progressive\",\"queue\":\"s\",\"timezone\":\"Mars\"}",
          "/mode/timezone", "no such time zone"},
     };
@@ -414,6 +418,19 @@ static void a_mode_that_cannot_work_is_refused_with_its_place(void **state)
         assert_string_equal(is.at[0].pointer, bad[i].pointer);
         assert_non_null(strstr(is.at[0].text, bad[i].text));
     }
+}
+
+static void a_flow_must_lead_to_the_queue(void **state)
+{
+    static const char flow[] = "{\"nodes\":{\"a\":{\"kind\":\"say\"},\"q\":{\"kind\":"
+                               "\"queue\",\"queue\":\"sales\"}}}";
+
+    (void)state;
+    assert_true(campaign_mode_leads_to(flow, "sales"));
+    assert_false(campaign_mode_leads_to(flow, "help"));
+    assert_false(campaign_mode_leads_to("{\"nodes\":{}}", "sales"));
+    assert_true(
+        campaign_mode_leads_to("{\"nodes\":{\"s\":{\"kind\":\"subflow\"}}}", "help"));
 }
 
 int main(void)
@@ -430,6 +447,7 @@ int main(void)
         cmocka_unit_test(periods_are_anchored),
         cmocka_unit_test(orders_act_after_the_call_that_is_an_agents),
         cmocka_unit_test(a_document_says_its_mode),
+        cmocka_unit_test(a_flow_must_lead_to_the_queue),
         cmocka_unit_test(a_mode_that_cannot_work_is_refused_with_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
