@@ -26,6 +26,16 @@ static const struct option long_options[] = {
     {"dry-run", no_argument, NULL, 'd'},
     {"all", no_argument, NULL, 'a'},
     {"json", no_argument, NULL, 'j'},
+    {"every", required_argument, NULL, 'E'},
+    {"times", required_argument, NULL, 'T'},
+    {"rate", required_argument, NULL, 'R'},
+    {"running", required_argument, NULL, 'r'},
+    {"none", no_argument, NULL, 'N'},
+    {"payload", required_argument, NULL, 'p'},
+    {"key", required_argument, NULL, 'K'},
+    {"priority", required_argument, NULL, 'P'},
+    {"delay", required_argument, NULL, 'D'},
+    {"zone", required_argument, NULL, 'z'},
     {0},
 };
 
@@ -63,6 +73,67 @@ static int check_state(const char *state)
                      state);
 }
 
+/* "20/s", "90/m", "500/h". */
+static int parse_rate(const char *text, double *out)
+{
+    char *end = NULL;
+    double n = strtod(text, &end);
+    double seconds = strcmp(end, "/s") == 0   ? 1
+                     : strcmp(end, "/m") == 0 ? 60
+                     : strcmp(end, "/h") == 0 ? 3600
+                                              : 0;
+
+    if (!(n > 0) || n > 1e6 || seconds == 0)
+        return cli_usage("--rate is such as 20/s, 90/m or 500/h, not '%s'", text);
+    *out = n / seconds;
+    return CLI_OK;
+}
+
+static int parse_priority(const char *text, int *out)
+{
+    static const char *const names[] = {"low", "normal", "high"};
+
+    for (int i = 0; i < 3; i++)
+        if (str_is(text, names[i])) {
+            *out = i - 1;
+            return CLI_OK;
+        }
+    return cli_usage("--priority is low, normal or high, not '%s'", text);
+}
+
+static int parse_count(const char *option, int64_t max, int64_t *out)
+{
+    return str_to_i64(optarg, out) && *out >= 1 && *out <= max
+               ? CLI_OK
+               : cli_usage("--%s is a number from 1 to %" PRId64 ", not '%s'", option,
+                           max, optarg);
+}
+
+/* Options of limits, new jobs and watching. */
+static int parse_more(struct jobs_args *a, int c)
+{
+    if (c == 'E')
+        return parse_count("every", 3600, &a->every_s);
+    if (c == 'T')
+        return parse_count("times", 1000000, &a->times);
+    if (c == 'r')
+        return parse_count("running", 100000, &a->running);
+    if (c == 'R')
+        return parse_rate(optarg, &a->rate_per_s);
+    if (c == 'P')
+        return parse_priority(optarg, &a->priority);
+    if (c == 'D')
+        return parse_age("delay", optarg, &a->delay_s);
+    if (c == 'p')
+        a->payload = optarg;
+    if (c == 'K')
+        a->key = optarg;
+    if (c == 'z')
+        a->zone = optarg;
+    a->none |= c == 'N';
+    return CLI_OK;
+}
+
 static int parse_one(struct jobs_args *a, int c)
 {
     struct job_filter *f = &a->filter;
@@ -85,12 +156,12 @@ static int parse_one(struct jobs_args *a, int c)
     a->dry_run |= c == 'd';
     a->all |= c == 'a';
     a->json |= c == 'j';
-    return c == '?' ? CLI_USAGE : CLI_OK;
+    return c == '?' ? CLI_USAGE : parse_more(a, c);
 }
 
 int jobs_parse(struct jobs_args *a, int argc, char **argv)
 {
-    *a = (struct jobs_args){.limit = 50, .wait_s = 3600};
+    *a = (struct jobs_args){.limit = 50, .wait_s = 3600, .every_s = 5, .zone = "UTC"};
     for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;)
         if (parse_one(a, c))
             return CLI_USAGE;
@@ -243,11 +314,54 @@ static const struct cli_verb verbs[] = {
      .about = "A paused or drained kind goes on.",
      .example = "furrow jobs resume asr",
      .run = jobs_resume},
+    {.name = "limit",
+     .arguments = "KIND [--rate N/s|N/m|N/h] [--running N] | --none [--json]",
+     .about =
+         "How many jobs of the kind begin in a time and how many run at once, in all\n"
+         "workers together. --none lifts both.",
+     .example = "furrow jobs limit sms --rate 10/s --running 4",
+     .run = jobs_limit},
     {.name = "queues",
      .arguments = "[--json]",
      .about = "Every kind with what waits, what runs, and whether it is held.",
      .example = "furrow jobs queues",
      .run = jobs_queues},
+    {.name = "watch",
+     .arguments = "[--every SECONDS] [--times N] [--json]",
+     .about =
+         "How it goes: what is due, waits for later, runs and is buried, the age of\n"
+         "the oldest that is due, and since the last look how many were done and\n"
+         "failed in a second, how long they waited and took. Ends with Ctrl-C.",
+     .example = "furrow jobs watch --every 2",
+     .run = jobs_watch},
+    {.name = "add",
+     .arguments = "KIND --key KEY [--payload JSON] [--priority low|normal|high] "
+                  "[--delay AGE] [--json]",
+     .about = "A job by hand; a second one of that kind and key is nothing new.\n"
+              "High ones go before all others of their kind, low ones when a worker has\n"
+              "nothing else.",
+     .example =
+         "furrow jobs add asr --key 01932d3e-7c1a-7000-8000-000000000001 --payload "
+         "'{\"v\": 1, \"recording_id\": \"01932d3e-7c1a-7000-8000-000000000001\"}'",
+     .run = jobs_add},
+    {.name = "schedule",
+     .arguments = "NAME KIND CRON [--zone ZONE] [--payload JSON] [--json]",
+     .about =
+         "A job at every instant that five-field cron plans in the zone (UTC). A job's\n"
+         "key is NAME@INSTANT. Of those missed while no worker lived, the latest runs.",
+     .example =
+         "furrow jobs schedule nightly batch '30 2 * * *' --zone Africa/Addis_Ababa",
+     .run = jobs_schedule},
+    {.name = "schedules",
+     .arguments = "[--json]",
+     .about = "The schedules and when each is next.",
+     .example = "furrow jobs schedules",
+     .run = jobs_schedules},
+    {.name = "unschedule",
+     .arguments = "NAME",
+     .about = "Remove a schedule.",
+     .example = "furrow jobs unschedule nightly",
+     .run = jobs_unschedule},
     {.name = "stats",
      .arguments = "[--json]",
      .about =
@@ -275,7 +389,8 @@ static const struct cli_verb verbs[] = {
      .run = jobs_volatile},
 };
 
-const struct cli_group cmd_jobs = {.name = "jobs",
-                                   .about = "see, retry, cancel and hold background jobs",
-                                   .verbs = verbs,
-                                   .verb_count = ARRAY_LEN(verbs)};
+const struct cli_group cmd_jobs = {
+    .name = "jobs",
+    .about = "see, add, watch, retry, cancel and limit background jobs",
+    .verbs = verbs,
+    .verb_count = ARRAY_LEN(verbs)};

@@ -2,6 +2,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +14,7 @@
 
 enum { LOOK_MS = 200 };
 
-/* A kind nobody ever heard of is a typing error. */
-static int check_kind(struct cli *cli, const char *kind)
+int jobs_check_kind(struct cli *cli, const char *kind)
 {
     CLEANUP(buf_free) struct buf names = {0};
     const struct job_filter f = {.kind = kind};
@@ -39,7 +39,7 @@ static int hold(struct cli *cli, struct jobs_args *a, int argc, char **argv,
     if (argc - optind != 1)
         return cli_usage("say which kind; 'furrow jobs queues' shows them");
     a->filter.kind = argv[optind];
-    if (cli_open_pg(cli) || check_kind(cli, a->filter.kind))
+    if (cli_open_pg(cli) || jobs_check_kind(cli, a->filter.kind))
         return CLI_FAILED;
     return job_admin_hold(cli->pg, cli->tenant_id, a->filter.kind, what)
                ? cli_fail("jobs: %s", pg_error(cli->pg))
@@ -108,6 +108,43 @@ int jobs_drain(struct cli *cli, int argc, char **argv)
                         "jobs resume'");
 }
 
+static void print_queue(const json_t *row)
+{
+    char running[24] = "-", rate[24] = "-";
+
+    if (json_is_number(json_object_get(row, "max_running")))
+        snprintf(running, sizeof(running), "%.0f",
+                 json_number_value(json_object_get(row, "max_running")));
+    if (json_is_number(json_object_get(row, "rate_per_s")))
+        snprintf(rate, sizeof(rate), "%.3g",
+                 json_number_value(json_object_get(row, "rate_per_s")));
+    printf("%-16s %9" PRId64 " %9" PRId64 " %9s %9s  %s\n", cli_text(row, "kind"),
+           (int64_t)json_integer_value(json_object_get(row, "queued")),
+           (int64_t)json_integer_value(json_object_get(row, "running")), running, rate,
+           cli_text(row, "hold"));
+}
+
+int jobs_limit(struct cli *cli, int argc, char **argv)
+{
+    struct jobs_args a;
+
+    if (jobs_parse(&a, argc, argv))
+        return CLI_USAGE;
+    if (argc - optind != 1 || (a.rate_per_s > 0 || a.running > 0) == a.none)
+        return cli_usage("say which kind, and --rate, --running or both, or --none");
+    if (cli_open_pg(cli) || jobs_check_kind(cli, argv[optind]))
+        return CLI_FAILED;
+    if (job_admin_limit(cli->pg, cli->tenant_id, argv[optind], a.rate_per_s, a.running))
+        return cli_fail("jobs: %s", pg_error(cli->pg));
+    if (a.json)
+        return cli_print_json(json_pack("{s:s, s:f, s:I}", "kind", argv[optind],
+                                        "rate_per_s", a.rate_per_s, "max_running",
+                                        (json_int_t)a.running));
+    printf("%s: %s\n", argv[optind],
+           a.none ? "no limits" : "limited, in all workers together, within a second");
+    return CLI_OK;
+}
+
 int jobs_queues(struct cli *cli, int argc, char **argv)
 {
     struct jobs_args a;
@@ -124,13 +161,11 @@ int jobs_queues(struct cli *cli, int argc, char **argv)
         return cli_fail("jobs: %s", pg_error(cli->pg));
     if (a.json)
         return cli_print_json(rows);
-    printf("%-16s %9s %9s  %s\n", "kind", "queued", "running", "held");
+    printf("%-16s %9s %9s %9s %9s  %s\n", "kind", "queued", "running", "at most", "per s",
+           "held");
     json_array_foreach(rows, i, row)
     {
-        printf("%-16s %9" PRId64 " %9" PRId64 "  %s\n", cli_text(row, "kind"),
-               (int64_t)json_integer_value(json_object_get(row, "queued")),
-               (int64_t)json_integer_value(json_object_get(row, "running")),
-               cli_text(row, "hold"));
+        print_queue(row);
     }
     json_decref(rows);
     return CLI_OK;

@@ -8,8 +8,11 @@
 
 struct jobs_args {
     struct job_filter filter;
-    int64_t limit, wait_s;
-    bool all, json, wait, dry_run;
+    int64_t limit, wait_s, every_s, times, delay_s, running;
+    double rate_per_s;
+    const char *payload, *key, *zone;
+    int priority;
+    bool all, json, wait, dry_run, none;
 };
 
 /* Options of any verb; what follows them starts at optind. CLI_OK or CLI_USAGE. */
@@ -19,6 +22,12 @@ NODISCARD int jobs_parse_id(const char *text, struct uuid *id);
 /* cmd_jobs_many.c */
 cli_verb_fn jobs_retry, jobs_bury, jobs_cancel;
 /* cmd_jobs_queues.c */
-cli_verb_fn jobs_pause, jobs_drain, jobs_resume, jobs_queues;
+cli_verb_fn jobs_pause, jobs_drain, jobs_resume, jobs_queues, jobs_limit;
+/* A kind nobody ever heard of is a typing error: CLI_FAILED, said. */
+NODISCARD int jobs_check_kind(struct cli *cli, const char *kind);
+/* cmd_jobs_watch.c */
+cli_verb_fn jobs_watch;
+/* cmd_jobs_add.c */
+cli_verb_fn jobs_add, jobs_schedule, jobs_schedules, jobs_unschedule;
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/pg.h"
+#include "server/job_metrics.h"
 #include "server/server.h"
 
 enum { TENANTS_MAX = 1000 };
@@ -31,12 +32,18 @@ static const struct gauge gauges[] = {
      "SELECT count(*), c.name, cc.state FROM campaigns c JOIN campaign_contacts cc ON "
      "cc.campaign_id = c.id WHERE c.state IN ('running', 'paused') GROUP BY c.name, "
      "cc.state"},
-    {"furrow_jobs", "Jobs, by kind and state", "kind,state",
-     "SELECT count(*), kind, state FROM jobs GROUP BY kind, state"},
+    {"furrow_jobs", "Jobs that are not over, and buried ones, by kind and state",
+     "kind,state",
+     "SELECT count(*), kind, state FROM jobs WHERE finished_at IS NULL GROUP BY kind, "
+     "state UNION ALL SELECT count(*), kind, state FROM jobs WHERE finished_at IS NOT "
+     "NULL "
+     "AND last_error <> '' AND state = 'buried' GROUP BY kind, state"},
     {"furrow_jobs_oldest_seconds", "Age of the oldest job that is due, by kind", "kind",
      "SELECT coalesce(extract(epoch FROM clock_timestamp() - min(run_at)), 0), kind FROM "
      "jobs "
-     "WHERE state = 'queued' AND run_at < clock_timestamp() GROUP BY kind"},
+     "WHERE finished_at IS NULL AND state = 'queued' AND run_at < clock_timestamp() "
+     "GROUP "
+     "BY kind"},
     {"furrow_outbox", "Outbox rows not yet handed to Redis", "",
      "SELECT count(*) FROM outbox"},
     {"furrow_recordings", "Recordings, by state", "state",
@@ -45,8 +52,7 @@ static const struct gauge gauges[] = {
      "SELECT count(*), state FROM messages GROUP BY state"},
 };
 
-/* A label value: backslash, quote and newline escaped. */
-static void add_label_value(struct buf *b, const char *text)
+void metrics_add_label_value(struct buf *b, const char *text)
 {
     for (const char *p = text; *p; p++) {
         if (*p == '\n')
@@ -65,12 +71,12 @@ static void add_row(struct buf *b, const struct gauge *g, const char *tenant,
     const char *label = g->labels;
 
     buf_printf(b, "%s{tenant=\"", g->name);
-    add_label_value(b, tenant);
+    metrics_add_label_value(b, tenant);
     buf_puts(b, "\"");
     for (int col = 1; col < PQnfields(res); col++) {
         size_t len = strcspn(label, ",");
         buf_printf(b, ",%.*s=\"", (int)len, label);
-        add_label_value(b, pg_text(res, row, col));
+        metrics_add_label_value(b, pg_text(res, row, col));
         buf_puts(b, "\"");
         label += len + (label[len] == ',');
     }
@@ -124,6 +130,8 @@ void route_metrics(const struct request *req, struct response *resp)
         pg_run(pg, &tenants, "SELECT id, name FROM tenants ORDER BY id LIMIT 1000", NULL);
     for (size_t i = 0; i < ARRAY_LEN(gauges) && !err; i++)
         err = add_gauge(pg, &resp->body, &gauges[i], tenants);
+    if (!err)
+        err = job_metrics_add(pg, &resp->body, tenants);
     if (!err)
         err = add_slots(pg, &resp->body);
     if (err)

@@ -47,6 +47,7 @@ struct job_ctx {
     struct http *http;
     struct pg_pool *pool;    /* NULL for JOB_VOLATILE */
     const void *config;      /* the program's; tests have their own */
+    json_t *output;          /* what a done job says; owned until run returns */
     char why[JOB_WHY_MAX];   /* reason of any result but JOB_DONE */
     int64_t retry_after_ms;  /* a peer's wish; 0 leaves it to the back-off */
     const atomic_bool *stop; /* raised by a cancel or a stop; long work looks at it */
@@ -83,6 +84,12 @@ enum job_result job_db_error(struct job_ctx *ctx, const struct pg *pg, int err);
 /* The result of a call that got no answer: http.h's errors. */
 enum job_result job_http_error(struct job_ctx *ctx, int err, const char *what,
                                const char *error);
+/* How far it is, for `furrow jobs show`: any JSON, such as {"done": 3, "of": 10}.
+ * A short transaction of its own; what fails is not worth a word. */
+void job_progress(struct job_ctx *ctx, const struct job *job, const json_t *progress);
+/* A parent's children as [{id, kind, key, state, result}], by key; *out is the
+ * caller's. Errors are pg.h's. */
+NODISCARD int job_children(struct job_ctx *ctx, const struct job *job, json_t **out);
 /* 0, or EINVAL with ctx->why: the payload names no such id. */
 NODISCARD int job_payload_id(struct job_ctx *ctx, const struct job *job, const char *key,
                              struct uuid *out);

@@ -102,10 +102,6 @@ int job_admin_show(struct pg *pg, int tenant_id, const struct uuid *id, json_t *
                           &a, out);
 }
 
-#define HOLD                                                                             \
-    "CASE WHEN hold_from = '-infinity' THEN 'paused' WHEN hold_from IS NOT NULL THEN "   \
-    "'draining' ELSE '' END"
-
 int job_admin_stats(struct pg *pg, int tenant_id, json_t **out)
 {
     return job_admin_json(
@@ -118,7 +114,8 @@ int job_admin_stats(struct pg *pg, int tenant_id, json_t **out)
         "'cancelled', count(*) FILTER (WHERE state = 'cancelled'), "
         "'oldest_s', coalesce(round(extract(epoch FROM clock_timestamp() - min(run_at) "
         "FILTER (WHERE state = 'queued' AND run_at <= clock_timestamp()))), 0), "
-        "'hold', coalesce((SELECT " HOLD " FROM job_queues q WHERE q.kind = jobs.kind), "
+        "'hold', coalesce((SELECT " JOB_ADMIN_HOLD
+        " FROM job_queues q WHERE q.kind = jobs.kind), "
         "'')) AS s FROM jobs GROUP BY kind) x",
         NULL, out);
 }
@@ -137,9 +134,11 @@ int job_admin_start_over(struct pg *pg, const char *where, const struct pg_args 
         "%d FOR UPDATE), again AS (UPDATE jobs SET state = 'queued', attempts = 0, "
         "deaths = 0, cancel_asked = false, run_at = clock_timestamp(), lease_until "
         "= NULL, lease_holder = NULL, finished_at = NULL FROM pick WHERE id = "
-        "picked RETURNING id, tenant_id, kind), sent AS (INSERT INTO outbox "
-        "(job_id, tenant_id, kind) SELECT id, tenant_id, kind FROM again RETURNING "
-        "id) SELECT count(*), max(pg_notify('furrow_jobs', '')::text) FROM sent",
+        "picked RETURNING id, tenant_id, kind, priority), sent AS (INSERT INTO outbox "
+        "(job_id, tenant_id, kind) SELECT id, tenant_id, kind FROM again WHERE priority "
+        ">= 0 RETURNING "
+        "id) SELECT (SELECT count(*) FROM again), max(pg_notify('furrow_jobs', "
+        "'')::text) FROM sent",
         where, JOB_ADMIN_BATCH);
     int err = pg_run(pg, &res, sql.data, a);
     if (!err)
@@ -251,69 +250,4 @@ int job_admin_cancel(struct pg *pg, struct pg_pool *pool, int tenant_id,
     if (!err && f->id && *n + *asked == 0)
         err = put_aside(pg, pool, tenant_id, f, "cancelled", "'queued'", n);
     return err;
-}
-
-/* ---- holding a kind ---- */
-
-int job_admin_hold(struct pg *pg, int tenant_id, const char *kind, enum job_hold hold)
-{
-    static const char lift[] =
-        "WITH was AS (SELECT hold_from FROM job_queues WHERE kind = $2 AND tenant_id = "
-        "$1 "
-        "AND hold_from IS NOT NULL FOR UPDATE), "
-        "lifted AS (UPDATE job_queues SET hold_from = NULL WHERE kind = $2 AND tenant_id "
-        "= $1), "
-        "sent AS (INSERT INTO outbox (job_id, tenant_id, kind) SELECT j.id, j.tenant_id, "
-        "j.kind FROM jobs j, was WHERE j.kind = $2 AND j.finished_at IS NULL AND j.state "
-        "= "
-        "'queued' AND j.run_at <= clock_timestamp() AND j.deaths = 0 AND j.created_at >= "
-        "was.hold_from RETURNING id) SELECT max(pg_notify('furrow_jobs', '')::text) FROM "
-        "sent";
-    static const char keep[] =
-        "INSERT INTO job_queues (tenant_id, kind, hold_from) VALUES ($1, $2, CASE WHEN "
-        "$3::boolean THEN '-infinity'::timestamptz ELSE clock_timestamp() END) ON "
-        "CONFLICT (tenant_id, kind) DO UPDATE SET hold_from = excluded.hold_from";
-    struct pg_args a = {0};
-    int err = pg_begin(pg, tenant_id);
-
-    if (err)
-        return err;
-    pg_arg_i64(&a, tenant_id);
-    pg_arg_text(&a, kind);
-    if (hold != JOB_HOLD_NONE)
-        pg_arg_bool(&a, hold == JOB_HOLD_ALL);
-    return pg_end(pg, pg_run(pg, NULL, hold == JOB_HOLD_NONE ? lift : keep, &a));
-}
-
-int job_admin_unheld(struct pg *pg, int tenant_id, const char *kind, int64_t *n)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct pg_args a = {0};
-    int err = pg_begin(pg, tenant_id);
-
-    pg_arg_text(&a, kind);
-    if (!err)
-        err =
-            pg_end(pg, pg_run(pg, &res,
-                              "SELECT count(*) FROM jobs j WHERE kind = $1 AND "
-                              "finished_at IS NULL AND (state = 'running' OR NOT EXISTS "
-                              "(SELECT FROM job_queues q WHERE q.kind = j.kind AND "
-                              "q.hold_from <= j.created_at))",
-                              &a));
-    *n = err ? 0 : pg_i64(res, 0, 0);
-    return err;
-}
-
-int job_admin_queues(struct pg *pg, int tenant_id, json_t **out)
-{
-    return job_admin_json(
-        pg, tenant_id,
-        "SELECT coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'hold', "
-        "coalesce(" HOLD ", ''), 'hold_from', CASE WHEN hold_from > '-infinity' THEN "
-        "to_jsonb(hold_from) END, 'queued', coalesce(queued, 0), 'running', "
-        "coalesce(running, 0)) ORDER BY kind), '[]') FROM (SELECT kind, count(*) FILTER "
-        "(WHERE state = 'queued') AS queued, count(*) FILTER (WHERE state = 'running') "
-        "AS running FROM jobs WHERE finished_at IS NULL GROUP BY kind) o FULL JOIN "
-        "job_queues q USING (kind)",
-        NULL, out);
 }

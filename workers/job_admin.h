@@ -60,11 +60,20 @@ enum job_hold { JOB_HOLD_ALL, JOB_HOLD_NEW, JOB_HOLD_NONE };
  * may be held before its first job comes. */
 NODISCARD int job_admin_hold(struct pg *pg, int tenant_id, const char *kind,
                              enum job_hold hold);
+/* At most rate_per_s begin in a second, at most max_running run, in all workers together;
+ * 0: no such limit. A rate lets through at once what it would in 100 ms. */
+NODISCARD int job_admin_limit(struct pg *pg, int tenant_id, const char *kind,
+                              double rate_per_s, int64_t max_running);
 /* How many that may still begin or run there are: 0 when drained. */
 NODISCARD int job_admin_unheld(struct pg *pg, int tenant_id, const char *kind,
                                int64_t *n);
-/* [{kind, hold, hold_from, queued, running}] of every kind that has jobs or a rule. */
+/* [{kind, hold, hold_from, rate_per_s, max_running, queued, running}] of every kind that
+ * has jobs or a rule. */
 NODISCARD int job_admin_queues(struct pg *pg, int tenant_id, json_t **out);
+
+/* {kind: {due, later, running, buried, oldest_s, hold; and counted since ever by workers:
+ * done, failed, ended, wait_ms, run_ms}}. */
+NODISCARD int job_admin_watch(struct pg *pg, int tenant_id, json_t **out);
 
 NODISCARD int recording_admin_list(struct pg *pg, int tenant_id, const char *state,
                                    int64_t limit, json_t **out);

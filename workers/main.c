@@ -16,11 +16,12 @@
 #include "base/pg.h"
 #include "base/program.h"
 #include "campaigns/slot_store.h"
+#include "workers/job_schedule.h"
 #include "workers/pool.h"
 #include "workers/volatile_pool.h"
 #include "workers/worker.h"
 
-enum { RENEW_MS = 5000 };
+enum { SCHEDULES_MS = 1000, RENEW_MS = 5000 };
 
 /* A job at work may hold a connection, and there may be a thousand. */
 static void raise_file_limit(void)
@@ -81,17 +82,25 @@ static void serve(struct pg *pg, const struct uuid *holder)
     char host[128] = "";
     int slot = -1;
     bool bad = false;
+    int64_t renew_at_ms = 0;
 
     gethostname(host, sizeof(host) - 1);
     while (!atomic_load(program_stop_flag())) {
-        int err = slot < 0 ? slot_take(pg, "worker", -1, holder, host, getpid(), &slot)
+        int err = 0, fired = 0;
+        if (mono_ms() >= renew_at_ms) {
+            renew_at_ms = mono_ms() + RENEW_MS;
+            err = slot < 0 ? slot_take(pg, "worker", -1, holder, host, getpid(), &slot)
                            : slot_renew(pg, "worker", slot, holder);
-        if (err && !bad)
-            log_warn("worker", "slot=%d err=%d the slot's lease is not renewed", slot,
-                     err);
-        bad = err != 0;
-        slot = err == EACCES ? -1 : slot;
-        poll(&stop, 1, RENEW_MS);
+            if (err && !bad)
+                log_warn("worker", "slot=%d err=%d the slot's lease is not renewed", slot,
+                         err);
+            bad = err != 0;
+            slot = err == EACCES ? -1 : slot;
+        }
+        if (job_schedules_fire(pg, clock_now_ms(), &fired))
+            log_info("worker", "schedules are looked at later: %s",
+                     LOG_ESC(pg_error(pg)));
+        poll(&stop, 1, SCHEDULES_MS);
     }
     if (slot >= 0 && slot_give(pg, "worker", slot, holder))
         log_warn("worker", "slot=%d could not be given back; it lapses", slot);

@@ -15,7 +15,10 @@
 #include "base/xalloc.h"
 #include "workers/pool_internal.h"
 
-enum { PREFETCH = 4 /* jobs taken ahead of a quick kind's threads, times its quota */ };
+enum {
+    PREFETCH = 4, /* jobs taken ahead of a quick kind's threads, times its quota … */
+    PREFETCH_MIN = 512, /* … and at least: taking and finishing is cheap by the hundred */
+};
 
 void work_list_add(struct work_list *l, struct work *w)
 {
@@ -25,6 +28,24 @@ void work_list_add(struct work_list *l, struct work *w)
     else
         l->first = w;
     l->last = w;
+    l->count++;
+}
+
+void work_list_add_ranked(struct work_list *l, struct work *w)
+{
+    struct work *prev = NULL;
+
+    if (!l->last || l->last->item.priority >= w->item.priority) {
+        work_list_add(l, w);
+        return;
+    }
+    for (struct work *x = l->first; x->item.priority >= w->item.priority; x = x->next)
+        prev = x;
+    w->next = prev ? prev->next : l->first;
+    if (prev)
+        prev->next = w;
+    else
+        l->first = w;
     l->count++;
 }
 
@@ -65,6 +86,8 @@ static void set_quotas(struct pool *p)
             q = slow ? (threads + 1) / 2 : threads;
         p->quota[k] = q > threads ? threads : q;
         p->limit[k] = slow ? p->quota[k] + 1 : PREFETCH * p->quota[k];
+        if (!slow && p->limit[k] < PREFETCH_MIN)
+            p->limit[k] = PREFETCH_MIN;
     }
 }
 

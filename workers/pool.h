@@ -33,6 +33,7 @@ struct pool_options {
     int connections;            /* of the Postgres pool; 0: twice the cores */
     int64_t retry_base_ms, retry_max_ms;
     int64_t sweep_ms;
+    int64_t keep_ms;    /* how long done and cancelled rows stay; 0: for ever */
     const void *config; /* handed to the jobs; borrowed */
 };
 

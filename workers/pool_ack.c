@@ -21,6 +21,8 @@ enum {
     FINAL_TRY_MS = 3000,
     RENEW_AGAIN_MS = 500, /* after a failure: the database may be back */
     RECALL_EVERY_MS = 400,
+    TALLY_EVERY_MS = 2000,
+    EXPIRE_EVERY_MS = 60000,
     REAP_EVERY_MAX_MS = 15000, /* it reads every open job */
 };
 
@@ -36,6 +38,7 @@ static void forget(struct pool *p, struct work *first)
         p->all[w->place]->place = w->place;
         p->taken[w->item.kind]--;
         queue_item_clear(&w->item);
+        json_decref(w->output);
         free(w);
     }
     pthread_cond_signal(&p->room_changed);
@@ -54,6 +57,7 @@ static void write_results(struct pool *p, struct work *first, int n)
         results[i++] = (struct queue_result){.item = &w->item,
                                              .result = w->result,
                                              .why = w->why,
+                                             .output = w->output,
                                              .delay_ms = w->delay_ms};
     while (queue_finish(p->ack_queue, results, n)) {
         pthread_mutex_lock(&p->lock);
@@ -134,6 +138,18 @@ static void recall(struct pool *p)
     free(items);
 }
 
+static void write_tally(struct pool *p)
+{
+    CLEANUP(free_cleanup) struct queue_tally *t = xcalloc(1, sizeof(*t));
+
+    pthread_mutex_lock(&p->lock);
+    *t = p->tally;
+    p->tally.count = 0;
+    pthread_mutex_unlock(&p->lock);
+    if (t->count > 0 && queue_tally_write(p->ack_queue, t))
+        log_info("pool", "kinds=%d the counts of a while are lost", t->count);
+}
+
 static int64_t earlier(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -144,6 +160,7 @@ void *pool_acknowledger(void *pool)
     struct pool *p = pool;
     int64_t every_ms = p->options.queue.lease_ms / 3, renew_at_ms = mono_ms() + every_ms;
     int64_t recall_at_ms = mono_ms() + RECALL_EVERY_MS;
+    int64_t tally_at_ms = mono_ms() + TALLY_EVERY_MS;
 
     for (bool over = false; !over;) {
         pthread_mutex_lock(&p->lock);
@@ -163,6 +180,10 @@ void *pool_acknowledger(void *pool)
         if (mono_ms() >= recall_at_ms) {
             recall(p);
             recall_at_ms = mono_ms() + RECALL_EVERY_MS;
+        }
+        if (mono_ms() >= tally_at_ms || over) {
+            write_tally(p);
+            tally_at_ms = mono_ms() + TALLY_EVERY_MS;
         }
     }
     return NULL;
@@ -200,33 +221,60 @@ static void look_after_the_dead(struct pool *p, int64_t *reap_at_ms)
         atomic_store(&p->suspects, any);
 }
 
+static void expire(struct pool *p, int64_t *expire_at_ms)
+{
+    int n = 0;
+
+    if (p->options.keep_ms < 1 || mono_ms() < *expire_at_ms)
+        return;
+    /* A full batch: there is more, and it goes on after the next sweep. */
+    if (!queue_expire(p->relay_queue, p->options.keep_ms, &n) && n < QUEUE_EXPIRE_BATCH)
+        *expire_at_ms = mono_ms() + EXPIRE_EVERY_MS;
+}
+
+/* Sends what is due, and says when the next sweep is: early for a delayed job. */
+static int sweep(struct pool *p, bool wiped, int64_t *sweep_at_ms, int *swept)
+{
+    int64_t due_ms = p->options.sweep_ms;
+    int err = queue_sweep(p->relay_queue, wiped, swept);
+
+    if (!err)
+        err = queue_next_due(p->relay_queue, due_ms, &due_ms);
+    *sweep_at_ms = mono_ms() + due_ms;
+    if (wiped && err)
+        atomic_store(&p->wiped, true);
+    return err;
+}
+
 void *pool_relay(void *pool)
 {
     struct pool *p = pool;
-    int64_t awake_until_ms = 0, sweep_at_ms = 0, reap_at_ms = 0;
+    int64_t awake_until_ms = 0, sweep_at_ms = 0, reap_at_ms = 0, dead_at_ms = 0;
+    int64_t expire_at_ms = 0;
     int looks = 0;
 
     while (!atomic_load(&p->stopping)) {
         int moved = 0, swept = 0;
-        bool due = mono_ms() >= sweep_at_ms;
-        if (due) {
-            sweep_at_ms = mono_ms() + p->options.sweep_ms;
+        if (mono_ms() >= dead_at_ms) {
+            dead_at_ms = mono_ms() + p->options.sweep_ms;
             look_after_the_dead(p, &reap_at_ms);
+            expire(p, &expire_at_ms);
         }
         int err = queue_relay(p->relay_queue, &moved);
         bool wiped = !err && atomic_exchange(&p->wiped, false);
-        if (!err && (wiped || due)) {
-            err = queue_sweep(p->relay_queue, wiped, &swept);
-            if (wiped && err)
-                atomic_store(&p->wiped, true);
-        }
+        if (!err && (wiped || mono_ms() >= sweep_at_ms))
+            err = sweep(p, wiped, &sweep_at_ms, &swept);
         if (moved + swept > 0) {
             awake_until_ms = mono_ms() + RELAY_STAY_MS;
             looks = 0;
         }
-        if (moved == 0 || err)
-            queue_wait_notice(p->relay_queue, p->stop_fd,
-                              relay_wait_ms(p, err, awake_until_ms, looks++));
+        if (moved > 0 && !err)
+            continue;
+        int64_t wait_ms = relay_wait_ms(p, err, awake_until_ms, looks++);
+        if (!err)
+            wait_ms = earlier(wait_ms, sweep_at_ms - mono_ms());
+        if (queue_wait_notice(p->relay_queue, p->stop_fd, wait_ms < 0 ? 0 : (int)wait_ms))
+            sweep_at_ms = 0;
     }
     return NULL;
 }

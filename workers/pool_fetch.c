@@ -17,6 +17,7 @@ enum {
     FETCH_WAIT_MS = 500, /* also bounds how late a stop is noticed */
     FETCH_SHORT_MS = 20, /* some kind has no room now and may get some */
     DEGRADED_MS = 50,
+    ROWS_EVERY_MS = 50,
     PATIENCE_MIN_MS = 1000, /* how long the pool is kept from new work for a suspect */
     PATIENCE_MAX_MS = 120000,
 };
@@ -36,6 +37,8 @@ static bool find_room(struct pool *p, int *room, bool *everywhere)
         *everywhere = true;
         for (int k = 0; k < p->options.queue.kind_count; k++) {
             room[k] = p->limit[k] - p->taken[k];
+            if (room[k] < p->limit[k] / 4) /* by and by, not one by one */
+                room[k] = 0;
             any |= room[k] > 0;
             *everywhere &= room[k] > 0;
         }
@@ -61,7 +64,7 @@ static void put_ready(struct pool *p, const struct queue_item *items, int n, boo
         p->all[p->all_count++] = w;
         p->taken[w->item.kind]++;
         p->counts.fetched++;
-        work_list_add(&p->ready, w);
+        work_list_add_ranked(&p->ready, w);
     }
     for (int i = 0; i < n; i++) /* not all of a thousand threads for one job */
         pthread_cond_signal(&p->ready_changed);
@@ -131,13 +134,32 @@ static void run_suspect(struct pool *p, struct lone_phase *phase)
     phase->next_ms = 2 * mono_ms() - from_ms;
 }
 
+/* First what does not come by Redis, now and then; then what does. */
+static int fetch(struct pool *p, const int *room, int wait_ms, bool idle,
+                 int64_t *rows_at_ms, struct queue_item *items, int *n)
+{
+    int err = 0;
+
+    *n = 0;
+    if (mono_ms() >= *rows_at_ms) {
+        *rows_at_ms = mono_ms() + ROWS_EVERY_MS;
+        err = queue_take_rows(p->fetch_queue, room, idle, items, QUEUE_BATCH, n);
+    }
+    if (queue_has_limits(p->fetch_queue) && wait_ms > ROWS_EVERY_MS)
+        wait_ms = ROWS_EVERY_MS;
+    return err || *n > 0
+               ? err
+               : queue_fetch(p->fetch_queue, room, wait_ms, items, QUEUE_BATCH, n);
+}
+
 void *pool_fetcher(void *pool)
 {
     struct pool *p = pool;
     struct queue_item *items = xcalloc(QUEUE_BATCH, sizeof(*items));
     struct lone_phase phase = {.patience_ms = PATIENCE_MIN_MS};
     int room[QUEUE_KINDS_MAX] = {0};
-    bool everywhere = true, away = false;
+    bool everywhere = true, away = false, idle = false;
+    int64_t rows_at_ms = 0;
 
     while (find_room(p, room, &everywhere)) {
         int n = 0;
@@ -147,7 +169,8 @@ void *pool_fetcher(void *pool)
         }
         int wait_ms =
             everywhere && !atomic_load(&p->suspects) ? FETCH_WAIT_MS : FETCH_SHORT_MS;
-        int err = queue_fetch(p->fetch_queue, room, wait_ms, items, QUEUE_BATCH, &n);
+        int err = fetch(p, room, wait_ms, idle, &rows_at_ms, items, &n);
+        idle = n == 0;
         if (queue_take_wiped(p->fetch_queue))
             atomic_store(&p->wiped, true);
         if ((err != 0) != away)

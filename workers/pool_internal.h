@@ -14,7 +14,8 @@ struct work {
     struct queue_item item;
     enum job_result result;
     char why[JOB_WHY_MAX];
-    int64_t delay_ms;
+    int64_t delay_ms, run_ms, wait_ms;
+    json_t *output;     /* what a job that is done says; owned */
     struct work *next;  /* on the ready or the finished list */
     int place;          /* in all[] */
     bool lone;          /* a worker died at it: runs while nothing else does */
@@ -49,6 +50,7 @@ struct pool {
     bool alone;   /* only lone work may begin */
     bool drained; /* all threads have ended: the acknowledger writes the rest and ends */
     struct pool_counts counts;
+    struct queue_tally tally; /* since it was last written */
 
     atomic_bool stopping, cancelled, wiped, suspects;
     int stop_fd;
@@ -59,6 +61,8 @@ struct pool {
 };
 
 void work_list_add(struct work_list *l, struct work *w);
+/* Behind the last that ranks as high. */
+void work_list_add_ranked(struct work_list *l, struct work *w);
 /* prev NULL: w is the first. */
 void work_list_remove(struct work_list *l, struct work *prev, struct work *w);
 /* Called with the lock held: waits for cond, at most ms. */

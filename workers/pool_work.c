@@ -3,6 +3,7 @@
 
 #include <sodium.h>
 
+#include "base/clock.h"
 #include "base/http.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -50,6 +51,7 @@ void pool_put_finished(struct pool *p, struct work *w)
                               [JOB_CANCELLED] = &p->counts.cancelled};
 
     ++*count[w->result];
+    queue_tally_add(&p->tally, &w->item, w->result, w->wait_ms, w->run_ms);
     w->stop = NULL;
     work_list_add(&p->finished, w);
     pthread_cond_signal(&p->finished_changed);
@@ -96,8 +98,14 @@ static void do_work(struct pool *p, struct job_ctx *ctx, struct work *w)
     char id[UUID_TEXT_MAX];
 
     ctx->why[0] = '\0';
+    int64_t from_ms = mono_ms();
+    w->wait_ms = w->item.waited_ms + from_ms - w->item.taken_ms;
     ctx->retry_after_ms = 0;
     w->result = try(ctx, kind, w);
+    w->run_ms = mono_ms() - from_ms;
+    w->output = w->result == JOB_DONE ? STEAL(ctx->output) : NULL;
+    json_decref(ctx->output);
+    ctx->output = NULL;
     str_cut(w->why, sizeof(w->why), w->result == JOB_DONE ? "" : ctx->why);
     if ((w->result == JOB_BURY || w->result == JOB_CANCELLED) && kind->buried) {
         int err = kind->buried(ctx, job, w->why);

@@ -284,18 +284,34 @@ static int fill_held(struct queue *q, const int *room, int wait_ms)
     return err;
 }
 
+/* One command for all ids of a kind; how many were sent. */
+static int append_ids(struct queue *q, redisContext *ctx, const char *command, bool group,
+                      int kind, const struct queue_id *ids, int n)
+{
+    CLEANUP(free_cleanup) const char **argv = xcalloc((size_t)n + 3, sizeof(*argv));
+    int argc = 0, head = group ? 3 : 2;
+
+    argv[argc++] = command;
+    argv[argc++] = q->keys[kind];
+    if (group)
+        argv[argc++] = GROUP;
+    for (int i = 0; i < n; i++)
+        if (ids[i].kind == kind && ids[i].entry[0])
+            argv[argc++] = ids[i].entry;
+    if (argc == head)
+        return 0;
+    redisAppendCommandArgv(ctx, argc, argv, NULL);
+    return 1;
+}
+
 static void let_go(struct queue *q, const struct queue_id *ids, int n)
 {
     redisContext *ctx = queue_redis(q) ? NULL : redis_context(q->redis);
     int sent = 0;
 
-    for (int i = 0; ctx && i < n; i++) {
-        if (!ids[i].entry[0])
-            continue;
-        redisAppendCommand(ctx, "XACK %s %s %s", q->keys[ids[i].kind], GROUP,
-                           ids[i].entry);
-        redisAppendCommand(ctx, "XDEL %s %s", q->keys[ids[i].kind], ids[i].entry);
-        sent += 2;
+    for (int k = 0; ctx && k < q->options->kind_count; k++) {
+        sent += append_ids(q, ctx, "XACK", true, k, ids, n);
+        sent += append_ids(q, ctx, "XDEL", false, k, ids, n);
     }
     for (int i = 0; i < sent; i++) {
         redisReply *reply = NULL;

@@ -24,7 +24,7 @@
 #include "base/errors.h"
 #include "workers/job.h"
 
-enum { QUEUE_KINDS_MAX = 16, QUEUE_BATCH = 256, QUEUE_ENTRY_MAX = 48 };
+enum { QUEUE_KINDS_MAX = 16, QUEUE_BATCH = 512, QUEUE_ENTRY_MAX = 48 };
 
 struct queue_options {
     const char *database_url, *redis_url;
@@ -49,6 +49,9 @@ struct queue_item {
     char entry[QUEUE_ENTRY_MAX]; /* of the stream; "" when it did not come from one */
     int deaths;                  /* workers that died at it */
     bool cancel_asked;
+    int priority;
+    int64_t waited_ms; /* from when it was due until it was taken … */
+    int64_t taken_ms;  /* … at this monotonic time */
     char last_error[JOB_WHY_MAX];
 };
 void queue_item_clear(struct queue_item *item);
@@ -64,8 +67,9 @@ bool queue_take_wiped(struct queue *q);
 struct queue_result {
     const struct queue_item *item;
     enum job_result result;
-    const char *why;  /* "" for done */
-    int64_t delay_ms; /* until the next try */
+    const char *why;      /* "" for done */
+    const json_t *output; /* of a job that is done; may be NULL */
+    int64_t delay_ms;     /* until the next try */
 };
 /* Writes the results into the rows this worker still holds, then lets go of the
  * stream entries. Results of lapsed leases are dropped: somebody else has them. */
@@ -89,12 +93,41 @@ struct queue_recall {
 NODISCARD int queue_recall(struct queue *q, const struct queue_item *const *items, int n,
                            struct queue_recall *out, int *count);
 
+/* Jobs that do not come by Redis: of limited kinds as many as all limits allow, high
+ * ones of any kind, and low ones when idle. Like queue_fetch. */
+NODISCARD int queue_take_rows(struct queue *q, const int *room, bool idle,
+                              struct queue_item *items, int max, int *n);
+bool queue_has_limits(const struct queue *q);
+
+/* What was done since it was last written. */
+enum { QUEUE_BUCKETS = 9, QUEUE_TALLY_MAX = 256, QUEUE_EXPIRE_BATCH = 2000 };
+struct queue_tally_row {
+    int tenant_id, kind;
+    int64_t done, retried, buried, cancelled, wait_ms, run_ms;
+    int64_t wait_le[QUEUE_BUCKETS], run_le[QUEUE_BUCKETS];
+};
+struct queue_tally {
+    struct queue_tally_row rows[QUEUE_TALLY_MAX];
+    int count;
+};
+void queue_tally_add(struct queue_tally *t, const struct queue_item *item,
+                     enum job_result result, int64_t wait_ms, int64_t run_ms);
+/* Rows that are written leave the tally. */
+NODISCARD int queue_tally_write(struct queue *q, struct queue_tally *t);
+
+/* Deletes done and cancelled jobs that ended longer than keep_ms ago, of each tenant at
+ * most QUEUE_EXPIRE_BATCH. */
+NODISCARD int queue_expire(struct queue *q, int64_t keep_ms, int *n);
+/* In how many ms the next delayed job is due; within_ms when none is before. */
+NODISCARD int queue_next_due(struct queue *q, int64_t within_ms, int64_t *due_ms);
+
 /* Moves due jobs' ids from the outbox to the streams. EAGAIN: Redis is away. */
 NODISCARD int queue_relay(struct queue *q, int *moved);
 /* Sends again what got lost: ids long under way, retries that are due. all: whatever is
  * due, however fresh (after a wipe). EAGAIN: Redis is away. */
 NODISCARD int queue_sweep(struct queue *q, bool all, int *moved);
-/* Waits for a notice of new jobs, stop_fd or the time. */
-void queue_wait_notice(struct queue *q, int stop_fd, int wait_ms);
+/* Waits for a notice of new jobs, stop_fd or the time. true: a job is due within a
+ * second that the sweep does not know. */
+bool queue_wait_notice(struct queue *q, int stop_fd, int wait_ms);
 
 #endif

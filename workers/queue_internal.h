@@ -7,7 +7,11 @@
 #include "base/str.h"
 #include "workers/queue.h"
 
-enum { QUEUE_TENANTS_MAX = 4096 };
+enum { QUEUE_TENANTS_MAX = 4096, QUEUE_LIMITED_MAX = 256 };
+
+struct queue_limited {
+    int tenant_id, kind;
+};
 
 struct queue_id { /* an id that arrived and is not yet taken */
     struct uuid id;
@@ -29,7 +33,10 @@ struct queue {
     int *tenants;
     size_t tenant_count;
     int64_t tenants_at_ms;
-    int reap_pid; /* the backend whose connection was seen first at … */
+    struct queue_limited limited[QUEUE_LIMITED_MAX];
+    int limited_count;
+    int64_t limits_at_ms; /* monotonic: when they are read again */
+    int reap_pid;         /* the backend whose connection was seen first at … */
     int64_t reap_from_ms;
 };
 
@@ -45,13 +52,19 @@ struct queue {
     "attempts = attempts + 1, lease_holder = $1, lease_until = clock_timestamp() + "     \
     "$2::bigint * interval '1 millisecond', started_at = clock_timestamp() FROM pick "   \
     "WHERE id = picked RETURNING id, kind, payload, attempts, max_attempts, "            \
-    "last_error, deaths, cancel_asked"
+    "last_error, deaths, cancel_asked, priority, greatest(0, extract(epoch FROM "        \
+    "clock_timestamp() - run_at) * 1000)::bigint"
 #define QUEUE_NOT_HELD                                                                   \
     "NOT EXISTS (SELECT FROM job_queues r WHERE r.kind = jobs.kind AND r.hold_from <= "  \
     "jobs.created_at)"
+/* Neither held nor limited: by limits only queue_limits.c takes jobs. */
+#define QUEUE_NOT_RULED                                                                  \
+    "NOT EXISTS (SELECT FROM job_queues r WHERE r.kind = jobs.kind AND (r.hold_from <= " \
+    "jobs.created_at OR r.rate_per_s IS NOT NULL OR r.max_running IS NOT NULL))"
 void queue_read_item(const struct queue *q, int tenant_id, PGresult *res, int row,
                      struct queue_item *item);
 /* A transaction whose commit a crash of Postgres may undo. */
+NODISCARD int queue_begin_soft(struct queue *q, int tenant_id);
 NODISCARD int queue_run_soft(struct queue *q, int tenant_id, PGresult **res,
                              const char *sql, const struct pg_args *a);
 

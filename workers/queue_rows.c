@@ -15,7 +15,7 @@
 
 enum {
     TENANTS_EVERY_MS = 1000,
-    RELAY_BATCH = 500,
+    RELAY_BATCH = 1000,
     SWEEP_BATCH = 1000,
     FRESH_MS = 5000, /* an id this young is still on its way from the outbox */
 };
@@ -48,11 +48,11 @@ void queue_kinds_array(const struct queue *q, const bool *wanted, struct buf *ou
  * or those of a quiet hour) and then reads every waiting job instead of the few. */
 #define IS_FREE_BY_ID                                                                    \
     "state IS NOT DISTINCT FROM 'queued' AND run_at <= clock_timestamp() AND deaths = 0" \
-    " AND " QUEUE_NOT_HELD
+    " AND " QUEUE_NOT_RULED
 #define IS_HELD_BY_ID(n) "state IS NOT DISTINCT FROM 'running' AND lease_holder = $" n
 #define IS_FREE                                                                          \
     "finished_at IS NULL AND state = 'queued' AND run_at <= clock_timestamp() AND "      \
-    "deaths = 0 AND " QUEUE_NOT_HELD
+    "deaths = 0 AND " QUEUE_NOT_RULED
 
 void queue_read_item(const struct queue *q, int tenant_id, PGresult *res, int row,
                      struct queue_item *item)
@@ -68,6 +68,9 @@ void queue_read_item(const struct queue *q, int tenant_id, PGresult *res, int ro
     str_cut(item->last_error, sizeof(item->last_error), pg_text(res, row, 5));
     item->deaths = (int)pg_i64(res, row, 6);
     item->cancel_asked = pg_bool(res, row, 7);
+    item->priority = (int)pg_i64(res, row, 8);
+    item->waited_ms = pg_i64(res, row, 9);
+    item->taken_ms = mono_ms();
 }
 
 /*
@@ -101,6 +104,11 @@ static int begin(struct queue *q, int tenant_id, bool soft)
         q->settled_soft = soft;
     }
     return pg_begin(q->pg, tenant_id);
+}
+
+int queue_begin_soft(struct queue *q, int tenant_id)
+{
+    return begin(q, tenant_id, true);
 }
 
 int queue_run_soft(struct queue *q, int tenant_id, PGresult **res, const char *sql,
@@ -198,11 +206,12 @@ static int take_due_kind(struct queue *q, int tenant_id, int kind, int limit,
     pg_arg_i64(&a, q->options->lease_ms);
     pg_arg_text(&a, q->options->kinds[kind]->name);
     pg_arg_i64(&a, limit);
-    int err = queue_run_soft(q, tenant_id, &res,
-                             QUEUE_TAKE("SELECT id FROM jobs WHERE kind = $3 AND " IS_FREE
-                                        " ORDER BY run_at LIMIT $4 FOR UPDATE SKIP "
-                                        "LOCKED"),
-                             &a);
+    int err = queue_run_soft(
+        q, tenant_id, &res,
+        QUEUE_TAKE("SELECT id FROM jobs WHERE kind = $3 AND " IS_FREE
+                   " ORDER BY priority DESC, run_at LIMIT $4 FOR UPDATE SKIP "
+                   "LOCKED"),
+        &a);
     for (int r = 0; !err && r < PQntuples(res); r++)
         queue_read_item(q, tenant_id, res, r, &items[(*n)++]);
     return err;
@@ -281,6 +290,20 @@ static int finish_other(struct queue *q, const struct queue_result *r)
                   &a);
 }
 
+static int finish_output(struct queue *q, const struct queue_result *r)
+{
+    CLEANUP(free_cleanup)
+    char *text = json_dumps(r->output, JSON_COMPACT | JSON_ENCODE_ANY);
+    struct pg_args a = {0};
+
+    pg_arg_uuid(&a, &r->item->job.id);
+    pg_arg_text(&a, q->options->holder);
+    pg_arg_text(&a, text ? text : "null");
+    return pg_run(q->pg, NULL,
+                  "UPDATE jobs SET result = $3 WHERE id = $1 AND " IS_HELD_BY_ID("2"),
+                  &a);
+}
+
 static int finish_tenant(struct queue *q, int tenant_id,
                          const struct queue_result *results, int n)
 {
@@ -288,7 +311,11 @@ static int finish_tenant(struct queue *q, int tenant_id,
 
     if (err)
         return err;
-    err = finish_done(q, tenant_id, results, n);
+    for (int i = 0; i < n && !err; i++)
+        if (results[i].output && results[i].item->job.tenant_id == tenant_id)
+            err = finish_output(q, &results[i]);
+    if (!err)
+        err = finish_done(q, tenant_id, results, n);
     for (int i = 0; i < n && !err; i++)
         if (results[i].result != JOB_DONE && results[i].item->job.tenant_id == tenant_id)
             err = finish_other(q, &results[i]);
@@ -392,8 +419,9 @@ static int sweep_tenant(struct queue *q, int tenant_id, const struct pg_args *a,
         "WITH pick (picked) AS MATERIALIZED (SELECT id FROM jobs WHERE kind = ANY "
         "($1::text[]) AND "
         "run_at <= clock_timestamp() AND finished_at IS NULL AND state = 'queued' AND "
-        "deaths = 0 AND ($2::boolean OR coalesce(lease_until, run_at + $3::bigint * "
-        "interval '1 millisecond') <= clock_timestamp()) AND " QUEUE_NOT_HELD
+        "deaths = 0 AND priority >= 0 AND ($2::boolean OR coalesce(lease_until, run_at + "
+        "$3::bigint * "
+        "interval '1 millisecond') <= clock_timestamp()) AND " QUEUE_NOT_RULED
         " LIMIT $5 FOR UPDATE SKIP LOCKED) UPDATE jobs SET lease_until = "
         "clock_timestamp() + $4::bigint * interval '1 millisecond' FROM pick WHERE id = "
         "picked RETURNING id, kind",
@@ -450,9 +478,22 @@ int queue_sweep(struct queue *q, bool all, int *moved)
     return err;
 }
 
-void queue_wait_notice(struct queue *q, int stop_fd, int wait_ms)
+/* Reads the notices; whether one says that a job is due soon. */
+static bool read_notices(struct queue *q, bool *any)
+{
+    bool soon = false;
+
+    for (PGnotify *n; (n = PQnotifies(pg_conn(q->pg))); PQfreemem(n)) {
+        soon |= strcmp(n->extra, "soon") == 0;
+        *any = true;
+    }
+    return soon;
+}
+
+bool queue_wait_notice(struct queue *q, int stop_fd, int wait_ms)
 {
     struct pollfd fds[2] = {{.fd = stop_fd, .events = POLLIN}, {.fd = -1}};
+    bool any = false, soon = false;
 
     if (pg_is_connected(q->pg) && PQbackendPID(pg_conn(q->pg)) != q->listening_pid)
         q->listening_pid = pg_run(q->pg, NULL, "LISTEN furrow_jobs", NULL)
@@ -460,15 +501,11 @@ void queue_wait_notice(struct queue *q, int stop_fd, int wait_ms)
                                : PQbackendPID(pg_conn(q->pg));
     if (pg_is_connected(q->pg)) {
         fds[1] = (struct pollfd){.fd = PQsocket(pg_conn(q->pg)), .events = POLLIN};
-        PGnotify *early = PQnotifies(pg_conn(q->pg)); /* read with an answer */
-        PQfreemem(early);
-        wait_ms = early ? 0 : wait_ms;
+        soon = read_notices(q, &any); /* those that were read with an answer */
+        wait_ms = any ? 0 : wait_ms;
     }
     if (poll(fds, 2, wait_ms) < 1 || !fds[1].revents)
-        return;
+        return soon;
     /* A lost connection shows here too: the next statement connects again. */
-    if (!PQconsumeInput(pg_conn(q->pg)))
-        return;
-    for (PGnotify *n; (n = PQnotifies(pg_conn(q->pg)));)
-        PQfreemem(n);
+    return PQconsumeInput(pg_conn(q->pg)) ? read_notices(q, &any) || soon : soon;
 }

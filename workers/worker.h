@@ -10,6 +10,7 @@
 
 struct worker_config {
     struct config_common common;
+    int64_t keep_done_days;
     int64_t threads, volatile_threads, connections, grace_s, lease_s, retry_base_ms,
         retry_max_s;
     int64_t quota_fetch, quota_asr, quota_nlu, quota_batch, quota_sms;

@@ -41,6 +41,14 @@ static const struct config_option options[] = {
      .initial = "60",
      .help =
          "After how long without a sign of life a worker's jobs are given to another."},
+    {.name = "keep_done_days",
+     .type = CONFIG_INT,
+     CONFIG_FIELD_AT(struct worker_config, keep_done_days),
+     .min = 0,
+     .max = 36500,
+     .initial = "30",
+     .help =
+         "For how long done and cancelled jobs and their results stay; 0 keeps them."},
     {.name = "retry_base_ms",
      .type = CONFIG_INT,
      CONFIG_FIELD_AT(struct worker_config, retry_base_ms),
@@ -237,6 +245,7 @@ void worker_pool_options(const struct worker_config *c, struct pool_options *out
                                  .retry_base_ms = c->retry_base_ms,
                                  .retry_max_ms = c->retry_max_s * 1000,
                                  .sweep_ms = 500,
+                                 .keep_ms = c->keep_done_days * 86400000,
                                  .config = c};
     for (int k = 0; k < WORKER_KINDS; k++)
         out->quota[k] = (int)quota[k];

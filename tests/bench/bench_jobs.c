@@ -1,6 +1,11 @@
 /*
- * Jobs: how many a second a pool drains when they do nothing, and how long one
- * takes from the commit that enqueues it to its start. JSON lines.
+ * Durable jobs that do nothing. JSON lines:
+ *   enqueue          how many a second a program enqueues, alone, a statement each
+ *   enqueue_to_done  how many a second one program enqueues by the thousand while a pool
+ *                    does them, until the last is done, and how long they waited
+ *   drain            how many a second a pool does of what waits already
+ *   enqueue_to_start how long one waits when there is nothing else
+ *   paced            the same at 500 jobs a second
  */
 #include <poll.h>
 #include <semaphore.h>
@@ -17,16 +22,33 @@
 #include "store/pgtest.h"
 #include "workers/pool.h"
 
-enum { JOBS = 50000, BATCH = 1000, PROBES = 1000, THREADS = 16, BOUND_MS = 120000 };
+enum {
+    JOBS = 50000,
+    BATCH = 1000,
+    SINGLES = 5000,
+    PROBES = 1000,
+    PACED = 2500,
+    PACE_US = 2000,
+    THREADS = 16,
+    BOUND_MS = 240000,
+};
 
 static atomic_int done;
-static atomic_llong started_us;
-static sem_t started; /* the waiter must not spin: it would measure itself */
+static atomic_int next_key;
+static int64_t *waited_us; /* by key, of those that carry their time */
+static sem_t started;      /* the waiter must not spin: it would measure itself */
 
+/* {"at": µs}: how long it waited. */
 static enum job_result run(struct job_ctx *ctx, const struct job *job)
 {
-    (void)ctx, (void)job;
-    atomic_store(&started_us, mono_us());
+    const json_t *at = json_object_get(job->payload, "at");
+
+    (void)ctx;
+    if (at) {
+        int64_t us = mono_us() - json_integer_value(at);
+        waited_us[json_integer_value(json_object_get(job->payload, "i"))] =
+            us > 0 ? us : 0;
+    }
     atomic_fetch_add(&done, 1);
     sem_post(&started);
     return JOB_DONE;
@@ -43,16 +65,54 @@ static void must(int err, const char *what)
     exit(1);
 }
 
-static void enqueue(struct pg *pg, int from, int to)
+static int by_value(const void *a, const void *b)
 {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double percentile_ms(int n, int percent)
+{
+    qsort(waited_us, (size_t)n, sizeof(*waited_us), by_value);
+    return (double)waited_us[(int64_t)(n - 1) * percent / 100] / 1000;
+}
+
+/* n jobs in one statement; index of the first for its waiting time, or -1. */
+static void enqueue_many(struct pg *pg, int n, int index)
+{
+    CLEANUP(free_cleanup) struct job_new *jobs = xcalloc((size_t)n, sizeof(*jobs));
+    char(*keys)[16] = xcalloc((size_t)n, sizeof(*keys));
+
+    for (int i = 0; i < n; i++) {
+        snprintf(keys[i], sizeof(keys[i]), "%d", atomic_fetch_add(&next_key, 1));
+        jobs[i] = (struct job_new){.kind = "nothing", .key = keys[i]};
+        if (index >= 0)
+            jobs[i].payload =
+                json_pack("{s:I, s:i}", "at", (json_int_t)mono_us(), "i", index + i);
+    }
+    must(pg_begin(pg, 1), "begin");
+    must(job_enqueue_many(pg, 1, jobs, (size_t)n, clock_real_ms(), NULL), "enqueue");
+    must(pg_commit(pg), "commit");
+    for (int i = 0; i < n; i++)
+        json_decref(jobs[i].payload);
+    free(keys);
+}
+
+static void enqueue_singly(struct pg *pg)
+{
+    int64_t from_ms = mono_ms();
     char key[32];
 
     must(pg_begin(pg, 1), "begin");
-    for (int i = from; i < to; i++) {
-        snprintf(key, sizeof(key), "%d", i);
+    for (int i = 0; i < SINGLES; i++) {
+        snprintf(key, sizeof(key), "single-%d", i);
         must(job_enqueue(pg, 1, "nothing", key, NULL, clock_real_ms(), 0), "enqueue");
     }
     must(pg_commit(pg), "commit");
+    printf("{\"bench\":\"jobs\",\"what\":\"enqueue\",\"n\":%d,\"per_s\":%.0f}\n", SINGLES,
+           SINGLES * 1000.0 / (double)(mono_ms() - from_ms));
+    fflush(stdout);
 }
 
 static struct pool *start(void)
@@ -81,17 +141,48 @@ static void wait_done(struct pg *pg, int64_t n)
 
     /* Counting rows costs as much as doing jobs: only near the end. */
     while (atomic_load(&done) < n ||
-           pgtest_i64(pg, 1, "SELECT count(*) FROM jobs WHERE state = 'done'") < n) {
+           pgtest_i64(pg, 1, "SELECT count(*) FROM jobs WHERE finished_at IS NULL") > 0) {
         must(mono_ms() > end_ms, "not drained in time");
-        poll(NULL, 0, 20);
+        poll(NULL, 0, 5);
     }
+    while (sem_trywait(&started) == 0)
+        ;
 }
 
-static int by_value(const void *a, const void *b)
+static void enqueue_to_done(struct pg *pg, int64_t done_before)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    int64_t from_ms = mono_ms();
 
-    return (x > y) - (x < y);
+    for (int i = 0; i < JOBS; i += BATCH)
+        enqueue_many(pg, BATCH, i);
+    double enqueue_s = (double)(mono_ms() - from_ms) / 1000;
+    wait_done(pg, done_before + JOBS);
+    double all_s = (double)(mono_ms() - from_ms) / 1000;
+    printf("{\"bench\":\"jobs\",\"what\":\"enqueue_to_done\",\"n\":%d,\"batch\":%d,"
+           "\"threads\":%d,\"per_s\":%.0f,\"enqueue_s\":%.2f,\"ran\":%d,",
+           JOBS, BATCH, THREADS, JOBS / all_s, enqueue_s, atomic_load(&done));
+    printf("\"wait_p50_ms\":%.1f,\"wait_p99_ms\":%.1f}\n", percentile_ms(JOBS, 50),
+           percentile_ms(JOBS, 99));
+    fflush(stdout);
+}
+
+static void drain(struct pg *pg)
+{
+    int64_t from_ms = mono_ms(), before = atomic_load(&done);
+
+    for (int i = 0; i < JOBS; i += BATCH)
+        enqueue_many(pg, BATCH, -1);
+    double enqueue_s = (double)(mono_ms() - from_ms) / 1000;
+    from_ms = mono_ms();
+    struct pool *pool = start();
+    wait_done(pg, before + JOBS);
+    double s = (double)(mono_ms() - from_ms) / 1000;
+    printf(
+        "{\"bench\":\"jobs\",\"what\":\"drain\",\"n\":%d,\"threads\":%d,\"per_s\":%.0f,"
+        "\"enqueue_many_per_s\":%.0f}\n",
+        JOBS, THREADS, JOBS / s, JOBS / enqueue_s);
+    fflush(stdout);
+    pool_stop(pool, 1000);
 }
 
 static void wait_started(void)
@@ -103,53 +194,52 @@ static void wait_started(void)
     must(sem_timedwait(&started, &end), "no start");
 }
 
-static void latency(struct pg *pg, struct pool *pool)
+static void probe(struct pg *pg)
 {
-    static int64_t us[PROBES];
-
-    (void)pool;
-    for (int i = 0; i < JOBS; i++)
-        wait_started(); /* those of the drain */
     for (int i = 0; i < PROBES; i++) {
-        enqueue(pg, JOBS + i, JOBS + i + 1);
-        int64_t from_us = mono_us();
+        enqueue_many(pg, 1, i);
         wait_started();
-        int64_t took = atomic_load(&started_us) - from_us;
-        us[i] = took > 0 ? took : 0;
         if (i % 10 == 0)
             poll(NULL, 0, 60); /* some find the relay asleep */
     }
-    qsort(us, PROBES, sizeof(*us), by_value);
     printf("{\"bench\":\"jobs\",\"what\":\"enqueue_to_start\",\"n\":%d,\"p50_ms\":%.2f,"
-           "\"p99_ms\":%.2f,\"max_ms\":%.2f}\n",
-           PROBES, (double)us[PROBES / 2] / 1000, (double)us[PROBES * 99 / 100] / 1000,
-           (double)us[PROBES - 1] / 1000);
+           "\"p99_ms\":%.2f}\n",
+           PROBES, percentile_ms(PROBES, 50), percentile_ms(PROBES, 99));
+    fflush(stdout);
+}
+
+static void paced(struct pg *pg)
+{
+    int64_t from_us = mono_us(), before = atomic_load(&done);
+
+    for (int i = 0; i < PACED; i++) {
+        int64_t wait = from_us + (int64_t)i * PACE_US - mono_us();
+        if (wait > 0)
+            nanosleep(&(struct timespec){.tv_nsec = (long)wait * 1000}, NULL);
+        enqueue_many(pg, 1, i);
+    }
+    wait_done(pg, before + PACED);
+    printf("{\"bench\":\"jobs\",\"what\":\"paced\",\"per_s\":%d,\"n\":%d,\"p50_ms\":%.2f,"
+           "\"p99_ms\":%.2f}\n",
+           1000000 / PACE_US, PACED, percentile_ms(PACED, 50), percentile_ms(PACED, 99));
 }
 
 int main(void)
 {
     sem_init(&started, 0, 0);
+    waited_us = xcalloc(JOBS, sizeof(*waited_us));
     pgtest_start(PGTEST_POSTGRES_AND_REDIS);
     struct pg *pg = pgtest_open();
-    int64_t from_ms = mono_ms();
 
-    for (int i = 0; i < JOBS; i += BATCH)
-        enqueue(pg, i, i + BATCH);
-    double enqueue_s = (double)(mono_ms() - from_ms) / 1000;
-    printf("{\"bench\":\"jobs\",\"what\":\"enqueue\",\"n\":%d,\"per_s\":%.0f}\n", JOBS,
-           JOBS / enqueue_s);
-    fflush(stdout);
-    from_ms = mono_ms();
+    enqueue_singly(pg);
     struct pool *pool = start();
-    wait_done(pg, JOBS);
-    double drain_s = (double)(mono_ms() - from_ms) / 1000;
-    printf(
-        "{\"bench\":\"jobs\",\"what\":\"drain\",\"n\":%d,\"threads\":%d,\"per_s\":%.0f,"
-        "\"ran\":%d}\n",
-        JOBS, THREADS, JOBS / drain_s, atomic_load(&done));
-    fflush(stdout);
-    latency(pg, pool);
+    wait_done(pg, SINGLES);
+    enqueue_to_done(pg, SINGLES);
+    probe(pg);
+    paced(pg);
     pool_stop(pool, 1000);
+    drain(pg);
     pg_close(pg);
+    free(waited_us);
     return 0;
 }

@@ -30,7 +30,8 @@ static void read_file(const char *path, char to[OUTPUT_MAX])
     fclose(f);
 }
 
-/* `furrow jobs …`, the words separated by spaces; its exit code. */
+/* `furrow jobs …`, the words separated by spaces ('_' is a space in a word with '*');
+ * its exit code. */
 static int jobs(const char *line)
 {
     CLEANUP(free_cleanup) char *words = xstrdup(line);
@@ -41,8 +42,12 @@ static int jobs(const char *line)
     int n = 2, status = 0;
 
     for (char *w = strtok_r(words, " ", &save); w && n < ARGS_MAX - 1;
-         w = strtok_r(NULL, " ", &save))
+         w = strtok_r(NULL, " ", &save)) {
+        for (char *c = w; strchr(w, '*') && *c; c++)
+            if (*c == '_')
+                *c = ' ';
         argv[n++] = w;
+    }
     pid_t pid = fork();
     if (pid == 0) {
         dup2(open(o, O_WRONLY | O_CREAT | O_TRUNC, 0600), 1);
@@ -238,6 +243,50 @@ static void a_kind_is_paused_drained_and_resumed(void **state)
     assert_true(output_has("the kinds are recording.fetch, asr, nlu, batch, sms"));
 }
 
+static void limits_new_jobs_and_schedules_are_said_and_shown(void **state)
+{
+    (void)state;
+    assert_int_equal(jobs("limit asr --rate 90/m --running 4"), 0);
+    json_auto_t *queues = jobs_json("queues --json");
+    const json_t *asr = json_array_get(queues, 0);
+    assert_true(json_real_value(json_object_get(asr, "rate_per_s")) == 1.5);
+    assert_int_equal(json_integer_value(json_object_get(asr, "max_running")), 4);
+    assert_int_equal(jobs("limit asr --rate fast"), 2);
+    assert_true(output_has("20/s, 90/m or 500/h"));
+    assert_int_equal(jobs("limit asr"), 2);
+    assert_int_equal(
+        member("add batch --key b1 --priority high --delay 2h --json", "added"), 1);
+    assert_int_equal(count("unique_key = 'b1' AND priority = 1 AND run_at > "
+                           "clock_timestamp() + interval '1 h'"),
+                     1);
+    assert_int_equal(jobs("add batch --key b1"), 0);
+    assert_true(output_has("already"));
+    assert_int_equal(jobs("schedule hourly batch @ --zone UTC"), 1);
+    assert_int_equal(jobs("schedule hourly batch 0,30_*_*_*_* --zone Africa/Addis_Ababa"),
+                     0);
+    json_auto_t *rows = jobs_json("schedules --json");
+    assert_string_equal(
+        json_string_value(json_object_get(json_array_get(rows, 0), "cron")),
+        "0,30 * * * *");
+    assert_int_equal(jobs("unschedule hourly"), 0);
+    assert_int_equal(jobs("unschedule hourly"), 1);
+}
+
+static void watch_prints_look_after_look(void **state)
+{
+    (void)state;
+    assert_int_equal(jobs("watch --every 1 --times 2 --json"), 0);
+    char *second = strchr(out, '\n');
+    assert_non_null(second);
+    json_auto_t *line = json_loads(second, 0, NULL);
+    const json_t *asr = json_object_get(json_object_get(line, "kinds"), "asr");
+    assert_int_equal(json_integer_value(json_object_get(asr, "due")), 3);
+    const json_t *sms = json_object_get(json_object_get(line, "kinds"), "sms");
+    assert_int_equal(json_integer_value(json_object_get(sms, "buried")), 2);
+    assert_int_equal(jobs("watch --times 1"), 0);
+    assert_true(output_has("waited"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +297,8 @@ int main(void)
         cmocka_unit_test_setup(bury_puts_waiting_ones_aside, set_up),
         cmocka_unit_test_setup(cancel_ends_waiting_ones_and_tells_running_ones, set_up),
         cmocka_unit_test_setup(a_kind_is_paused_drained_and_resumed, set_up),
+        cmocka_unit_test_setup(limits_new_jobs_and_schedules_are_said_and_shown, set_up),
+        cmocka_unit_test_setup(watch_prints_look_after_look, set_up),
     };
 
     pgtest_start(PGTEST_POSTGRES);
