@@ -217,9 +217,9 @@ static void high_ones_go_first_and_low_ones_last(void **state)
     add("h", 0, 3, JOB_HIGH, "{\"n\": \"high\"}");
     struct pool *p = start_pool("w", 1);
     wait_count("state = 'done'", 9);
+    pool_stop(p, 1000);
     for (int i = 0; i < 9; i++)
         assert_string_equal(started_key[i], i < 3 ? "high" : i < 6 ? "normal" : "low");
-    pool_stop(p, 1000);
 }
 
 static void a_delayed_job_does_not_wait_for_the_sweep(void **state)
