@@ -146,7 +146,8 @@ void call_context_free(struct call_context *c)
 
 /* ---- recordings ---- */
 
-/* What was called lost after a crash may turn out finished: then it is fetched. */
+/* What was called lost after a crash may turn out finished: then it is fetched. An empty
+ * one has a job too, which only deletes what Asterisk has kept of it. */
 static int end_recording(struct pg *pg, int tenant_id, const char *name,
                          const char *state, int duration_ms, const char *error,
                          int64_t now_ms)
@@ -165,14 +166,15 @@ static int end_recording(struct pg *pg, int tenant_id, const char *name,
         "WITH ended AS (UPDATE recordings SET state = $2, duration_ms = "
         "nullif($3::int, 0), error = $4, finished_at = furrow_ts($5), updated_at = "
         "furrow_ts($5) WHERE name = $1 AND (state = 'live' OR (state = 'lost_media' AND "
-        "$2 = 'finished')) RETURNING id) SELECT (SELECT id FROM ended), EXISTS (SELECT "
-        "FROM recordings WHERE name = $1)",
+        "$2 = 'finished')) RETURNING id, source) SELECT (SELECT id FROM ended WHERE $2 = "
+        "'finished' OR ($2 = 'empty' AND source = 'ari')), EXISTS (SELECT FROM "
+        "recordings WHERE name = $1)",
         &a);
     if (err)
         return err;
     if (!pg_bool(res, 0, 1))
         return ENOENT;
-    if (pg_is_null(res, 0, 0) || strcmp(state, "finished") != 0)
+    if (pg_is_null(res, 0, 0))
         return 0;
     payload = json_pack("{s:i,s:s}", "v", 1, "recording_id", pg_text(res, 0, 0));
     return job_enqueue(pg, tenant_id, "recording.fetch", pg_text(res, 0, 0), payload,

@@ -276,6 +276,11 @@ static enum job_result judge_absent(struct job_ctx *ctx, const struct job *job,
                             "the switch has no such recording");
 }
 
+static bool is_empty(const struct recording *r)
+{
+    return strcmp(r->state, "empty") == 0;
+}
+
 static enum job_result run(struct job_ctx *ctx, const struct job *job)
 {
     CLEANUP(recording_free) struct recording r = {0};
@@ -285,7 +290,8 @@ static enum job_result run(struct job_ctx *ctx, const struct job *job)
     enum job_result result = recording_for_job(ctx, job, &r);
     if (result != JOB_DONE)
         return result;
-    if (!r.sha256[0]) {
+    /* Nobody spoke: then there is nothing to fetch, but a copy to delete. */
+    if (!r.sha256[0] && !is_empty(&r)) {
         result = download(ctx, job, &r, &f, &absent);
         if (result != JOB_DONE)
             return result;
@@ -307,7 +313,8 @@ static int buried(struct job_ctx *ctx, const struct job *job, const char *why)
     char reason[JOB_WHY_MAX];
 
     snprintf(reason, sizeof(reason), "%s", why);
-    bool stored = recording_for_job(ctx, job, &r) == JOB_DONE && r.sha256[0];
+    bool stored =
+        recording_for_job(ctx, job, &r) == JOB_DONE && (r.sha256[0] || is_empty(&r));
     recording_free(&r);
     return stored ? 0 : recording_job_buried(ctx, job, reason);
 }

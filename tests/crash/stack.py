@@ -170,11 +170,11 @@ class Base:
             raise Broken(f"psql: {err.decode().strip()}")
         return out.decode().strip()
 
-    async def furrow(self, database, *words):
+    async def furrow(self, database, *words, clock=""):
         p = await asyncio.create_subprocess_exec(
             os.path.join(BIN, "furrow"), *words, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, **self.env(),
+            env={**os.environ, **self.env(), "FURROW_CLOCK_OFFSET_FILE": clock,
                  "DATABASE_URL": f"host={self.pg_socket} user=furrow dbname={database}"})
         out, _ = await p.communicate()
         if p.returncode:
@@ -376,6 +376,10 @@ class Round:
             pass
         finally:
             writer.close()
+
+    def left_at_carrier(self):
+        folder = os.path.join(self.folder, "carrier", "recordings")
+        return [n.removesuffix(".wav") for n in os.listdir(folder)] if os.path.exists(folder) else []
 
     def log_of_carrier(self):
         if not os.path.exists(os.path.join(self.folder, "carrier", "log")):

@@ -137,8 +137,8 @@ async def of_rows(sql):
             yield breach
 
 
-async def of_stories(w, sql):
-    """The carrier's and the ledger's."""
+async def of_stories(w, sql, left):
+    """The carrier's and the ledger's. left: recordings that the carrier still has."""
     ledger = {}
     states = {}
     for row in (await sql("SELECT id, state, coalesce(disposition, ''), answered_at IS NOT NULL "
@@ -159,6 +159,9 @@ async def of_stories(w, sql):
             yield f"the ledger says that {attempt} ended as {disposition}, the carrier never had it"
         if answered and attempt not in w.up:
             yield f"the ledger says that {attempt} was answered, at the carrier it was not"
+    for name in left:
+        if states.get(name) not in ("failed", "lost_media"):
+            yield f"{name} is {states.get(name, 'unknown')} and was left at the carrier"
     for name, ms in w.stored:
         if states.get(name) in (None, "lost_media") or states[name] == "empty" and ms > SHORT_MS:
             yield (f"the carrier has stored {ms} ms of {name}, "
