@@ -471,6 +471,20 @@ static void silence_is_empty(void **state)
     assert_int_equal(is("transcripts"), 0);
 }
 
+static void what_nobody_spoke_into_is_deleted_unfetched(void **state)
+{
+    (void)state;
+    recording("en", "command");
+    assert_int_equal(pg_begin(pg, 1), 0);
+    assert_int_equal(pg_run(pg, NULL, "UPDATE recordings SET state = 'empty'", NULL), 0);
+    assert_int_equal(pg_commit(pg), 0);
+    start();
+    wait_quiet();
+    assert_int_equal(calls(ARI_GET), 0);
+    assert_int_equal(calls(ARI_DELETE), 1);
+    assert_int_equal(is("recordings WHERE state = 'empty'"), 1);
+}
+
 static void a_plain_transcription_ends_with_its_text(void **state)
 {
     (void)state;
@@ -632,6 +646,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             narrow_speech_and_unknown_languages_wait_for_a_person, set_up, tear_down),
         cmocka_unit_test_setup_teardown(silence_is_empty, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_nobody_spoke_into_is_deleted_unfetched,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_plain_transcription_ends_with_its_text, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(an_incomplete_command_says_what_is_missing,
