@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/campaign_forecast.h"
+#include "cli/page.h"
 #include "contacts/tz.h"
 
 enum {
@@ -18,98 +19,25 @@ enum {
     ZONES_SHOWN = 40,
     HOURS_SHOWN = 24 * 14, /* of the zones' map */
 };
-static const char style[] =
-    ":root{color-scheme:light "
-    "dark;--ink:#1d2a1f;--dim:#5f6f62;--paper:#fbfaf6;--card:#fff;"
-    "--line:#dfe3da;--a:#3f7d4e;--b:#c98a1b;--c:#8a5a9e}"
-    "@media(prefers-color-scheme:dark){:root{--ink:#e7ece6;--dim:#9aa89c;--paper:#161b17;"
-    "--card:#1e2520;--line:#364038;--a:#77b987;--b:#e3b04b;--c:#c39bd3}}"
-    "body{margin:0 auto;max-width:1000px;padding:24px 16px 48px;background:var(--paper);"
-    "color:var(--ink);font:15px/1.5 system-ui,sans-serif}"
-    "h1{font-size:24px;margin:0}h2{font-size:17px;margin:32px 0 8px}"
-    "p{margin:6px 0}.dim{color:var(--dim)}"
-    ".cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:"
-    "10px;"
-    "margin:16px 0}.card{background:var(--card);border:1px solid var(--line);"
-    "border-radius:8px;padding:10px 12px}.card b{display:block;font-size:20px;"
-    "font-variant-numeric:tabular-nums}.card span{color:var(--dim);font-size:13px}"
-    ".wide{overflow-x:auto}table{border-collapse:collapse;width:100%}"
-    "td,th{padding:5px 8px;border-bottom:1px solid var(--line);text-align:left;"
-    "vertical-align:top}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;"
-    "white-space:nowrap}code{font-size:13px}"
-    "svg{display:block;width:100%;min-width:640px;height:auto}"
-    "svg text{fill:var(--dim);font-size:12px}.axis{stroke:var(--line)}"
-    ".key i{display:inline-block;width:12px;height:12px;border-radius:3px;margin:0 6px 0 "
-    "14px;"
-    "vertical-align:-1px}";
-
-static void escape(FILE *to, const char *s)
-{
-    for (; *s; s++) {
-        switch (*s) {
-        case '&':
-            fputs("&amp;", to);
-            break;
-        case '<':
-            fputs("&lt;", to);
-            break;
-        case '>':
-            fputs("&gt;", to);
-            break;
-        case '"':
-            fputs("&quot;", to);
-            break;
-        case '\'':
-            fputs("&#39;", to);
-            break;
-        default:
-            fputc(*s, to);
-        }
-    }
-}
-
-/* 1,234,567 */
-static const char *count(int64_t n, char out[32])
-{
-    char digits[24];
-    size_t len = (size_t)snprintf(digits, sizeof(digits), "%" PRId64, n), at = 0;
-
-    for (size_t i = 0; i < len; i++) {
-        if (i > 0 && (len - i) % 3 == 0 && digits[i - 1] != '-')
-            out[at++] = ',';
-        out[at++] = digits[i];
-    }
-    out[at] = '\0';
-    return out;
-}
-
-static void card(FILE *to, const char *value, const char *label)
-{
-    fputs("<div class=\"card\"><b>", to);
-    escape(to, value);
-    fputs("</b><span>", to);
-    escape(to, label);
-    fputs("</span></div>\n", to);
-}
 
 static void cards(const struct forecast_view *v, FILE *to)
 {
     const struct forecast *f = v->forecast;
-    char n[32], time[FORECAST_TIME_MAX];
+    char n[PAGE_COUNT_MAX], time[FORECAST_TIME_MAX];
 
     fputs("<div class=\"cards\">\n", to);
-    card(to, count(f->contacts, n), "contacts wait");
-    card(to, count(f->allowed_now, n), "may be called at once");
-    card(to, count(f->calls, n), "calls");
-    card(to, count(f->ends[DISPOSITION_COMPLETED], n), "answered");
-    card(to, forecast_time(v, f->half_ms, time), "half of them called");
-    card(to, forecast_time(v, f->done_ms, time), "finished");
+    page_card(to, page_count(f->contacts, n), "contacts wait");
+    page_card(to, page_count(f->allowed_now, n), "may be called at once");
+    page_card(to, page_count(f->calls, n), "calls");
+    page_card(to, page_count(f->ends[DISPOSITION_COMPLETED], n), "answered");
+    page_card(to, forecast_time(v, f->half_ms, time), "half of them called");
+    page_card(to, forecast_time(v, f->done_ms, time), "finished");
     fputs("</div>\n", to);
 }
 
 static void reasons(const char *title, const struct forecast_reasons *list, FILE *to)
 {
-    char n[32];
+    char n[PAGE_COUNT_MAX];
 
     if (list->n == 0)
         return;
@@ -119,8 +47,8 @@ static void reasons(const char *title, const struct forecast_reasons *list, FILE
             title);
     for (size_t i = 0; i < list->n; i++) {
         fprintf(to, "<tr><td class=\"n\">%s</td><td><code>%s</code></td><td>",
-                count(list->at[i].contacts, n), reason_name(list->at[i].reason));
-        escape(to, reason_sentence(list->at[i].reason));
+                page_count(list->at[i].contacts, n), reason_name(list->at[i].reason));
+        page_text(to, reason_sentence(list->at[i].reason));
         fputs("</td></tr>\n", to);
     }
     fputs("</table></div>\n", to);
@@ -197,7 +125,7 @@ static void steps(const struct forecast *f, value_fn *value, int64_t most,
 
 static void begin_plot(const struct forecast_view *v, int64_t most, FILE *to)
 {
-    char n[32];
+    char n[PAGE_COUNT_MAX];
 
     fprintf(to, "<div class=\"wide\"><svg viewBox=\"0 0 %d %d\" role=\"img\">", PLOT_W,
             PLOT_H + MARGIN_B);
@@ -206,8 +134,8 @@ static void begin_plot(const struct forecast_view *v, int64_t most, FILE *to)
             "<text x=\"%d\" y=\"14\" text-anchor=\"end\">%s</text><text x=\"%d\" "
             "y=\"%d\" text-anchor=\"end\">0</text><line class=\"axis\" x1=\"%d\" "
             "y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n",
-            MARGIN_L - 6, count(most, n), MARGIN_L - 6, PLOT_H, MARGIN_L, PLOT_H, PLOT_W,
-            PLOT_H);
+            MARGIN_L - 6, page_count(most, n), MARGIN_L - 6, PLOT_H, MARGIN_L, PLOT_H,
+            PLOT_W, PLOT_H);
 }
 
 static void plots(const struct forecast_view *v, FILE *to)
@@ -246,7 +174,7 @@ static void zone_row(const struct forecast_view *v, size_t zone, size_t row, siz
     for (size_t i = 0; i < hours; i++)
         most = dialable[i] > most ? dialable[i] : most;
     fprintf(to, "<text x=\"0\" y=\"%zu\">", row * ROW_H + 13);
-    escape(to, forecast_zone_name(&v->source->input.zones[zone], name));
+    page_text(to, forecast_zone_name(&v->source->input.zones[zone], name));
     fputs("</text>", to);
     for (size_t i = 0; i < hours; i++)
         if (dialable[i] > 0)
@@ -306,15 +234,9 @@ void forecast_print_html(const struct forecast_view *v, FILE *to)
     const struct forecast *f = v->forecast;
     char time[FORECAST_TIME_MAX], sentence[FORECAST_SENTENCE_MAX];
 
-    fputs("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta "
-          "name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
-          "<title>Forecast: ",
-          to);
-    escape(to, v->campaign);
-    fprintf(to, "</title><style>%s</style></head><body>\n<h1>", style);
-    escape(to, v->campaign);
-    fputs("</h1>\n<p>", to);
-    escape(to, forecast_sentence(v, sentence));
+    page_begin(to, "Forecast: ", v->campaign);
+    fputs("<p>", to);
+    page_text(to, forecast_sentence(v, sentence));
     fprintf(to, "</p><p class=\"dim\">Forecast from %s, times of %s.</p>\n",
             forecast_time(v, v->source->input.from_ms, time), tz_name(v->zone));
     cards(v, to);
@@ -326,5 +248,5 @@ void forecast_print_html(const struct forecast_view *v, FILE *to)
         zones(v, to);
     }
     assumptions(v, to);
-    fputs("</body></html>\n", to);
+    page_end(to);
 }

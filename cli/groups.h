@@ -25,6 +25,7 @@ extern const struct cli_group cmd_packs;
 extern const struct cli_group cmd_recordings;
 extern const struct cli_group cmd_registration;
 extern const struct cli_group cmd_run;
+extern const struct cli_group cmd_simulate;
 extern const struct cli_group cmd_tenant;
 extern const struct cli_group cmd_trunk;
 extern const struct cli_group cmd_up;

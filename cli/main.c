@@ -36,6 +36,7 @@ static const struct cli_group *const groups[] = {
     &cmd_recordings,
     &cmd_registration,
     &cmd_run,
+    &cmd_simulate,
     &cmd_tenant,
     &cmd_trunk,
     &cmd_up,

@@ -1,0 +1,324 @@
+/*
+ * furrow simulate - a whole campaign into an invented telephone network: the gate, the
+ * hopper, the retry rules, the pace and the flow that a real run uses, on a virtual
+ * clock. The database is only read; nobody is called.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/pg.h"
+#include "base/str.h"
+#include "base/xalloc.h"
+#include "cli/groups.h"
+#include "cli/simulate_report.h"
+#include "contacts/tz.h"
+#include "simulate/scene_store.h"
+
+#define DAY_MS (INT64_C(86400) * 1000)
+enum { SHOW_MS = 200, SPEED_MAX = 1000000 };
+
+struct arguments {
+    const char *name, *pstn, *html;
+    bool json, show_pstn;
+    int64_t seed;
+    double speed; /* virtual seconds in a real one; 0: as fast as it goes */
+    struct scene_options scene;
+};
+
+/* ---- the command line ---- */
+
+static bool read_speed(const char *text, double *out)
+{
+    char *end = NULL;
+
+    *out = strtod(text, &end);
+    return end != text && (*end == '\0' || strcmp(end, "x") == 0) && *out > 0 &&
+           *out <= SPEED_MAX;
+}
+
+static int take(struct arguments *a, int option)
+{
+    switch (option) {
+    case 's':
+        return str_to_i64(optarg, &a->seed) && a->seed >= 0
+                   ? CLI_OK
+                   : cli_usage("--seed wants a whole number, got '%s'", optarg);
+    case 'x':
+        return read_speed(optarg, &a->speed)
+                   ? CLI_OK
+                   : cli_usage("--speed wants how many times faster than real, up to %d, "
+                               "e.g. 1000x, got '%s'",
+                               SPEED_MAX, optarg);
+    case 'n':
+        return str_to_i64(optarg, &a->scene.people) && a->scene.people > 0 &&
+                       a->scene.people <= SCENE_PEOPLE_MAX
+                   ? CLI_OK
+                   : cli_usage("--contacts wants a number up to %d, got '%s'",
+                               SCENE_PEOPLE_MAX, optarg);
+    case 'f':
+    case 't':
+        return clock_parse(optarg, option == 'f' ? &a->scene.from_ms : &a->scene.to_ms)
+                   ? cli_usage(
+                         "--%s wants an instant like 2026-11-24T08:00:00Z, got '%s'",
+                         option == 'f' ? "from" : "to", optarg)
+                   : CLI_OK;
+    case 'p':
+        a->pstn = optarg;
+        return CLI_OK;
+    case 'h':
+        a->html = optarg;
+        return CLI_OK;
+    case 'j':
+        a->json = true;
+        return CLI_OK;
+    case 'd':
+        a->show_pstn = true;
+        return CLI_OK;
+    default:
+        return CLI_USAGE;
+    }
+}
+
+static int parse(struct arguments *a, int argc, char **argv)
+{
+    static const struct option options[] = {{"seed", required_argument, NULL, 's'},
+                                            {"speed", required_argument, NULL, 'x'},
+                                            {"pstn", required_argument, NULL, 'p'},
+                                            {"show-pstn", no_argument, NULL, 'd'},
+                                            {"contacts", required_argument, NULL, 'n'},
+                                            {"from", required_argument, NULL, 'f'},
+                                            {"to", required_argument, NULL, 't'},
+                                            {"json", no_argument, NULL, 'j'},
+                                            {"html", required_argument, NULL, 'h'},
+                                            {0}};
+    int code = CLI_OK;
+
+    for (int o; !code && (o = getopt_long(argc, argv, "", options, NULL)) != -1;)
+        code = take(a, o);
+    if (code)
+        return code;
+    if (argc - optind > 1 || (argc == optind && !a->show_pstn))
+        return cli_usage(argc == optind ? "which campaign?" : "one at a time");
+    a->name = optind < argc ? argv[optind] : NULL;
+    return CLI_OK;
+}
+
+static int read_network(const char *path, struct network *out)
+{
+    CLEANUP(free_cleanup) char *text = NULL;
+    struct errtext e = {0};
+    size_t len = 0;
+
+    network_default(out);
+    if (!path)
+        return CLI_OK;
+    int err = files_read(path, NETWORK_TEXT_LIMIT, &text, &len);
+    if (err)
+        return cli_fail("%s: %s", path, strerror(err));
+    if (!network_parse(out, text, len, &e))
+        return CLI_OK;
+    if (e.line > 0)
+        return cli_fail("%s:%d:%d: %s", path, e.line, e.column, e.text);
+    return cli_fail("%s: %s", path, e.text);
+}
+
+/* ---- while it runs ---- */
+
+struct show {
+    const struct scene *scene;
+    double speed;
+    bool terminal;
+    int64_t began_ms, shown_ms; /* monotonic */
+};
+
+static void wait_until(int64_t mono)
+{
+    int64_t ms = mono - mono_ms();
+    const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+    if (ms > 0)
+        nanosleep(&t, NULL);
+}
+
+static void draw(int64_t now_ms, const struct run_counts *c, size_t open)
+{
+    char at[CLOCK_TEXT_MAX];
+
+    fprintf(stderr,
+            "\r\033[K%s  %" PRId64 " calls, %" PRId64 " answered, %zu at once, %" PRId64
+            " opt-outs",
+            clock_text(now_ms, at), c->calls, c->ends[DISPOSITION_COMPLETED], open,
+            c->opt_outs);
+}
+
+static void progress(void *arg, int64_t now_ms, const struct run_counts *c, size_t open)
+{
+    struct show *s = arg;
+
+    if (s->speed > 0) {
+        int64_t due_ms =
+            s->began_ms + (int64_t)((double)(now_ms - s->scene->from_ms) / s->speed);
+        while (due_ms - mono_ms() > SHOW_MS) { /* a night: the picture stays alive */
+            if (s->terminal)
+                draw(now_ms, c, open);
+            wait_until(mono_ms() + SHOW_MS);
+        }
+        wait_until(due_ms);
+    }
+    if (!s->terminal || mono_ms() - s->shown_ms < SHOW_MS)
+        return;
+    s->shown_ms = mono_ms();
+    draw(now_ms, c, open);
+}
+
+/* ---- what it found ---- */
+
+/* The schedule's zone, else that of the first contact whose zone is known. */
+static const struct tz_zone *wall_clock(const struct scene *s)
+{
+    const struct tz_zone *zone = NULL;
+
+    if (s->doc->has_schedule && tz_find(s->doc->schedule.timezone, &zone) == 0)
+        return zone;
+    for (size_t i = 0; i < s->zone_count; i++)
+        if (s->zones[i].clock)
+            return s->zones[i].clock;
+    return tz_find("Etc/UTC", &zone) ? NULL : zone;
+}
+
+static int write_page(const struct simulate_report *r, const char *path)
+{
+    CLEANUP(free_cleanup) char *text = NULL;
+    size_t len = 0;
+
+    if (strcmp(path, "-") == 0) {
+        simulate_report_html(r, stdout);
+        return CLI_OK;
+    }
+    FILE *to = open_memstream(&text, &len);
+    if (!to)
+        return cli_fail("%s: %s", path, strerror(errno));
+    simulate_report_html(r, to);
+    int err = fclose(to) ? errno : files_write_atomic(path, text, len);
+    return err ? cli_fail("%s: %s", path, strerror(err)) : CLI_OK;
+}
+
+static int show(const struct arguments *a, struct simulate_report *r,
+                const struct memory *m)
+{
+    simulate_report_add_up(r, m);
+    int code = a->html ? write_page(r, a->html) : CLI_OK;
+    if (code)
+        return code;
+    if (a->json)
+        return cli_print_json(simulate_report_json(r));
+    if (!a->html || strcmp(a->html, "-") != 0)
+        simulate_report_print(r, stdout);
+    return CLI_OK;
+}
+
+static int simulate(const struct arguments *a, const char *campaign,
+                    const struct network *network, const struct scene *scene)
+{
+    CLEANUP(free_cleanup) struct simulate_report *report = xcalloc(1, sizeof(*report));
+    struct run_counts counts;
+    struct show s = {.scene = scene,
+                     .speed = a->speed,
+                     .terminal = isatty(STDERR_FILENO),
+                     .began_ms = mono_ms()};
+    struct run_options o = {.seed = (uint64_t)a->seed,
+                            .network = network,
+                            .store = &memory_ops,
+                            .progress = s.terminal || s.speed > 0 ? progress : NULL,
+                            .progress_arg = &s};
+
+    run_counts_init(&counts, scene);
+    struct memory *m = memory_new(scene, true, run_count_refusal, &counts);
+    o.store_arg = m;
+    int err = run_simulation(scene, &o, &counts);
+    if (s.terminal)
+        fputs("\r\033[K", stderr);
+    *report = (struct simulate_report){.campaign = campaign,
+                                       .scene = scene,
+                                       .network = network,
+                                       .counts = &counts,
+                                       .zone = wall_clock(scene),
+                                       .seed = (uint64_t)a->seed};
+    int code = err            ? cli_fail("the flow cannot go on: %s", strerror(err))
+               : report->zone ? show(a, report, m)
+                              : cli_fail("there is no time zone data: install tzdata");
+    memory_free(m);
+    run_counts_free(&counts);
+    return code;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+    struct arguments a = {.seed = 1};
+    struct scene_source source = {0};
+    struct campaign_row row = {0};
+    struct network network;
+    struct errtext e = {0};
+
+    int code = parse(&a, argc, argv);
+    if (!code)
+        code = read_network(a.pstn, &network);
+    if (!code && a.show_pstn)
+        return cli_print_json(network_to_json(&network));
+    if (!code)
+        code = cli_open_pg(cli);
+    if (code)
+        return code;
+    if (campaign_find(cli->pg, cli->tenant_id, a.name, &row, &e))
+        return cli_fail("%s", e.text);
+    /* The coming midnight, not this instant: two runs of a day are the same. */
+    if (!a.scene.from_ms)
+        a.scene.from_ms = (clock_now_ms() / DAY_MS + 1) * DAY_MS;
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "reading the contacts of '%s'…\r", row.name);
+    if (scene_load(cli->pg, cli->tenant_id, &row, &a.scene, &source, &e))
+        return cli_fail("%s", e.text);
+    code = simulate(&a, row.name, &network, &source.scene);
+    scene_free(&source);
+    return code;
+}
+
+static const struct cli_verb verbs[] = {
+    {.name = "",
+     .arguments = "CAMPAIGN [--seed N] [--speed 1000x] [--pstn FILE] [--contacts N]\n"
+                  "       [--from TIME] [--to TIME] [--json] [--html FILE]",
+     .about =
+         "The whole campaign at once, into an invented telephone network: the gate, the "
+         "hopper's order,\nthe retry rules, the pace and the flow are those of a real "
+         "run. "
+         "Nobody is called and\nnothing is written. The same seed, contacts and span "
+         "give "
+         "the same bytes.\n\n"
+         "  --seed N       another network of the same kind (1)\n"
+         "  --pstn FILE    what the network is like, as JSON; --show-pstn prints all "
+         "fields with what\n                 holds for those that are left out\n"
+         "  --contacts N   as if the list had so many people, copied from those it has\n"
+         "  --from, --to   an instant like 2026-11-24T08:00:00Z; from the coming "
+         "midnight "
+         "UTC, or the\n                 campaign's start, for 60 days at most unless "
+         "stated\n"
+         "  --speed 1000x  lets the virtual clock run so many times faster than a real "
+         "one, to watch\n                 it on the terminal; else as fast as it goes\n"
+         "  --html FILE    a page with plots that needs nothing else; - for standard "
+         "output\n\n"
+         "docs/simulate.md tells the network's fields and what is left out.",
+     .example = "furrow simulate coffee-harvest --seed 7 --html simulation.html",
+     .run = run},
+};
+
+const struct cli_group cmd_simulate = {.name = "simulate",
+                                       .about = "try a campaign in an invented network",
+                                       .verbs = verbs,
+                                       .verb_count = ARRAY_LEN(verbs)};

@@ -1,0 +1,48 @@
+/*
+ * store - the ledger as a simulation needs it: claim, release, end. One implementation is
+ * in memory (memory.h); the tests have one over the ledger in Postgres, so that a run
+ * over either can be compared.
+ */
+#ifndef SIMULATE_STORE_H
+#define SIMULATE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attrs.h"
+#include "campaigns/disposition.h"
+
+struct sim_attempt {
+    uint32_t person; /* index into the scene's people */
+    int number;      /* 1 for the contact's first */
+    uint32_t handle; /* the store's own */
+};
+
+struct sim_claimed {
+    size_t intents;      /* filled in */
+    size_t looked_at;    /* the others were refused */
+    int64_t next_due_ms; /* when it is worth asking again; 0: never, as it stands */
+    bool budget_spent;   /* nobody was looked at: ask again when a call has ended */
+};
+
+struct sim_ending {
+    int64_t ringing_ms, answered_ms, ended_ms; /* answered 0: never */
+    enum disposition disposition;
+    bool opted_out, opted_out_of_all; /* of this campaign; of the tenant's calls */
+    int64_t opt_out_ms, callback_ms;  /* 0 none */
+};
+
+struct sim_store_ops {
+    /* As attempt_claim(): due contacts, the first verdict, intents. */
+    int (*claim)(void *store, int64_t now_ms, size_t max, struct sim_attempt *out,
+                 struct sim_claimed *result);
+    /* As attempt_release(): the second verdict of each; go[i]: it was released. */
+    int (*release)(void *store, int64_t now_ms, const struct sim_attempt *attempts,
+                   size_t n, bool *go);
+    /* As attempt_move(), to the end; with what the called party asked for. */
+    int (*end)(void *store, const struct sim_attempt *attempt,
+               const struct sim_ending *ending);
+};
+
+#endif
