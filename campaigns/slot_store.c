@@ -3,6 +3,8 @@
 #include <errno.h>
 
 #include "base/pg.h"
+#include "base/str.h"
+#include "base/xalloc.h"
 
 /* One row per (kind, slot); a slot is free when there is no row or its lease is
  * over. The table lock makes "the lowest free one" exact; slots are taken rarely. */
@@ -11,7 +13,7 @@
     "VALUES ($1, $2, $3, $4, $5, clock_timestamp() + interval '15 seconds') "            \
     "ON CONFLICT (kind, slot) DO UPDATE SET holder = excluded.holder, "                  \
     "host = excluded.host, pid = excluded.pid, taken_at = clock_timestamp(), "           \
-    "lease_until = excluded.lease_until "                                                \
+    "lease_until = excluded.lease_until, held = '' "                                     \
     "WHERE node_slots.lease_until < clock_timestamp() "                                  \
     "OR node_slots.holder = excluded.holder"
 _Static_assert(SLOT_LEASE_S == 15, "the SQL says 15 seconds");
@@ -146,4 +148,69 @@ int slot_count_live(struct pg *pg, const char *kind, int *count)
     if (!err)
         *count = (int)pg_i64(res, 0, 0);
     return err;
+}
+
+int slot_say(struct pg *pg, const char *kind, int slot, const struct uuid *holder,
+             const char *held, bool *drained)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, kind);
+    pg_arg_i64(&a, slot);
+    pg_arg_uuid(&a, holder);
+    pg_arg_text(&a, held);
+    /* Written only when it changes: this is asked every second. */
+    int err = pg_run(pg, &res,
+                     "WITH said AS (UPDATE node_slots SET held = $4 WHERE kind = $1 AND "
+                     "slot = $2 AND holder = $3 AND held <> $4) SELECT drained FROM "
+                     "node_slots WHERE kind = $1 AND slot = $2 AND holder = $3",
+                     &a);
+    if (err)
+        return err;
+    if (PQntuples(res) == 0)
+        return EACCES;
+    *drained = pg_bool(res, 0, 0);
+    return 0;
+}
+
+int slot_drain(struct pg *pg, const char *kind, int slot, bool drained)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, kind);
+    pg_arg_i64(&a, slot);
+    pg_arg_bool(&a, drained);
+    int err = pg_run(
+        pg, &res, "UPDATE node_slots SET drained = $3 WHERE kind = $1 AND slot = $2", &a);
+    if (err)
+        return err;
+    return pg_affected(res) == 1 ? 0 : ENOENT;
+}
+
+int slot_list(struct pg *pg, struct slot_row **out, size_t *n)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+
+    int err = pg_run(pg, &res,
+                     "SELECT kind, host, slot, pid, lease_until >= clock_timestamp(), "
+                     "drained, held FROM node_slots ORDER BY kind, slot",
+                     NULL);
+    if (err)
+        return err;
+    *n = (size_t)PQntuples(res);
+    *out = xcalloc(*n + 1, sizeof(**out));
+    for (size_t i = 0; i < *n; i++) {
+        struct slot_row *row = &(*out)[i];
+
+        str_cut(row->kind, sizeof(row->kind), pg_text(res, (int)i, 0));
+        str_cut(row->host, sizeof(row->host), pg_text(res, (int)i, 1));
+        row->slot = (int)pg_i64(res, (int)i, 2);
+        row->pid = (int)pg_i64(res, (int)i, 3);
+        row->alive = pg_bool(res, (int)i, 4);
+        row->drained = pg_bool(res, (int)i, 5);
+        str_cut(row->held, sizeof(row->held), pg_text(res, (int)i, 6));
+    }
+    return 0;
 }

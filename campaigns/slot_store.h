@@ -6,6 +6,7 @@
 #ifndef CAMPAIGNS_SLOT_STORE_H
 #define CAMPAIGNS_SLOT_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attrs.h"
@@ -27,6 +28,23 @@ NODISCARD int slot_give(struct pg *pg, const char *kind, int slot,
 /* Slots whose lease lapsed (their calls want adopting), at most max. */
 NODISCARD int slot_list_lapsed(struct pg *pg, const char *kind, int *slots, size_t max,
                                size_t *n);
+struct slot_row {
+    char kind[16], host[64];
+    int slot, pid;
+    bool alive;     /* its lease has not lapsed */
+    bool drained;   /* by hand */
+    char held[120]; /* why a dialer places no calls, as it last said; "" it does */
+};
+
+/* Says why this node places no calls ("" it does) and asks whether it was drained by
+ * hand. EACCES: somebody else has the slot. */
+NODISCARD int slot_say(struct pg *pg, const char *kind, int slot,
+                       const struct uuid *holder, const char *held, bool *drained);
+/* ENOENT: nobody has that slot. It outlives a crash of who has it, not
+ * slot_give. */
+NODISCARD int slot_drain(struct pg *pg, const char *kind, int slot, bool drained);
+/* All, by kind and slot; *out: free(). */
+NODISCARD int slot_list(struct pg *pg, struct slot_row **out, size_t *n);
 NODISCARD int slot_count_live(struct pg *pg, const char *kind, int *count);
 
 #endif

@@ -3,8 +3,28 @@
 #include <inttypes.h>
 
 #include "base/clock.h"
+#include "base/str.h"
+#include "base/xalloc.h"
 #include "campaigns/slot_store.h"
 #include "cli/cli.h"
+
+static int look_at_dialers(struct cli *cli, struct campaign_watch *out)
+{
+    CLEANUP(free_cleanup) struct slot_row *rows = NULL;
+    size_t n = 0, len = 0;
+
+    int err = slot_list(cli->pg, &rows, &n);
+    for (size_t i = 0; !err && i < n; i++) {
+        if (!str_is(rows[i].kind, "dialer") || !rows[i].alive)
+            continue;
+        out->dialers++;
+        if (rows[i].held[0] && len < sizeof(out->held))
+            len += (size_t)snprintf(out->held + len, sizeof(out->held) - len,
+                                    "; dialer %d places no calls: %s", rows[i].slot,
+                                    rows[i].held);
+    }
+    return err;
+}
 
 int campaign_watch_load(struct cli *cli, int64_t campaign_id, int64_t now_ms,
                         struct campaign_watch *out)
@@ -14,7 +34,7 @@ int campaign_watch_load(struct cli *cli, int64_t campaign_id, int64_t now_ms,
     if (!err)
         err = watch_load(cli->pg, cli->tenant_id, campaign_id, now_ms, &out->recent);
     if (!err)
-        err = slot_count_live(cli->pg, "dialer", &out->dialers);
+        err = look_at_dialers(cli, out);
     return err;
 }
 
@@ -172,10 +192,11 @@ void campaign_watch_print(const struct campaign_watch *w, FILE *to)
             r->opt_outs);
     print_budget(s, to);
     print_hopper(w, to);
-    fprintf(to, "dialers  %d%s\n", w->dialers,
+    fprintf(to, "dialers  %d%s%s\n", w->dialers,
             w->dialers ? ""
                        : ": nothing is dialled until one runs ('furrow run', 'furrow "
-                         "up')");
+                         "up')",
+            w->held);
 }
 
 /* ---- JSON ---- */
@@ -220,7 +241,8 @@ json_t *campaign_watch_to_json(const struct campaign_watch *w)
                   "contacts", (json_int_t)r->contacts, "final", (json_int_t)r->final,
                   "pending", (json_int_t)r->pending, "calling", (json_int_t)r->calling);
     json_t *more = json_pack(
-        "{s:f, s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:I, s:I, s:I, s:s, s:o, s:I, s:i}",
+        "{s:f, s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:I, s:I, s:I, s:s, s:o, s:I, s:i, "
+        "s:s}",
         "calls_per_second", (double)w->recent.begun_1m / 60, "live_calls",
         (json_int_t)r->live_calls, "calls", (json_int_t)r->attempted, "answered",
         (json_int_t)r->answered, "answer_rate", share(r->answered, ended_calls(r)) / 100,
@@ -230,7 +252,7 @@ json_t *campaign_watch_to_json(const struct campaign_watch *w)
         "waiting_for_window", (json_int_t)s->due_closed, "waiting_for_time",
         (json_int_t)s->waiting, "why_dry", snapshot_why_dry(s, why), "budget",
         budget_to_json(s), "seconds_left", (json_int_t)campaign_watch_seconds_left(w),
-        "dialers", w->dialers);
+        "dialers", w->dialers, "dialers_held", w->held);
 
     json_object_update(out, more);
     json_decref(more);

@@ -14,7 +14,8 @@
 struct campaign_watch {
     struct campaign_snapshot at;
     struct watch_recent recent;
-    int dialers; /* alive */
+    int dialers;    /* alive */
+    char held[400]; /* what the live ones say why they place no calls; "" they do */
 };
 
 /* Errors are pg.h's. watch_free() also after an error. */

@@ -21,6 +21,7 @@ extern const struct cli_group cmd_jobs;
 extern const struct cli_group cmd_key;
 extern const struct cli_group cmd_limit;
 extern const struct cli_group cmd_migrate;
+extern const struct cli_group cmd_node;
 extern const struct cli_group cmd_packs;
 extern const struct cli_group cmd_recordings;
 extern const struct cli_group cmd_registration;

@@ -31,6 +31,7 @@ static const struct cli_group *const groups[] = {
     &cmd_jobs,
     &cmd_key,
     &cmd_limit,
+    &cmd_node,
     &cmd_migrate,
     &cmd_packs,
     &cmd_recordings,

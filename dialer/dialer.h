@@ -37,8 +37,9 @@ struct dialer_config {
     int64_t db_threads, tick_ms, max_live_calls, drain_s;
     int64_t max_cps, max_calls;    /* of all dialers together; 0 no limit */
     int64_t max_recording_backlog; /* finished but not fetched yet; 0 no limit */
-    int64_t recording_look_ms;     /* between two looks for abandoned recordings */
-    char secrets_file[512];        /* {secret:NAME} of API nodes: NAME = value lines */
+    int64_t max_asr_backlog, max_sms_backlog; /* due jobs; 0 no limit */
+    int64_t recording_look_ms; /* between two looks for abandoned recordings */
+    char secrets_file[512];    /* {secret:NAME} of API nodes: NAME = value lines */
 };
 
 struct dialer {

@@ -91,6 +91,22 @@ static const struct config_option options[] = {
      .initial = "1000",
      .help = "Recordings that may wait to be fetched from the switch; above it no calls "
              "are placed. 0: no limit."},
+    {.name = "max_asr_backlog",
+     .type = CONFIG_INT,
+     CONFIG_FIELD_AT(struct dialer_config, max_asr_backlog),
+     .min = 0,
+     .max = 1000000,
+     .initial = "2000",
+     .help = "Recordings that may wait to be transcribed; above it no calls are placed. "
+             "0: no limit."},
+    {.name = "max_sms_backlog",
+     .type = CONFIG_INT,
+     CONFIG_FIELD_AT(struct dialer_config, max_sms_backlog),
+     .min = 0,
+     .max = 1000000,
+     .initial = "5000",
+     .help = "Messages that may wait to be sent; above it no calls are placed. 0: no "
+             "limit."},
     {.name = "recording_look_ms",
      .type = CONFIG_INT,
      CONFIG_FIELD_AT(struct dialer_config, recording_look_ms),

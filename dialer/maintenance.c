@@ -12,6 +12,7 @@
 #include "campaigns/budget_store.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/campaign_trunk_store.h"
+#include "campaigns/slot_store.h"
 #include "compliance/audit_store.h"
 #include "dialer/sweep_parts.h"
 
@@ -108,16 +109,21 @@ static int add_campaign(struct pg *pg, struct maintenance *m,
     return 0;
 }
 
-static int count_backlog(struct pg *pg, int tenant_id, int64_t *backlog)
+static int count_backlog(struct pg *pg, int tenant_id, int64_t backlog[BACKLOGS])
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
 
     int err = pg_begin(pg, tenant_id);
     if (!err)
-        err = pg_run(pg, &res, "SELECT count(*) FROM recordings WHERE state = 'finished'",
-                     NULL);
-    if (!err)
-        *backlog += pg_i64(res, 0, 0);
+        err =
+            pg_run(pg, &res,
+                   "SELECT (SELECT count(*) FROM recordings WHERE state = 'finished'), "
+                   "count(*) FILTER (WHERE kind = 'asr'), count(*) FILTER (WHERE kind = "
+                   "'sms') FROM jobs WHERE kind IN ('asr', 'sms') AND finished_at IS "
+                   "NULL AND run_at <= clock_timestamp()",
+                   NULL);
+    for (int i = 0; !err && i < BACKLOGS; i++)
+        backlog[i] += pg_i64(res, 0, i);
     return pg_end(pg, err);
 }
 
@@ -156,7 +162,7 @@ static int run_tenant(struct pg *pg, struct maintenance *m, int tenant_id)
     if (!err)
         err = agent_tidy(pg, tenant_id, clock_now_ms(), &count);
     if (!err)
-        err = count_backlog(pg, tenant_id, &m->backlog);
+        err = count_backlog(pg, tenant_id, m->backlog);
     return err ? err : seal_decisions(pg, tenant_id);
 }
 
@@ -165,7 +171,9 @@ int maintenance_run(struct pg *pg, struct maintenance *m)
     static _Thread_local int tenants[TENANTS_MAX];
     size_t n = 0;
 
-    int err = pg_tenants(pg, tenants, TENANTS_MAX, &n);
+    int err = slot_say(pg, "dialer", m->slot, &m->holder, m->held, &m->drained);
+    if (!err || err == EACCES) /* the renewal sees to that */
+        err = pg_tenants(pg, tenants, TENANTS_MAX, &n);
     if (!err && m->partitions)
         err = make_partitions(pg);
     for (size_t i = 0; !err && i < n; i++)

@@ -1,6 +1,7 @@
 #include "dialer/sweep.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +37,8 @@ enum {
     HELD_DB = 1 << 3,
     HELD_PACING = 1 << 4,
     HELD_FULL = 1 << 5,
-    HELD_BACKLOG = 1 << 6,
+    HELD_DRAINED = 1 << 6,
+    HELD_BACKLOG = 1 << 7, /* and the next two, in the order of enum backlog */
 };
 
 static const struct {
@@ -49,18 +51,42 @@ static const struct {
     {HELD_DB, "database", "PostgreSQL does not answer"},
     {HELD_PACING, "pacing", "Redis is away or being rebuilt"},
     {HELD_FULL, "max_live_calls", "this dialer carries as many calls as it may"},
-    {HELD_BACKLOG, "recordings", "more recordings wait to be fetched than allowed"},
+    {HELD_DRAINED, "drained", "drained by hand ('furrow node resume' ends it)"},
+    {HELD_BACKLOG << BACKLOG_RECORDINGS, "recordings",
+     "more recordings wait to be fetched than allowed"},
+    {HELD_BACKLOG << BACKLOG_ASR, "asr",
+     "more recordings wait to be transcribed than allowed"},
+    {HELD_BACKLOG << BACKLOG_SMS, "sms", "more messages wait to be sent than allowed"},
 };
 
-static bool backlog_is_high(const struct sweep *s)
+static unsigned high_backlogs(const struct sweep *s)
 {
-    int64_t max = s->dialer->config.max_recording_backlog;
+    const struct dialer_config *c = &s->dialer->config;
+    const int64_t max[BACKLOGS] = {[BACKLOG_RECORDINGS] = c->max_recording_backlog,
+                                   [BACKLOG_ASR] = c->max_asr_backlog,
+                                   [BACKLOG_SMS] = c->max_sms_backlog};
+    unsigned high = 0;
 
-    if (max <= 0)
-        return false;
-    if (s->held & HELD_BACKLOG)
-        return s->backlog * 100 > max * BACKLOG_CLEAR_PERCENT;
-    return s->backlog > max;
+    for (int i = 0; i < BACKLOGS; i++) {
+        unsigned bit = (unsigned)HELD_BACKLOG << i;
+        int64_t percent = s->held & bit ? BACKLOG_CLEAR_PERCENT : 100;
+
+        if (max[i] > 0 && s->backlog[i] * 100 > max[i] * percent)
+            high |= bit;
+    }
+    return high;
+}
+
+/* Every reason, for people. */
+static void held_text(const struct sweep *s, char *out, size_t size)
+{
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(reasons) && len < size; i++)
+        if (s->held & reasons[i].bit)
+            len += (size_t)snprintf(out + len, size - len, "%s%s", len ? "; " : "",
+                                    reasons[i].what);
 }
 
 int64_t sweep_room(const struct sweep *s)
@@ -82,7 +108,8 @@ static void look_around(struct sweep *s)
     now |= db_is_up(d->db) ? 0 : HELD_DB;
     now |= pacing_is_ready(d->pacing) ? 0 : HELD_PACING;
     now |= sweep_room(s) > 0 ? 0 : HELD_FULL;
-    now |= backlog_is_high(s) ? HELD_BACKLOG : 0;
+    now |= s->drained ? HELD_DRAINED : 0;
+    now |= high_backlogs(s);
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
         if ((now & reasons[i].bit) && !(s->held & reasons[i].bit))
             log_info("sweep", "held=%s no calls go out: %s", reasons[i].why,
@@ -126,7 +153,8 @@ static void on_maintained(int err, void *arg)
         s->maintaining = false;
         s->maintain_at_ms = mono_ms() + SECOND_MS;
         if (!err) {
-            s->backlog = w->m.backlog;
+            memcpy(s->backlog, w->m.backlog, sizeof(s->backlog));
+            s->drained = w->m.drained;
             s->seen++;
             for (size_t i = 0; !s->stopping && i < w->m.n; i++)
                 runner_update(s, &w->m.campaigns[i]);
@@ -144,6 +172,9 @@ static void maintain(struct sweep *s)
     struct maintenance_work *w = xcalloc(1, sizeof(*w));
 
     w->dialer = s->dialer;
+    w->m.slot = s->dialer->slot;
+    w->m.holder = s->dialer->holder;
+    held_text(s, w->m.held, sizeof(w->m.held));
     w->m.partitions = mono_ms() >= s->partitions_at_ms;
     s->maintaining = db_submit(s->dialer->db, DB_TRY, MAINTENANCE_KEY, run_maintenance,
                                on_maintained, w) == 0;

@@ -39,11 +39,18 @@ struct campaign_facts {
     struct limit_row tenant, caller_id; /* id 0: none is set */
 };
 
+/* What waits behind the calls. */
+enum backlog { BACKLOG_RECORDINGS, BACKLOG_ASR, BACKLOG_SMS, BACKLOGS };
+
 struct maintenance {
+    int slot;
+    struct uuid holder;
+    char held[120];                   /* to be said of this node: slot_say */
+    bool drained;                     /* what was said to it */
     bool partitions;                  /* look after them this time */
     struct campaign_facts *campaigns; /* free() */
     size_t n, cap;
-    int64_t backlog; /* recordings finished and not fetched yet */
+    int64_t backlog[BACKLOGS]; /* recordings not fetched yet, due jobs */
 };
 /* One pass over every tenant; what fails for one campaign is logged and skipped. */
 NODISCARD int maintenance_run(struct pg *pg, struct maintenance *m);
@@ -78,7 +85,8 @@ struct sweep {
     unsigned held;          /* why nothing goes out: bits, see sweep.c */
     bool stopping, maintaining, renewing, kicked;
     bool tidy, tidying; /* a lost claim is to be looked for; it is being looked for */
-    int64_t backlog;
+    bool drained;       /* by hand */
+    int64_t backlog[BACKLOGS];
     int64_t maintain_at_ms, renew_at_ms, second_at_ms, partitions_at_ms; /* monotonic */
     int64_t renewed_at_ms;
     size_t claims; /* under way */

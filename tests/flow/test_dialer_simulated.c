@@ -30,9 +30,10 @@
 enum { CONTACTS = 100, BOUND_MS = 90000 };
 #define CLOCK "2026-11-24T06:00:00Z@300"
 
+/* Open day and night: on a busy machine the virtual day would end before the test. */
 static const char document[] =
     "{\"name\": \"harvest\", \"list\": \"farmers\", \"flow\": \"coffee\", \"trunk\": "
-    "\"sim\", \"windows\": {\"mon-sat\": [\"08:00-20:00\"]}, \"regions\": [\"ET\"], "
+    "\"sim\", \"windows\": {\"mon-sun\": [\"00:00-24:00\"]}, \"regions\": [\"ET\"], "
     "\"limits\": {\"per_24h\": 3, \"per_7d\": 7, \"min_gap_s\": 600}, \"pacing\": "
     "{\"cps\": 1, \"max_concurrent\": 40}, \"ring_timeout_s\": 20, \"retry\": "
     "{\"max_attempts\": 3, \"busy\": {\"max_attempts\": 3, \"delay_s\": 900, "
@@ -44,7 +45,7 @@ static const char several_trunks[] =
     "{\"name\": \"harvest\", \"list\": \"farmers\", \"flow\": \"coffee\", "
     "\"trunks\": [{\"trunk\": \"broken\"}, {\"trunk\": \"sim\", \"priority\": 1, "
     "\"weight\": 3}, {\"trunk\": \"second\", \"priority\": 1}], \"windows\": "
-    "{\"mon-sat\": [\"08:00-20:00\"]}, \"regions\": [\"ET\"], \"limits\": "
+    "{\"mon-sun\": [\"00:00-24:00\"]}, \"regions\": [\"ET\"], \"limits\": "
     "{\"per_24h\": 0, \"per_7d\": 0, \"min_gap_s\": 1}, \"pacing\": "
     "{\"max_concurrent\": 10}, \"ring_timeout_s\": 20, \"retry\": {\"busy\": "
     "{\"max_attempts\": 1}, \"no_answer\": {\"max_attempts\": 1}}}";
@@ -412,6 +413,41 @@ static void a_trunk_that_refuses_is_passed_over_and_the_others_share(void **stat
                      0);
 }
 
+static void furrow(const char *verb, const char *slot)
+{
+    const char *argv[] = {"furrow", "node", verb, slot, NULL};
+
+    assert_int_equal(wait_exit(run(argv, "node.log"), BOUND_MS), 0);
+}
+
+#define HELD(what) "SELECT count(*) FROM node_slots WHERE held LIKE '%" what "%'"
+
+static void
+a_dialer_holds_when_messages_pile_up_or_it_is_drained_and_says_so(void **state)
+{
+    (void)state;
+    set_up(6, "piled", document);
+    pgtest_run(pg, 6,
+               "INSERT INTO jobs (id, tenant_id, kind, unique_key) SELECT "
+               "gen_random_uuid(), 6, 'sms', i::text FROM generate_series(1, 3) i");
+    setenv("FURROW_MAX_SMS_BACKLOG", "2", 1);
+    pid_t dialer = start_dialer();
+    wait_for(6, HELD("more messages wait"));
+    furrow("drain", "0");
+    pgtest_run(pg, 6,
+               "UPDATE jobs SET state = 'done', finished_at = clock_timestamp() WHERE "
+               "kind = 'sms'");
+    wait_for(6, "SELECT count(*) FROM node_slots WHERE held LIKE 'drained by hand%' AND "
+                "held NOT LIKE '%messages%'");
+    assert_int_equal(count(6, "SELECT count(*) FROM attempts"), 0);
+    furrow("resume", "0");
+    wait_for(6, "SELECT least(count(*), 1) FROM attempts WHERE answered_at IS NOT NULL");
+    kill(dialer, SIGTERM);
+    kill(dialer, SIGTERM);
+    assert_int_equal(wait_exit(dialer, 60000), 0);
+    unsetenv("FURROW_MAX_SMS_BACKLOG");
+}
+
 static void leave(void)
 {
     pg_close(pg);
@@ -424,6 +460,8 @@ int main(void)
         cmocka_unit_test(a_killed_dialer_is_taken_up_and_nobody_is_called_twice),
         cmocka_unit_test(a_running_campaign_takes_up_another_pace_and_a_budget),
         cmocka_unit_test(a_trunk_that_refuses_is_passed_over_and_the_others_share),
+        cmocka_unit_test(
+            a_dialer_holds_when_messages_pile_up_or_it_is_drained_and_says_so),
     };
     struct errtext e = {0};
 
@@ -438,7 +476,7 @@ int main(void)
     struct pg *super = pgtest_open_super();
     pgtest_run(super, 0,
                "INSERT INTO tenants (name) VALUES ('twin'), ('crash'), ('change'), "
-               "('trunks')");
+               "('trunks'), ('piled')");
     pg_close(super);
     write_voice();
     return cmocka_run_group_tests_name("dialer_simulated", tests, NULL, NULL);
