@@ -270,15 +270,21 @@ static const char *const each_run_words[] = {"new", "everyone", NULL};
 _Static_assert(CONSENT_EXPRESS_WRITTEN == 2 && CAMPAIGN_RUN_EVERYONE == 1,
                "words stand in the order of the enums");
 
+static const char list_hint[] = "'furrow contacts list' shows the lists";
+
+static void read_lists(struct doc_reader *r, json_t *value, const char *pointer,
+                       void *owner)
+{
+    campaign_read_lists(r, value, pointer, &((struct draft *)owner)->doc.lists);
+}
+
 static const struct doc_field document_fields[] = {
     {.key = "name",
      .required = true,
      TEXT(struct draft, doc.name),
      .hint = "what commands call the campaign, e.g. \"coffee-harvest\""},
-    {.key = "list",
-     .required = true,
-     TEXT(struct draft, doc.list),
-     .hint = "'furrow contacts list' shows the lists"},
+    {.key = "list", TEXT(struct draft, doc.list), .hint = list_hint},
+    {.key = "lists", .kind = DOC_PART, .read = read_lists},
     {.key = "flow",
      .required = true,
      TEXT(struct draft, doc.flow),
@@ -367,6 +373,23 @@ static const struct doc_field document_fields[] = {
      .hint = "higher goes first when campaigns share a trunk"},
 };
 
+/* One way or the other. */
+static void check_lists(struct doc_reader *r, struct campaign_doc *doc,
+                        const json_t *root)
+{
+    bool one = json_object_get(root, "list"), several = json_object_get(root, "lists");
+
+    if (!one && !several)
+        doc_issue(r, "", JSON_PLACE_VALUE, list_hint, "'list' is missing");
+    if (one && several)
+        doc_issue(r, "/lists", JSON_PLACE_KEY, "leave out one of the two",
+                  "'list' and 'lists' are both stated");
+    if (one && json_is_string(json_object_get(root, "list")) && !doc->list[0])
+        doc_issue(r, "/list", JSON_PLACE_VALUE, list_hint, "'list' is empty");
+    if (several && doc->lists.n > 0)
+        str_cut(doc->list, sizeof(doc->list), doc->lists.at[0].name);
+}
+
 static void check_words(struct doc_reader *r, const struct draft *d)
 {
     for (const char *p = d->doc.name; *p; p++) {
@@ -414,6 +437,7 @@ static void check_together(struct doc_reader *r, struct draft *d, const json_t *
 
     check_words(r, d);
     check_trunks(r, doc, root);
+    check_lists(r, doc, root);
     if (doc->start_at_ms && doc->end_at_ms && doc->end_at_ms <= doc->start_at_ms)
         doc_issue(r, "/end", JSON_PLACE_VALUE, NULL, "'end' is not after 'start'");
     if (json_object_get(root, "each_run") && !json_object_get(root, "schedule") &&

@@ -15,6 +15,7 @@
 
 #include "base/attrs.h"
 #include "campaigns/budget.h"
+#include "campaigns/campaign_lists.h"
 #include "campaigns/mode.h"
 #include "campaigns/retry.h"
 #include "campaigns/schedule.h"
@@ -52,7 +53,8 @@ enum campaign_numbers {
 
 struct campaign_doc {
     char name[CAMPAIGN_NAME_MAX];
-    char list[128], flow[128], trunk[128]; /* by name; trunk: the first of trunks */
+    char list[128], flow[128], trunk[128]; /* by name; the first of lists and trunks */
+    struct campaign_lists lists;
     struct campaign_trunk trunks[CAMPAIGN_TRUNKS_MAX];
     size_t trunk_count;                     /* at least 1 */
     char caller_id[CAMPAIGN_CALLER_ID_MAX]; /* "" as the trunk has it */

@@ -126,6 +126,10 @@ void campaign_check_change(const struct campaign_doc *before,
 
     check_same(&r, "/name", before->name, after->name, "name");
     check_same(&r, "/list", before->list, after->list, "list");
+    if (!campaign_lists_are_equal(&before->lists, &after->lists))
+        doc_issue(&r, "/lists", JSON_PLACE_VALUE,
+                  "'furrow campaign clone' makes another campaign with it",
+                  "the lists of a campaign stay what they were");
     check_same(&r, "/flow", before->flow, after->flow, "flow");
     check_same(&r, "/trunk", before->trunk, after->trunk, "trunk");
     if (str_is(before->trunk, after->trunk) && !same_trunks(before, after))

@@ -5,6 +5,7 @@
 #include "campaigns/campaign_store.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,6 +92,51 @@ static int check_flow(struct pg *pg, int tenant_id, const struct campaign_doc *d
     return err;
 }
 
+/* The rows of several lists; the first is the campaign's own. */
+static int write_lists(struct pg *pg, int64_t campaign_id, const struct campaign_doc *doc)
+{
+    int err = 0;
+
+    for (size_t i = 0; !err && i < doc->lists.n; i++) {
+        struct errtext e = {0};
+        struct pg_args a = {0};
+        int64_t id = 0;
+
+        err = find_list(pg, doc->lists.at[i].name, &id, &e);
+        pg_arg_i64(&a, campaign_id);
+        pg_arg_i64(&a, id);
+        pg_arg_i64(&a, (int64_t)i);
+        if (!err)
+            err = pg_run(pg, NULL,
+                         "INSERT INTO campaign_lists (tenant_id, campaign_id, list_id, "
+                         "place) VALUES (furrow_tenant(), $1, $2, $3)",
+                         &a);
+    }
+    return err;
+}
+
+static int find_lists(struct pg *pg, const struct campaign_doc *doc, int64_t *first_id,
+                      struct doc_reader *r)
+{
+    static const char hint[] = "'furrow contacts import FILE --list NAME' makes one";
+    struct errtext missing = {0};
+    char at[DOC_POINTER_MAX];
+    int64_t id = 0;
+
+    if (doc->lists.n == 0)
+        return note_missing(r, "/list", find_list(pg, doc->list, first_id, &missing),
+                            &missing, hint);
+    for (size_t i = 0; i < doc->lists.n; i++) {
+        snprintf(at, sizeof(at), "/lists/%zu/name", i);
+        int err = note_missing(r, at, find_list(pg, doc->lists.at[i].name, &id, &missing),
+                               &missing, hint);
+        if (err)
+            return err;
+        *first_id = i == 0 ? id : *first_id;
+    }
+    return 0;
+}
+
 static int find_trunk(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
                       size_t i, int64_t *id, struct doc_reader *r)
 {
@@ -111,11 +157,9 @@ static int resolve(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
                    struct doc_reader *r)
 {
     struct flow_row flow = {0};
-    struct errtext no_list = {0}, no_flow = {0};
+    struct errtext no_flow = {0};
 
-    int err =
-        note_missing(r, "/list", find_list(pg, doc->list, &row->list_id, &no_list),
-                     &no_list, "'furrow contacts import FILE --list NAME' makes one");
+    int err = find_lists(pg, doc, &row->list_id, r);
     if (!err)
         err =
             note_missing(r, "/flow", flow_find(pg, tenant_id, doc->flow, &flow, &no_flow),
@@ -162,6 +206,8 @@ static int create(struct pg *pg, const struct campaign_doc *doc, const char *tex
         err = insert(pg, doc, text, now_ms, row);
     if (!err)
         err = campaign_trunks_write(pg, row->tenant_id, row->id, doc, trunk_ids);
+    if (!err)
+        err = write_lists(pg, row->id, doc);
     if (err == EEXIST)
         doc_issue(r, "/name", JSON_PLACE_VALUE,
                   "'furrow campaign list' shows them; choose another name",

@@ -31,24 +31,30 @@
 struct source {
     int64_t campaign_id, list_id, last_contact_id, last_import_id;
     bool loading;
+    int64_t enrolled; /* of several lists: contacts of this one so far */
+    int place;        /* among them */
 };
 
 /* An import holds the advisory lock of contacts/contact_import_store.c ("FURM",
  * list) as long as it runs. */
-static int read_source(struct pg *pg, int64_t campaign_id, struct source *out)
+static int read_source(struct pg *pg, int64_t campaign_id, int place, struct source *out)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_args a = {0};
 
     pg_arg_i64(&a, campaign_id);
+    pg_arg_i64(&a, place);
     int err = pg_run(
         pg, &res,
         "SELECT c.list_id, c.last_contact_id, (SELECT coalesce(max(i.id), 0) FROM "
         "imports i WHERE i.list_id = c.list_id), EXISTS (SELECT FROM pg_locks l WHERE "
         "l.locktype = 'advisory' AND l.database = (SELECT oid FROM pg_database WHERE "
         "datname = current_database()) AND l.classid = x'4655524D'::int::oid AND l.objid "
-        "= (c.list_id & 2147483647)::int::oid AND l.objsubid = 2 AND l.granted) FROM "
-        "campaigns c WHERE c.id = $1",
+        "= (c.list_id & 2147483647)::int::oid AND l.objsubid = 2 AND l.granted), "
+        "c.enrolled FROM (SELECT coalesce(l.list_id, c.list_id) AS list_id, CASE WHEN "
+        "l.place > 0 THEN l.last_contact_id ELSE c.last_contact_id END AS "
+        "last_contact_id, coalesce(l.enrolled, 0) AS enrolled FROM campaigns c LEFT JOIN "
+        "campaign_lists l ON l.campaign_id = c.id AND l.place = $2 WHERE c.id = $1) c",
         &a);
     if (err)
         return err;
@@ -58,7 +64,9 @@ static int read_source(struct pg *pg, int64_t campaign_id, struct source *out)
                            .list_id = pg_i64(res, 0, 0),
                            .last_contact_id = pg_i64(res, 0, 1),
                            .last_import_id = pg_i64(res, 0, 2),
-                           .loading = pg_bool(res, 0, 3)};
+                           .loading = pg_bool(res, 0, 3),
+                           .enrolled = pg_i64(res, 0, 4),
+                           .place = place};
     return 0;
 }
 
@@ -70,10 +78,43 @@ struct batch {
     int64_t newest_id;   /* of all contacts, any list */
 };
 
+/*
+ * A person's preferred number comes before the others. Of several lists each has its band
+ * of priorities; within one, a contact is due so early as its number in its list divided
+ * by the list's share says, an hour before the campaign was made, so that the hopper
+ * takes them in the stated mix. A number that another of the lists has brought is left
+ * out.
+ */
+static const char copy_sql[] =
+    "WITH batch AS MATERIALIZED (SELECT id, phone, zone_group, number_type, import_id, "
+    "person, person_rank FROM contacts WHERE list_id = $2 AND id > $3 ORDER BY id LIMIT "
+    "$4), copied AS (INSERT INTO campaign_contacts (tenant_id, campaign_id, contact_id, "
+    "phone, zone_group, number_type, priority, base_priority, next_attempt_at) SELECT "
+    "furrow_tenant(), $1, id, phone, zone_group, number_type, $8::int - "
+    "least(person_rank, "
+    "CASE WHEN $9::int > 0 THEN 9 ELSE 32000 END), $8::int - least(person_rank, CASE "
+    "WHEN "
+    "$9::int > 0 THEN 9 ELSE 32000 END), CASE WHEN $6::bool AND person_rank > 0 AND "
+    "EXISTS "
+    "(SELECT FROM contacts o WHERE o.person = b.person AND o.tenant_id = furrow_tenant() "
+    "AND o.list_id = $2 AND o.person_rank < b.person_rank AND NOT EXISTS (SELECT FROM "
+    "campaign_contacts k WHERE k.campaign_id = $1 AND k.contact_id = o.id AND k.state = "
+    "'final')) THEN furrow_ts($7) WHEN $9::int > 0 THEN least(furrow_ts($5), (SELECT "
+    "created_at FROM campaigns WHERE id = $1) - interval '1 hour' + ($10::bigint + "
+    "row_number() OVER (ORDER BY id)) * 1000 / $9::int * interval '1 us') ELSE "
+    "furrow_ts($5) END FROM batch b WHERE $9::int = 0 OR NOT EXISTS (SELECT FROM "
+    "campaign_contacts k WHERE k.tenant_id = furrow_tenant() AND k.phone = b.phone AND "
+    "k.campaign_id = $1 AND k.contact_id <> b.id) ON CONFLICT DO NOTHING RETURNING 1) "
+    "SELECT (SELECT count(*) FROM batch), (SELECT count(*) FROM copied), (SELECT max(id) "
+    "FROM batch), (SELECT max(id) FROM contacts), (SELECT max(id) FROM batch WHERE "
+    "import_id IS NOT NULL)";
+
 static int copy_batch(struct pg *pg, const struct source *from, size_t max,
-                      bool one_by_one, int64_t now_ms, struct batch *out)
+                      const struct campaign_doc *doc, int64_t now_ms, struct batch *out)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
+    const struct campaign_list *list =
+        doc && doc->lists.n > 0 ? &doc->lists.at[from->place] : NULL;
     struct pg_args a = {0};
 
     pg_arg_i64(&a, from->campaign_id);
@@ -81,29 +122,12 @@ static int copy_batch(struct pg *pg, const struct source *from, size_t max,
     pg_arg_i64(&a, from->last_contact_id);
     pg_arg_i64(&a, (int64_t)max);
     pg_arg_ms(&a, now_ms);
-    pg_arg_bool(&a, one_by_one);
+    pg_arg_bool(&a, doc && doc->numbers == CAMPAIGN_NUMBERS_ONE_BY_ONE);
     pg_arg_ms(&a, ATTEMPT_HELD_MS);
-    int err = pg_run(
-        pg, &res,
-        /* A person's preferred number comes before the others. */
-        "WITH batch AS MATERIALIZED (SELECT id, phone, zone_group, number_type, "
-        "import_id, person, person_rank FROM contacts WHERE list_id = $2 AND id > $3 "
-        "ORDER BY id LIMIT $4), copied AS (INSERT INTO campaign_contacts (tenant_id, "
-        "campaign_id, contact_id, phone, zone_group, number_type, priority, "
-        "base_priority, next_attempt_at) SELECT furrow_tenant(), $1, id, phone, "
-        "zone_group, number_type, -person_rank, -person_rank, CASE WHEN $6::bool AND "
-        "person_rank > 0 AND EXISTS (SELECT FROM contacts o WHERE o.person = b.person "
-        "AND "
-        "o.tenant_id = furrow_tenant() AND o.list_id = $2 AND o.person_rank < "
-        "b.person_rank AND NOT EXISTS (SELECT FROM campaign_contacts k WHERE "
-        "k.campaign_id = $1 AND k.contact_id = o.id AND k.state = 'final')) THEN "
-        "furrow_ts($7) ELSE furrow_ts($5) END FROM batch b ON CONFLICT DO NOTHING "
-        "RETURNING 1) SELECT (SELECT count(*) FROM batch), (SELECT count(*) FROM "
-        "copied), "
-        "(SELECT max(id) FROM batch), (SELECT max(id) FROM contacts), (SELECT max(id) "
-        "FROM "
-        "batch WHERE import_id IS NOT NULL)",
-        &a);
+    pg_arg_i64(&a, list ? list->priority * CAMPAIGN_LIST_BAND : 0);
+    pg_arg_i64(&a, list ? list->share : 0);
+    pg_arg_i64(&a, from->enrolled);
+    int err = pg_run(pg, &res, copy_sql, &a);
     if (err)
         return err;
     *out = (struct batch){.seen = pg_i64(res, 0, 0),
@@ -114,19 +138,40 @@ static int copy_batch(struct pg *pg, const struct source *from, size_t max,
     return 0;
 }
 
-static int set_last_contact(struct pg *pg, int64_t campaign_id, int64_t id)
+static int set_last_contact(struct pg *pg, const struct source *s, int64_t id)
 {
     struct pg_args a = {0};
 
-    pg_arg_i64(&a, campaign_id);
+    pg_arg_i64(&a, s->campaign_id);
     pg_arg_i64(&a, id);
-    return pg_run(pg, NULL, "UPDATE campaigns SET last_contact_id = $2 WHERE id = $1",
+    if (s->place == 0)
+        return pg_run(pg, NULL, "UPDATE campaigns SET last_contact_id = $2 WHERE id = $1",
+                      &a);
+    pg_arg_i64(&a, s->place);
+    return pg_run(pg, NULL,
+                  "UPDATE campaign_lists SET last_contact_id = $2 WHERE campaign_id = $1 "
+                  "AND place = $3",
                   &a);
 }
 
+static int count_enrolled(struct pg *pg, const struct source *s, int64_t seen)
+{
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, s->campaign_id);
+    pg_arg_i64(&a, s->place);
+    pg_arg_i64(&a, seen);
+    return pg_run(
+        pg, NULL,
+        "UPDATE campaign_lists SET enrolled = enrolled + $3 WHERE campaign_id = "
+        "$1 AND place = $2",
+        &a);
+}
+
 /* One batch; *more: the list may hold more. */
-static int populate_batch(struct pg *pg, int tenant_id, int64_t campaign_id, size_t max,
-                          int64_t now_ms, size_t *added, bool *more, bool *loading)
+static int populate_batch(struct pg *pg, int tenant_id, int64_t campaign_id, int place,
+                          size_t max, int64_t now_ms, size_t *added, bool *more,
+                          bool *loading)
 {
     struct source before = {0}, after = {0};
     const struct campaign_doc *doc = NULL;
@@ -139,17 +184,17 @@ static int populate_batch(struct pg *pg, int tenant_id, int64_t campaign_id, siz
                      ", ($1::bigint & 2147483647)::int)",
                      &a);
     if (!err)
-        err = read_source(pg, campaign_id, &before);
+        err = read_source(pg, campaign_id, place, &before);
     if (!err)
         err = campaign_doc_get(pg, tenant_id, campaign_id, &doc);
     if (err == EINVAL) /* logged; it calls nobody, but who is in it can be told */
         err = 0;
     if (!err)
-        err = copy_batch(pg, &before, max,
-                         doc && doc->numbers == CAMPAIGN_NUMBERS_ONE_BY_ONE, now_ms,
-                         &batch);
+        err = copy_batch(pg, &before, max, doc, now_ms, &batch);
+    if (!err && doc && doc->lists.n > 0 && batch.added > 0)
+        err = count_enrolled(pg, &before, batch.added);
     if (!err)
-        err = read_source(pg, campaign_id, &after);
+        err = read_source(pg, campaign_id, place, &after);
     if (err)
         return err;
     *added = (size_t)batch.added;
@@ -164,11 +209,11 @@ static int populate_batch(struct pg *pg, int tenant_id, int64_t campaign_id, siz
         mark = batch.imported_id;
     if (mark <= before.last_contact_id)
         return 0;
-    return set_last_contact(pg, campaign_id, mark);
+    return set_last_contact(pg, &before, mark);
 }
 
-int campaign_populate(struct pg *pg, int tenant_id, int64_t campaign_id, size_t max,
-                      int64_t now_ms, size_t *added, bool *loading)
+static int populate_list(struct pg *pg, int tenant_id, int64_t campaign_id, int place,
+                         size_t max, int64_t now_ms, size_t *added, bool *loading)
 {
     bool more = true;
 
@@ -184,14 +229,45 @@ int campaign_populate(struct pg *pg, int tenant_id, int64_t campaign_id, size_t 
         int err = pg_begin_own(pg, tenant_id, &own);
         if (!err)
             err = pg_end_own(pg, own,
-                             populate_batch(pg, tenant_id, campaign_id, max, now_ms,
-                                            added, &more, loading));
+                             populate_batch(pg, tenant_id, campaign_id, place, max,
+                                            now_ms, added, &more, loading));
         if (err)
             return err;
         if (*loading && *added == 0)
             return 0;
     }
     return 0;
+}
+
+/* Each list in its turn gets an equal part of max, then whoever has more takes the rest.
+ */
+int campaign_populate(struct pg *pg, int tenant_id, int64_t campaign_id, size_t max,
+                      int64_t now_ms, size_t *added, bool *loading)
+{
+    const struct campaign_doc *doc = NULL;
+    size_t lists = 1;
+
+    *added = 0;
+    *loading = false;
+    int err = campaign_doc_get(pg, tenant_id, campaign_id, &doc);
+    if (err && err != EINVAL)
+        return err;
+    if (!err && doc->lists.n > 0)
+        lists = doc->lists.n;
+    err = 0;
+    for (size_t i = 0; !err && i < 2 * lists && *added < max; i++) {
+        size_t part = i < lists ? (max + lists - 1) / lists : max, one = 0;
+        bool busy = false;
+
+        if (i >= lists && lists == 1)
+            break;
+        part = part < max - *added ? part : max - *added;
+        err = populate_list(pg, tenant_id, campaign_id, (int)(i % lists), part, now_ms,
+                            &one, &busy);
+        *added += one;
+        *loading |= busy;
+    }
+    return err;
 }
 
 /* ---- what waits ---- */
@@ -283,42 +359,48 @@ static int has_work(struct pg *pg, int64_t campaign_id, bool *yes)
 /* Contacts of the list that are not in the campaign: the mark goes back before
  * the first of them. */
 static int find_missing(struct pg *pg, int64_t campaign_id, const struct source *s,
-                        bool *missing)
+                        bool several, bool *missing)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_args a = {0};
 
     pg_arg_i64(&a, campaign_id);
     pg_arg_i64(&a, s->list_id);
+    pg_arg_bool(&a, several); /* then a number of another list is not missing */
     int err = pg_run(pg, &res,
                      "SELECT min(c.id) FROM contacts c WHERE c.list_id = $2 AND NOT "
                      "EXISTS (SELECT FROM campaign_contacts k WHERE k.campaign_id = $1 "
-                     "AND k.contact_id = c.id)",
+                     "AND k.contact_id = c.id) AND NOT ($3::bool AND EXISTS (SELECT FROM "
+                     "campaign_contacts k WHERE k.tenant_id = c.tenant_id AND k.phone = "
+                     "c.phone AND k.campaign_id = $1))",
                      &a);
     if (err)
         return err;
     int64_t first = pg_i64(res, 0, 0);
     *missing = first > 0;
-    return first > 0 && first <= s->last_contact_id
-               ? set_last_contact(pg, campaign_id, first - 1)
-               : 0;
+    return first > 0 && first <= s->last_contact_id ? set_last_contact(pg, s, first - 1)
+                                                    : 0;
 }
 
 static int is_over(struct pg *pg, const struct campaign_row *row,
                    const struct campaign_doc *doc, int64_t now_ms, bool *over)
 {
-    struct source s = {0};
-    bool more = false;
+    size_t lists = doc->lists.n > 0 ? doc->lists.n : 1;
+    bool more = false, loading = false;
 
     *over = doc->end_at_ms && now_ms >= doc->end_at_ms;
     if (*over || doc->keep_open || row->state != CAMPAIGN_RUNNING)
         return 0;
     int err = has_work(pg, row->id, &more);
-    if (!err && !more)
-        err = read_source(pg, row->id, &s);
-    if (!err && !more && !s.loading)
-        err = find_missing(pg, row->id, &s, &more);
-    *over = !err && !more && !s.loading;
+    for (size_t i = 0; !err && !more && !loading && i < lists; i++) {
+        struct source s = {0};
+
+        err = read_source(pg, row->id, (int)i, &s);
+        loading = s.loading;
+        if (!err && !loading)
+            err = find_missing(pg, row->id, &s, doc->lists.n > 0, &more);
+    }
+    *over = !err && !more && !loading;
     return err;
 }
 

@@ -152,22 +152,28 @@ void forecast_marks_sql(struct buf *b)
 
 /* Everybody who waits or is not enrolled yet, with a sum over the rows that mention the
  * number, each hashed. */
-static void people_sql(struct buf *b)
+static void people_sql(struct buf *b, bool several)
 {
     buf_puts(b, "DECLARE people NO SCROLL CURSOR FOR WITH ");
     forecast_marks_sql(b);
-    buf_puts(b,
-             ", people AS (SELECT phone, zone_group, "
-             "number_type, priority, attempts, next_attempt_at, base_priority FROM "
-             "campaign_contacts WHERE campaign_id = $1 AND state = 'pending' AND "
-             "next_attempt_at < furrow_ts($5) UNION ALL "
-             "SELECT phone, zone_group, number_type, 0, 0, furrow_ts($2), 0 FROM "
-             "contacts c WHERE list_id "
-             "= $3 AND id > $4 AND NOT ($6::bool AND person_rank > 0) AND NOT EXISTS "
-             "(SELECT FROM campaign_contacts k WHERE "
-             "k.campaign_id = $1 AND k.contact_id = c.id)) SELECT p.phone, p.zone_group, "
-             "p.number_type, p.priority, p.attempts, furrow_ms(p.next_attempt_at), "
-             "m.marks, p.base_priority FROM people p LEFT JOIN marks m USING (phone)");
+    buf_printf(
+        b,
+        ", people AS (SELECT phone, zone_group, number_type, priority, attempts, "
+        "next_attempt_at, base_priority FROM campaign_contacts WHERE campaign_id = $1 "
+        "AND "
+        "state = 'pending' AND next_attempt_at < furrow_ts($5) UNION ALL SELECT phone, "
+        "zone_group, number_type, 0, 0, furrow_ts($2), 0 FROM contacts c WHERE %s AND "
+        "NOT "
+        "($6::bool AND person_rank > 0) AND NOT EXISTS (SELECT FROM campaign_contacts k "
+        "WHERE k.campaign_id = $1 AND k.contact_id = c.id)) SELECT p.phone, "
+        "p.zone_group, "
+        "p.number_type, p.priority, p.attempts, furrow_ms(p.next_attempt_at), m.marks, "
+        "p.base_priority FROM people p LEFT JOIN marks m USING (phone)",
+        several ? "(list_id = $3 AND id > $4 OR list_id IN (SELECT list_id FROM "
+                  "campaign_lists WHERE campaign_id = $1 AND place > 0)) AND NOT EXISTS "
+                  "(SELECT FROM campaign_contacts k WHERE k.tenant_id = c.tenant_id AND "
+                  "k.phone = c.phone AND k.campaign_id = $1)"
+                : "list_id = $3 AND id > $4");
 }
 
 static void take_people(struct forecast_parts *p, const PGresult *res, int64_t from_ms)
@@ -208,13 +214,13 @@ static void take_people(struct forecast_parts *p, const PGresult *res, int64_t f
 }
 
 static int read_people(struct pg *pg, const struct campaign_row *row, bool one_by_one,
-                       int64_t from_ms, struct forecast_parts *p)
+                       bool several, int64_t from_ms, struct forecast_parts *p)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     CLEANUP(buf_free) struct buf sql = {0};
     struct pg_args a = {0};
 
-    people_sql(&sql);
+    people_sql(&sql, several);
     pg_arg_i64(&a, row->id);
     int err = pg_run(pg, &res, "SELECT last_contact_id FROM campaigns WHERE id = $1", &a);
     if (err || PQntuples(res) == 0)
@@ -414,7 +420,7 @@ static int load(struct pg *pg, int tenant_id, const struct campaign_row *row,
         err = read_counts(pg, row->id, out);
     if (!err)
         err = read_people(pg, row, doc->numbers == CAMPAIGN_NUMBERS_ONE_BY_ONE,
-                          in->from_ms, out->parts);
+                          doc->lists.n > 0, in->from_ms, out->parts);
     return err ? err : read_facts(pg, tenant_id, row->id, out);
 }
 

@@ -86,8 +86,9 @@ static int undo(struct pg *pg, int64_t import_id, int64_t list_id, int64_t now_m
     int err =
         run(pg,
             "SELECT pg_advisory_xact_lock(" POPULATE_LOCK
-            ", (id & 2147483647)::int) FROM (SELECT id FROM campaigns WHERE list_id "
-            "= $1 ORDER BY id) q",
+            ", (id & 2147483647)::int) FROM (SELECT c.id FROM campaigns c WHERE $1 "
+            "IN (SELECT l.list_id FROM campaign_lists l WHERE l.campaign_id = c.id) OR "
+            "c.list_id = $1 ORDER BY c.id) q",
             list_id, NULL);
 
     if (!err)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/xalloc.h"
 #include "campaigns/attempt_store.h"
 #include "campaigns/budget_store.h"
 #include "campaigns/campaign_change.h"
@@ -565,6 +566,165 @@ static void what_a_campaign_is_may_not_be_changed_and_the_place_is_said(void **s
         ledger_i64(pg, "SELECT revision FROM campaigns WHERE id = %" PRId64, c), 1);
 }
 
+/* ---- several lists ---- */
+
+static int64_t new_list(const char *name, int people, int64_t first_phone)
+{
+    int64_t list =
+        ledger_i64(pg,
+                   "INSERT INTO lists (tenant_id, name, created_at) VALUES (1, "
+                   "'%s', now()) RETURNING id",
+                   name);
+
+    ledger_run(
+        pg,
+        "INSERT INTO contacts (tenant_id, list_id, phone, number_type, zone_group, "
+        "region) SELECT 1, %" PRId64 ", %" PRId64 " + n, 1, %" PRId64
+        ", 'ET' FROM generate_series(0, %d - 1) n",
+        list, first_phone, addis, people);
+    return list;
+}
+
+static int64_t create_mixed(const char *name, const char *lists)
+{
+    struct campaign_issues issues = {0};
+    struct campaign_row row = {0};
+    char text[900];
+
+    snprintf(
+        text, sizeof(text),
+        "{\"name\":\"%s\",\"lists\":%s,\"flow\":\"greet\",\"trunk\":\"sim\"" NO_LIMITS
+        "}",
+        name, lists);
+    if (campaign_create(pg, TENANT, text, strlen(text), T0, &row, &issues))
+        fail_msg("%s: %s", issues.at[0].pointer, issues.at[0].text);
+    assert_int_equal(
+        campaign_command(pg, TENANT, row.id, CAMPAIGN_START, NULL, T0, &row, NULL), 0);
+    return row.id;
+}
+
+static size_t enrol(int64_t campaign, size_t max)
+{
+    size_t all = 0, added = max;
+    bool loading = false;
+
+    for (; added == max; all += added)
+        assert_int_equal(
+            campaign_populate(pg, TENANT, campaign, max, T0, &added, &loading), 0);
+    return all;
+}
+
+/* The lists of the contacts that are picked, one letter each, in order. */
+static void picks(int64_t campaign, size_t n, char *out)
+{
+    CLEANUP(free_cleanup) struct attempt_row *rows = xcalloc(n, sizeof(*rows));
+
+    for (size_t i = 0; i < n; i++) {
+        out[i] = '\0';
+        if (claim(pg, campaign, T0, 1, rows + i, NULL) == 0)
+            return;
+        out[i] = (char)ledger_i64(pg,
+                                  "SELECT ascii(l.name) FROM contacts c JOIN lists l ON "
+                                  "l.id = c.list_id WHERE c.id = %" PRId64,
+                                  rows[i].contact_id);
+    }
+    out[n] = '\0';
+}
+
+static void lists_are_called_in_their_mix_and_the_higher_priority_first(void **state)
+{
+    char order[32];
+
+    (void)state;
+    new_list("Xfirst", 2, 251921000000);
+    new_list("Farmers", 12, 251922000000);
+    new_list("Coops", 4, 251923000000);
+    new_list("Late", 3, 251924000000);
+    int64_t c = create_mixed("mixed", "[{\"name\":\"Farmers\",\"share\":3},{\"name\":"
+                                      "\"Coops\"},{\"name\":\"Late\",\"priority\":-1},{"
+                                      "\"name\":\"Xfirst\",\"priority\":5}]");
+    /* In small batches, as a large list is. */
+    assert_int_equal(enrol(c, 5), 21);
+    picks(c, 22, order);
+    assert_int_equal(strlen(order), 21);
+    assert_memory_equal(order, "XX", 2);
+    /* Of each four, three farmers and a coop. */
+    for (int i = 0; i < 4; i++) {
+        int coops = 0;
+        for (int k = 0; k < 4; k++)
+            coops += order[2 + 4 * i + k] == 'C';
+        assert_int_equal(coops, 1);
+    }
+    assert_string_equal(order + 18, "LLL");
+}
+
+static void a_number_of_two_lists_is_called_once_and_the_campaign_ends(void **state)
+{
+    size_t completed = 0;
+    struct attempt_row rows[8];
+
+    (void)state;
+    new_list("Apples", 3, 251931000000);
+    new_list("Bananas", 4, 251931000001); /* two numbers are in both */
+    int64_t c = create_mixed("both", "[{\"name\":\"Apples\"},{\"name\":\"Bananas\"}]");
+    assert_int_equal(enrol(c, 100), 5);
+    size_t n = claim(pg, c, T0, 8, rows, NULL);
+    assert_int_equal(n, 5);
+    assert_int_equal(campaign_complete_due(pg, TENANT, T0, &completed), 0);
+    assert_int_equal(row_of(c).state, CAMPAIGN_RUNNING);
+    for (size_t i = 0; i < n; i++)
+        end_call(&rows[i], T0, 1000);
+    /* Somebody joins the second list meanwhile. */
+    ledger_run(pg, "INSERT INTO contacts (tenant_id, list_id, phone, number_type, "
+                   "zone_group, region) SELECT 1, list_id, 251931000077, 1, zone_group, "
+                   "'ET' FROM contacts WHERE phone = 251931000004");
+    assert_int_equal(campaign_complete_due(pg, TENANT, T0, &completed), 0);
+    assert_int_equal(row_of(c).state, CAMPAIGN_RUNNING);
+    assert_int_equal(enrol(c, 100), 1);
+    assert_int_equal(claim(pg, c, T0, 8, rows, NULL), 1);
+    end_call(&rows[0], T0, 1000);
+    assert_int_equal(campaign_complete_due(pg, TENANT, T0, &completed), 0);
+    assert_int_equal(row_of(c).state, CAMPAIGN_DONE);
+}
+
+static void the_forecast_counts_everybody_of_several_lists_once(void **state)
+{
+    struct forecast_options o = {.from_ms = T0, .answer_rate = 1, .talk_s = 10};
+    struct forecast_source source;
+    struct forecast f;
+    struct errtext e = {0};
+
+    (void)state;
+    new_list("One", 6, 251941000000);
+    new_list("Two", 5, 251942000000);
+    int64_t c = create_mixed("many", "[{\"name\":\"One\"},{\"name\":\"Two\"}]");
+    for (int i = 0; i < 2; i++) {
+        struct campaign_row row = row_of(c);
+        assert_int_equal(forecast_load(pg, TENANT, &row, &o, &source, &e), 0);
+        forecast_run(&source.input, &f);
+        assert_int_equal(f.contacts, 11);
+        assert_int_equal(f.calls, 11);
+        forecast_free(&f);
+        forecast_source_free(&source);
+        enrol(c, 4);
+    }
+}
+
+static void a_list_that_is_not_there_is_named_at_its_place(void **state)
+{
+    struct campaign_issues issues = {0};
+    struct campaign_row row = {0};
+    const char *text = "{\"name\":\"no\",\"lists\":[{\"name\":\"farmers\"},\n{\"name\":"
+                       "\"nobody\"}],\"flow\":\"greet\",\"trunk\":\"sim\"}";
+
+    (void)state;
+    assert_int_equal(campaign_create(pg, TENANT, text, strlen(text), T0, &row, &issues),
+                     EINVAL);
+    assert_int_equal(issues.n, 1);
+    assert_string_equal(issues.at[0].pointer, "/lists/1/name");
+    assert_int_equal(issues.at[0].line, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -582,6 +742,10 @@ int main(void)
         cmocka_unit_test(a_changed_window_holds_for_what_was_picked_and_not_released),
         cmocka_unit_test(a_raised_limit_lets_those_be_called_whom_it_held),
         cmocka_unit_test(what_a_campaign_is_may_not_be_changed_and_the_place_is_said),
+        cmocka_unit_test(lists_are_called_in_their_mix_and_the_higher_priority_first),
+        cmocka_unit_test(a_number_of_two_lists_is_called_once_and_the_campaign_ends),
+        cmocka_unit_test(the_forecast_counts_everybody_of_several_lists_once),
+        cmocka_unit_test(a_list_that_is_not_there_is_named_at_its_place),
     };
 
     pgtest_start(PGTEST_POSTGRES);

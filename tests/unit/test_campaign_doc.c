@@ -219,6 +219,8 @@ static void every_error_is_placed_and_says_what_to_write(void **state)
          "did you mean 'money'?"},
         {"\"numbers\": \"all\"", "/numbers", 12,
          "'numbers' must be one of in_turn, one_by_one", "once it is final"},
+        {"\"lists\": [{\"name\": \"a\"}]", "/lists", 1,
+         "'list' and 'lists' are both stated", "leave out one"},
         {"\"start\": \"2026-11-24 09:00\"", "/start", 10,
          "'start' must be an instant with its offset", "2026-11-24T09:00:00+03:00"},
         {"\"start\": \"2026-11-24T09:00:00Z\", \"end\": \"2026-11-24T08:00:00Z\"", "/end",
@@ -388,12 +390,59 @@ static void without_a_plan_nothing_is_ever_due(void **state)
     campaign_doc_free(doc);
 }
 
+#define WITHOUT_LIST "{\"name\": \"h\", \"flow\": \"f\", \"trunk\": \"t\""
+
+static void several_lists_are_read_with_share_and_priority(void **state)
+{
+    struct campaign_doc *doc =
+        parse(WITHOUT_LIST ", \"lists\": [{\"name\": \"a\", \"share\": 3}, {\"name\": "
+                           "\"b\", \"priority\": -5}]}");
+
+    (void)state;
+    assert_int_equal(doc->lists.n, 2);
+    assert_string_equal(doc->list, "a");
+    assert_int_equal(doc->lists.at[0].share, 3);
+    assert_int_equal(doc->lists.at[1].share, 1);
+    assert_int_equal(doc->lists.at[1].priority, -5);
+    campaign_doc_free(doc);
+}
+
+static void what_is_wrong_with_lists_is_placed(void **state)
+{
+    static const struct {
+        const char *line, *pointer, *text, *hint;
+    } cases[] = {
+        {"\"priority\": 1", "", "'list' is missing", "contacts list"},
+        {"\"list\": \"\"", "/list", "'list' is empty", "contacts list"},
+        {"\"lists\": []", "/lists", "a list of 1 to 16 lists", "share"},
+        {"\"lists\": [{\"name\": \"a\"}, {\"name\": \"b\", \"share\": 0}]",
+         "/lists/1/share", "allowed is 1 to 1000", "three calls"},
+        {"\"lists\": [{\"name\": \"a\"}, {\"name\": \"a\"}]", "/lists/1",
+         "the list 'a' is named twice", "name each list once"},
+        {"\"lists\": [{\"share\": 2}]", "/lists/0", "'name' is missing", "contacts list"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct campaign_doc *doc = NULL;
+        char text[400];
+        snprintf(text, sizeof(text), WITHOUT_LIST ",\n%s}", cases[i].line);
+        assert_int_equal(campaign_doc_parse(&doc, text, strlen(text), &issues), EINVAL);
+        assert_int_equal(issues.n, 1);
+        assert_string_equal(issues.at[0].pointer, cases[i].pointer);
+        assert_non_null(strstr(issues.at[0].text, cases[i].text));
+        assert_non_null(strstr(issues.at[0].hint, cases[i].hint));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_least_document_gets_the_conservative_rules),
         cmocka_unit_test(a_full_document_is_read_wholly),
         cmocka_unit_test(every_error_is_placed_and_says_what_to_write),
+        cmocka_unit_test(several_lists_are_read_with_share_and_priority),
+        cmocka_unit_test(what_is_wrong_with_lists_is_placed),
         cmocka_unit_test(all_issues_come_in_the_order_of_the_text),
         cmocka_unit_test(what_is_no_json_object_is_said_with_its_place),
         cmocka_unit_test(more_issues_than_are_kept_are_still_counted),
