@@ -52,6 +52,14 @@ int64_t budget_room(const struct budget *b, const struct budget_spent *s)
     return room;
 }
 
+bool budget_is_equal(const struct budget *a, const struct budget *b)
+{
+    return a->stated == b->stated && a->calls == b->calls && a->seconds == b->seconds &&
+           a->micros == b->micros && a->call_micros == b->call_micros &&
+           a->minute_micros == b->minute_micros && a->increment_s == b->increment_s &&
+           a->call_s == b->call_s && strcmp(a->currency, b->currency) == 0;
+}
+
 /* Appends a part, with a comma when it is not the first. */
 static void add_part(char out[BUDGET_TEXT_MAX], const char *part)
 {

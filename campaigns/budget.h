@@ -42,6 +42,8 @@ void budget_set_aside(const struct budget *b, struct budget_spent *s, int64_t ta
 /* How many calls may begin beside what is spent and set aside; INT64_MAX: any number. */
 int64_t budget_room(const struct budget *b, const struct budget_spent *s);
 
+bool budget_is_equal(const struct budget *a, const struct budget *b);
+
 /* "900 of 1000 calls, 12 of 60 minutes, ETB 3.20 of 50.00": what is limited. */
 const char *budget_text(const struct budget *b, const struct budget_spent *s,
                         char out[BUDGET_TEXT_MAX]);

@@ -40,6 +40,11 @@ static int lock_account(struct pg *pg, int64_t campaign_id, struct budget_spent 
     return EPROTO; /* another tenant's campaign */
 }
 
+struct account {
+    struct budget_spent spent; /* without what lives */
+    int64_t open, room;
+};
+
 /* How long each call that lives has talked. */
 static int read_open(struct pg *pg, int64_t campaign_id, int64_t now_ms, PGresult **res)
 {
@@ -57,31 +62,31 @@ static int read_open(struct pg *pg, int64_t campaign_id, int64_t now_ms, PGresul
 /* The account is locked first: an attempt that moved from open to over is in one of
  * both, or in both for a moment, and never in none. */
 static int look(struct pg *pg, int64_t campaign_id, const struct budget *b,
-                int64_t now_ms, struct budget_spent *spent, int64_t *open, int64_t *room)
+                int64_t now_ms, struct account *out)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
 
-    int err = lock_account(pg, campaign_id, spent);
+    int err = lock_account(pg, campaign_id, &out->spent);
     if (!err)
         err = read_open(pg, campaign_id, now_ms, &res);
     if (err)
         return err;
-    struct budget_spent all = *spent;
+    struct budget_spent all = out->spent;
     for (int i = 0; i < PQntuples(res); i++)
         budget_set_aside(b, &all, pg_i64(res, i, 0));
-    *open = PQntuples(res);
-    *room = budget_room(b, &all);
+    out->open = PQntuples(res);
+    out->room = budget_room(b, &all);
     return 0;
 }
 
 int budget_take(struct pg *pg, int64_t campaign_id, const struct budget *b,
                 int64_t now_ms, int64_t *room)
 {
-    struct budget_spent spent = {0};
-    int64_t open = 0;
+    struct account account = {0};
 
-    *room = 0;
-    return look(pg, campaign_id, b, now_ms, &spent, &open, room);
+    int err = look(pg, campaign_id, b, now_ms, &account);
+    *room = err ? 0 : account.room;
+    return err;
 }
 
 int budget_book(struct pg *pg, int64_t campaign_id, const struct budget_spent *more)
@@ -189,8 +194,7 @@ static int pause_one(struct pg *pg, const struct campaign_row *row, int64_t now_
                      bool *paused)
 {
     const struct campaign_doc *doc = NULL;
-    struct budget_spent spent = {0};
-    int64_t open = 0, room = 0;
+    struct account account = {0};
     char text[BUDGET_TEXT_MAX], why[sizeof(row->stop_reason)];
 
     *paused = false;
@@ -201,13 +205,13 @@ static int pause_one(struct pg *pg, const struct campaign_row *row, int64_t now_
     err = lock_running(pg, row->id, &running);
     if (err || !running)
         return err;
-    err = look(pg, row->id, &doc->budget, now_ms, &spent, &open, &room);
-    if (err || open > 0 || room > 0)
+    err = look(pg, row->id, &doc->budget, now_ms, &account);
+    if (err || account.open > 0 || account.room > 0)
         return err;
     snprintf(why, sizeof(why),
              "the budget is spent: %s; raise it (furrow campaign change --set "
              "budget.…), then resume",
-             budget_text(&doc->budget, &spent, text));
+             budget_text(&doc->budget, &account.spent, text));
     err = campaign_command(pg, row->tenant_id, row->id, CAMPAIGN_PAUSE, why, now_ms, NULL,
                            NULL);
     *paused = !err;

@@ -98,12 +98,13 @@ int campaign_text_with(const char *document, const char *const *settings, size_t
 
 /* ---- what may not change ---- */
 
+static const char clone_hint[] = "'furrow campaign clone' makes another campaign with it";
+
 static void check_same(struct doc_reader *r, const char *pointer, const char *before,
                        const char *after, const char *what)
 {
     if (!str_is(before, after))
-        doc_issue(r, pointer, JSON_PLACE_VALUE,
-                  "'furrow campaign clone' makes another campaign with it",
+        doc_issue(r, pointer, JSON_PLACE_VALUE, clone_hint,
                   "the %s of a campaign stays what it was: '%s'", what, before);
 }
 
@@ -118,6 +119,18 @@ static bool same_trunks(const struct campaign_doc *a, const struct campaign_doc 
     return same;
 }
 
+static bool trunks_are_equal(const struct campaign_doc *a, const struct campaign_doc *b)
+{
+    if (a->trunk_count != b->trunk_count)
+        return false;
+    for (size_t i = 0; i < a->trunk_count; i++)
+        if (!str_is(a->trunks[i].name, b->trunks[i].name) ||
+            a->trunks[i].weight != b->trunks[i].weight ||
+            a->trunks[i].priority != b->trunks[i].priority)
+            return false;
+    return true;
+}
+
 void campaign_check_change(const struct campaign_doc *before,
                            const struct campaign_doc *after, const char *text, size_t len,
                            struct campaign_issues *issues)
@@ -127,11 +140,13 @@ void campaign_check_change(const struct campaign_doc *before,
     check_same(&r, "/name", before->name, after->name, "name");
     check_same(&r, "/list", before->list, after->list, "list");
     if (!campaign_lists_are_equal(&before->lists, &after->lists))
-        doc_issue(&r, "/lists", JSON_PLACE_VALUE,
-                  "'furrow campaign clone' makes another campaign with it",
+        doc_issue(&r, "/lists", JSON_PLACE_VALUE, clone_hint,
                   "the lists of a campaign stay what they were");
     check_same(&r, "/flow", before->flow, after->flow, "flow");
     check_same(&r, "/trunk", before->trunk, after->trunk, "trunk");
+    if (str_is(before->trunk, after->trunk) && !trunks_are_equal(before, after))
+        doc_issue(&r, "/trunks", JSON_PLACE_VALUE, clone_hint,
+                  "the trunks of a campaign stay what they were");
     if (str_is(before->trunk, after->trunk) && !same_trunks(before, after))
         doc_issue(&r, "/trunks", JSON_PLACE_VALUE,
                   "'furrow campaign clone' makes another campaign with them",

@@ -32,7 +32,7 @@ struct campaign_lists {
 
 /* For campaign.c alone; a doc_part_fn with the struct campaign_lists as owner. */
 void campaign_read_lists(struct doc_reader *r, json_t *value, const char *pointer,
-                         void *lists);
+                         void *owner);
 bool campaign_lists_are_equal(const struct campaign_lists *a,
                               const struct campaign_lists *b);
 

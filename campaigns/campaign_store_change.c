@@ -99,7 +99,7 @@ static int change(struct pg *pg, const struct campaign_row *row, const char *tex
     if (campaign_doc_parse(&before, before_text, strlen(before_text), old) == 0)
         campaign_check_change(before, doc, text, strlen(text), issues);
     bool numbers = !before || before->numbers != doc->numbers;
-    bool budget = !before || memcmp(&before->budget, &doc->budget, sizeof(doc->budget));
+    bool budget = !before || !budget_is_equal(&before->budget, &doc->budget);
     campaign_doc_free(before);
     if (issues->found)
         return EINVAL;

@@ -2,7 +2,7 @@
 
 #include "base/pg.h"
 
-enum { MINUTE_MS = 60000 };
+static const int64_t minute_ms = 60000;
 
 static int load_calls(struct pg *pg, int64_t campaign_id, int64_t now_ms,
                       struct watch_recent *out)
@@ -11,9 +11,9 @@ static int load_calls(struct pg *pg, int64_t campaign_id, int64_t now_ms,
     struct pg_args a = {0};
 
     pg_arg_i64(&a, campaign_id);
-    pg_arg_ms(&a, now_ms - MINUTE_MS);
-    pg_arg_ms(&a, now_ms - WATCH_MINUTES * MINUTE_MS);
-    pg_arg_ms(&a, now_ms - WATCH_FINAL_MINUTES * MINUTE_MS);
+    pg_arg_ms(&a, now_ms - minute_ms);
+    pg_arg_ms(&a, now_ms - WATCH_MINUTES * minute_ms);
+    pg_arg_ms(&a, now_ms - WATCH_FINAL_MINUTES * minute_ms);
     int err = pg_run(
         pg, &res,
         "SELECT count(*) FILTER (WHERE released_at > furrow_ts($2)), count(*) FILTER "
@@ -29,7 +29,7 @@ static int load_calls(struct pg *pg, int64_t campaign_id, int64_t now_ms,
     out->ended = pg_i64(res, 0, 1);
     out->answered = pg_i64(res, 0, 2);
     out->finals = pg_i64(res, 0, 3);
-    int64_t first_ms = pg_i64(res, 0, 4), span_ms = WATCH_FINAL_MINUTES * MINUTE_MS;
+    int64_t first_ms = pg_i64(res, 0, 4), span_ms = WATCH_FINAL_MINUTES * minute_ms;
     out->final_span_ms =
         first_ms && now_ms - first_ms < span_ms ? now_ms - first_ms : span_ms;
     return 0;
@@ -43,7 +43,7 @@ static int load_refusals(struct pg *pg, int64_t campaign_id, int64_t now_ms,
     struct pg_args a = {0};
 
     pg_arg_i64(&a, campaign_id);
-    pg_arg_ms(&a, now_ms - WATCH_MINUTES * MINUTE_MS);
+    pg_arg_ms(&a, now_ms - WATCH_MINUTES * minute_ms);
     int err = pg_run(pg, &res,
                      "SELECT reason, count(*) FROM decisions WHERE campaign_id = $1 AND "
                      "id >= furrow_uuid_floor(furrow_ts($2)) AND reason <> 0 GROUP BY 1 "

@@ -190,6 +190,41 @@ static void a_limit_of_the_person_holds_for_every_number(void **state)
                      T0 + INT64_C(86400000));
 }
 
+/* Tired by one campaign, spared by the other, whichever number it has. */
+static void a_limit_of_the_person_holds_in_every_campaign(void **state)
+{
+    int64_t mine = new_campaign("");
+    int64_t theirs = new_campaign(",\"limits\":{\"min_gap_s\":0},\"frequency\":[{"
+                                  "\"code\":\"FREQ_7D\",\"kind\":\"rolling\","
+                                  "\"seconds\":604800,\"max\":2,\"scope\":\"person\"}]");
+    struct attempt_row row = {0};
+    struct permit *p = NULL;
+    char id[UUID_TEXT_MAX];
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        int64_t phone = number_of(mine, "worknesh", i);
+        assert_int_equal(claim(pg, mine, T0, 1, &row), 1);
+        assert_int_equal(row.phone, phone);
+        assert_int_equal(attempt_release(pg, TENANT, &row, 1, T0, &p), 0);
+        assert_non_null(p);
+        permit_free(p);
+        ledger_run(
+            pg,
+            "UPDATE attempts SET state = 'ended', disposition = 'busy' WHERE id = '%s'",
+            uuid_text(&row.id, id));
+    }
+    int64_t third = number_of(theirs, "worknesh", 0),
+            other_one = number_of(theirs, "x", 0);
+    assert_int_equal(claim(pg, theirs, T0 + 60000, 2, &row), 1);
+    assert_int_equal(row.phone, other_one);
+    assert_int_equal(ledger_i64(pg,
+                                "SELECT last_refusal FROM campaign_contacts WHERE phone "
+                                "= %" PRId64,
+                                third),
+                     503); /* FREQ_7D */
+}
+
 static void the_preferred_number_comes_first(void **state)
 {
     int64_t c = new_campaign(""), ranks[3];
@@ -412,6 +447,7 @@ int main(void)
         cmocka_unit_test(a_release_waits_for_whoever_holds_the_persons_other_number),
         cmocka_unit_test(of_a_persons_two_numbers_two_dialers_release_exactly_one),
         cmocka_unit_test(a_limit_of_the_person_holds_for_every_number),
+        cmocka_unit_test(a_limit_of_the_person_holds_in_every_campaign),
         cmocka_unit_test(the_preferred_number_comes_first),
         cmocka_unit_test(no_index_of_contacts_leads_with_the_tenant),
         cmocka_unit_test(the_other_number_is_for_when_the_preferred_one_fails),
