@@ -143,6 +143,11 @@ void campaign_check_change(const struct campaign_doc *before,
         doc_issue(&r, "/lists", JSON_PLACE_VALUE, clone_hint,
                   "the lists of a campaign stay what they were");
     check_same(&r, "/flow", before->flow, after->flow, "flow");
+    /* Whether the flow leads to the queue is looked up when a campaign is made. */
+    if (before->mode.kind != after->mode.kind ||
+        !str_is(before->mode.queue, after->mode.queue))
+        doc_issue(&r, "/mode", JSON_PLACE_VALUE, clone_hint,
+                  "kind and queue of a campaign's mode stay what they were");
     check_same(&r, "/trunk", before->trunk, after->trunk, "trunk");
     if (str_is(before->trunk, after->trunk) && !trunks_are_equal(before, after))
         doc_issue(&r, "/trunks", JSON_PLACE_VALUE, clone_hint,

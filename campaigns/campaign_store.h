@@ -60,6 +60,17 @@ NODISCARD int campaign_change(struct pg *pg, const struct campaign_row *row,
                               const char *text, size_t len, int64_t now_ms,
                               struct campaign_issues *issues);
 
+/* Every document the campaign has had, the present one last. */
+struct campaign_revision {
+    int revision;
+    int64_t from_ms, until_ms; /* it held then; until 0: it does now */
+    char *text;
+};
+/* *out: campaign_revisions_free(). */
+NODISCARD int campaign_revisions(struct pg *pg, const struct campaign_row *row,
+                                 struct campaign_revision **out, size_t *n);
+void campaign_revisions_free(struct campaign_revision *list, size_t n);
+
 /* Locks the row and moves it if lifecycle.h allows; EPERM with the explanation
  * otherwise. reason may be NULL. row, may be NULL, is filled in. */
 NODISCARD int campaign_command(struct pg *pg, int tenant_id, int64_t campaign_id,

@@ -137,3 +137,50 @@ int campaign_change(struct pg *pg, const struct campaign_row *row, const char *t
     campaign_doc_free(doc);
     return err;
 }
+
+/* ---- the documents before ---- */
+
+static int load_revisions(struct pg *pg, int64_t campaign_id, PGresult **res)
+{
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, campaign_id);
+    return pg_run(pg, res,
+                  "SELECT revision, furrow_ms(changed_at), document_text FROM "
+                  "campaign_revisions WHERE campaign_id = $1 UNION ALL SELECT revision, "
+                  "0, document_text FROM campaigns WHERE id = $1 ORDER BY 1",
+                  &a);
+}
+
+int campaign_revisions(struct pg *pg, const struct campaign_row *row,
+                       struct campaign_revision **out, size_t *n)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    int64_t from_ms = row->created_at_ms;
+    bool own = false;
+
+    int err = pg_begin_own(pg, row->tenant_id, &own);
+    if (!err)
+        err = pg_end_own(pg, own, load_revisions(pg, row->id, &res));
+    if (err)
+        return err;
+    *n = (size_t)PQntuples(res);
+    *out = xcalloc(*n + 1, sizeof(**out));
+    for (size_t i = 0; i < *n; i++) {
+        struct campaign_revision *r = &(*out)[i];
+
+        *r = (struct campaign_revision){.revision = (int)pg_i64(res, (int)i, 0),
+                                        .from_ms = from_ms,
+                                        .until_ms = pg_i64(res, (int)i, 1),
+                                        .text = xstrdup(pg_text(res, (int)i, 2))};
+        from_ms = r->until_ms;
+    }
+    return 0;
+}
+
+void campaign_revisions_free(struct campaign_revision *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(list[i].text);
+    free(list);
+}

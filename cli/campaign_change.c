@@ -20,19 +20,24 @@ struct arguments {
     const char *name, *second; /* of the campaign; file or new name */
     const char *settings[SETTINGS_MAX + 1];
     size_t n;
+    int64_t revision; /* 0 not stated */
     bool json;
 };
 
 static int parse(struct arguments *a, const char *missing, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'}, {"set", required_argument, NULL, 's'}, {0}};
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
+                                            {"set", required_argument, NULL, 's'},
+                                            {"revision", required_argument, NULL, 'r'},
+                                            {0}};
 
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (o == '?')
             return CLI_USAGE;
         if (o == 'j')
             a->json = true;
+        if (o == 'r' && (!str_to_i64(optarg, &a->revision) || a->revision < 1))
+            return cli_usage("--revision wants a number from 1, not '%s'", optarg);
         if (o != 's')
             continue;
         if (a->n == SETTINGS_MAX)
@@ -96,6 +101,8 @@ int cmd_campaign_change(struct cli *cli, int argc, char **argv)
     size_t len = 0;
 
     int code = parse(&a, "which campaign?", argc, argv);
+    if (!code && a.revision)
+        code = cli_usage("--revision is for 'history'");
     if (!code && !a.second && a.n == 0)
         code = cli_usage("what is to be changed? a FILE with the whole document, or "
                          "--set KEY=VALUE, e.g. --set pacing.cps=2");
@@ -116,6 +123,86 @@ int cmd_campaign_change(struct cli *cli, int argc, char **argv)
     if (err)
         return cli_fail("%s", pg_error(cli->pg));
     return print_changed(&a, &row, before, text);
+}
+
+/* ---- history ---- */
+
+/* What became different with it; "" of the first. */
+static void say_difference(const struct campaign_revision *list, size_t i,
+                           struct buf *out)
+{
+    buf_puts(out, "");
+    if (i > 0)
+        campaign_changed_keys(list[i - 1].text, list[i].text, out);
+}
+
+static void print_revision(const struct campaign_revision *list, size_t i)
+{
+    CLEANUP(buf_free) struct buf keys = {0};
+    char from[CLOCK_TEXT_MAX], until[CLOCK_TEXT_MAX];
+
+    say_difference(list, i, &keys);
+    printf("%4d  from %s %s%s%s%s\n", list[i].revision, clock_text(list[i].from_ms, from),
+           list[i].until_ms ? "to " : "on",
+           list[i].until_ms ? clock_text(list[i].until_ms, until) : "",
+           keys.len ? "  changed: " : "", keys.data);
+}
+
+static json_t *revision_to_json(const struct campaign_revision *list, size_t i)
+{
+    CLEANUP(buf_free) struct buf keys = {0};
+    char from[CLOCK_TEXT_MAX], until[CLOCK_TEXT_MAX];
+
+    say_difference(list, i, &keys);
+    return json_pack("{s:i, s:s, s:s?, s:s, s:o?}", "revision", list[i].revision, "from",
+                     clock_text(list[i].from_ms, from), "until",
+                     list[i].until_ms ? clock_text(list[i].until_ms, until) : NULL,
+                     "changed", keys.data, "document", json_loads(list[i].text, 0, NULL));
+}
+
+static int show_revisions(const struct arguments *a, const struct campaign_revision *list,
+                          size_t n)
+{
+    json_t *all = a->json ? json_array() : NULL;
+
+    if (a->revision > (int64_t)n) {
+        json_decref(all);
+        return cli_fail("'%s' has had %zu documents, none has the number %" PRId64,
+                        a->name, n, a->revision);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (a->revision && a->revision != list[i].revision)
+            continue;
+        if (a->json)
+            json_array_append_new(all, revision_to_json(list, i));
+        else
+            print_revision(list, i);
+        if (a->revision && !a->json)
+            printf("%s\n", list[i].text);
+    }
+    return a->json ? cli_print_json(all) : CLI_OK;
+}
+
+int cmd_campaign_history(struct cli *cli, int argc, char **argv)
+{
+    CLEANUP(free_cleanup) char *text = NULL;
+    struct campaign_revision *list = NULL;
+    struct campaign_row row = {0};
+    struct arguments a = {0};
+    size_t n = 0;
+
+    int code = parse(&a, "which campaign?", argc, argv);
+    if (!code && (a.second || a.n))
+        code = cli_usage("only the campaign's name and --revision are asked for");
+    if (!code)
+        code = open_text(cli, a.name, &row, &text);
+    if (code)
+        return code;
+    if (campaign_revisions(cli->pg, &row, &list, &n))
+        return cli_fail("%s", pg_error(cli->pg));
+    code = show_revisions(&a, list, n);
+    campaign_revisions_free(list, n);
+    return code;
 }
 
 /* ---- clone ---- */

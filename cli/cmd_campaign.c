@@ -1,6 +1,6 @@
 /*
- * furrow campaign: validate, create, list, show, forecast, change, clone, start, pause,
- * resume, stop, archive, restore, watch, report.
+ * furrow campaign: validate, create, list, show, forecast, change, history, clone, start,
+ * pause, resume, stop, archive, restore, watch, report.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -476,6 +476,13 @@ static const struct cli_verb verbs[] = {
      .example = "furrow campaign change coffee-harvest --set pacing.cps=2 --set "
                 "limits.per_24h=1",
      .run = cmd_campaign_change},
+    {.name = "history",
+     .arguments = "NAME [--revision N] [--json]",
+     .about =
+         "Show the documents a campaign has had: from when to when each held, and what "
+         "changed with it.\nWith --revision that document itself.",
+     .example = "furrow campaign history coffee-harvest --revision 1",
+     .run = cmd_campaign_history},
     {.name = "clone",
      .arguments = "NAME NEW-NAME [--set KEY=VALUE]... [--json]",
      .about =

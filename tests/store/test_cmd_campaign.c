@@ -468,6 +468,16 @@ static void change_says_what_differs_and_what_is_wrong(void **state)
     assert_int_equal(count("SELECT revision FROM campaigns WHERE name = 'turns'"), 3);
     expect(RUN("campaign", "change", "turn", "--set", "priority=1"), 1, "",
            "did you mean 'turns'?");
+    struct outcome *o = RUN("campaign", "history", "turns");
+    expect(o, 0, "   1  from ", "");
+    expect(o, 0, "  changed: pacing, limits\n", "");
+    expect(o, 0, "   3  from 2026-11-24T06:0", "");
+    assert_null(strstr(o->out, "   4 "));
+    o = RUN("campaign", "history", "turns", "--revision", "2", "--json");
+    expect(o, 0, "\"cps\": 2", "");
+    expect(o, 0, "\"changed\": \"pacing, limits\"", "");
+    expect(RUN("campaign", "history", "turns", "--revision", "9"), 1, "",
+           "'turns' has had 3 documents");
 }
 
 static void clone_makes_a_draft_with_the_same_rules_and_another_name(void **state)
