@@ -148,11 +148,23 @@ static int answered(struct pg *pg, const struct uuid *call, int64_t at_ms)
                   &a);
 }
 
+/* When the agent's part was over; the call itself may go on for a moment. */
+static int note_over(struct pg *pg, const struct uuid *call, int64_t at_ms)
+{
+    struct pg_args a = {0};
+
+    pg_arg_uuid(&a, call);
+    pg_arg_ms(&a, at_ms);
+    return pg_run(pg, NULL,
+                  "UPDATE agent_calls SET over_at = coalesce(over_at, furrow_ts($2)) "
+                  "WHERE attempt_id = $1",
+                  &a);
+}
+
 static int over(struct pg *pg, int tenant_id, const struct uuid *call,
                 enum attempt_state to, int64_t answered_ms, int64_t at_ms)
 {
     struct booked b;
-    struct pg_args a = {0};
     const char *result = "unanswered";
 
     int err = lock_call(pg, call, &b);
@@ -165,13 +177,8 @@ static int over(struct pg *pg, int tenant_id, const struct uuid *call,
     else if (to == ATTEMPT_UNKNOWN || b.answered_ms)
         result = "abandoned";
     err = resolve(pg, tenant_id, call, &b, result, at_ms);
-    pg_arg_uuid(&a, call);
-    pg_arg_ms(&a, at_ms);
     if (!err)
-        err = pg_run(pg, NULL,
-                     "UPDATE agent_calls SET over_at = coalesce(over_at, furrow_ts($2)) "
-                     "WHERE attempt_id = $1",
-                     &a);
+        err = note_over(pg, call, at_ms);
     return err ? err : free_agent(pg, call, false, at_ms);
 }
 
@@ -409,6 +416,8 @@ static int left(struct pg *pg, const struct uuid *call, bool lost, int64_t now_m
     /* Without its agent it is unbacked from now on. */
     if (!err && b.found && lost)
         err = give_call(pg, call, 0);
+    else if (!err && b.found)
+        err = note_over(pg, call, now_ms);
     if (!err)
         err = leave_line(pg, call);
     return err ? err : free_agent(pg, call, lost, now_ms);

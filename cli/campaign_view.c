@@ -207,6 +207,23 @@ static int load_budget(struct cli *cli, struct campaign_snapshot *out)
     return err;
 }
 
+static int load_agents(struct cli *cli, struct campaign_snapshot *out)
+{
+    CLEANUP(free_cleanup) struct agent_row *all = NULL;
+    size_t n = 0;
+
+    if (out->doc->mode.kind == MODE_FIXED)
+        return 0;
+    int err = agent_limits_load(cli->pg, cli->tenant_id, out->row.id, out->now_ms,
+                                &out->limits);
+    if (!err)
+        err = agent_list(cli->pg, cli->tenant_id, out->doc->mode.queue, out->now_ms, &all,
+                         &n);
+    for (size_t i = 0; i < n; i++)
+        out->agents[all[i].state]++;
+    return err;
+}
+
 int snapshot_load(struct cli *cli, int64_t campaign_id, int64_t now_ms,
                   struct campaign_snapshot *out)
 {
@@ -229,6 +246,8 @@ int snapshot_load(struct cli *cli, int64_t campaign_id, int64_t now_ms,
                                              &holiday_count));
     if (!err)
         err = load_budget(cli, out);
+    if (!err)
+        err = load_agents(cli, out);
     for (size_t i = 0; !err && i < out->zone_count; i++)
         look_at_zone(out, &out->zones[i], holidays, holiday_count);
     return err;
@@ -261,6 +280,15 @@ const char *snapshot_why_dry(const struct campaign_snapshot *s,
     else if (s->budget_room == 0 && s->report.pending > 0)
         snprintf(out, SNAPSHOT_WHY_MAX, "the budget has no room for a call: %s",
                  budget_text(&s->doc->budget, &s->spent, spent));
+    else if (s->due_open > 0 && s->doc->mode.kind != MODE_FIXED &&
+             s->agents[AGENT_READY] == 0)
+        snprintf(out, SNAPSHOT_WHY_MAX,
+                 s->agents[AGENT_RESERVED] + s->agents[AGENT_ON_CALL] +
+                             s->agents[AGENT_WRAP_UP] >
+                         0
+                     ? "every agent of queue '%s' has a call"
+                     : "no agent of queue '%s' is there: 'furrow agent login NAME'",
+                 s->doc->mode.queue);
     else if (s->due_open > 0)
         return out;
     else if (s->report.pending == 0)

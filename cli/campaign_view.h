@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "base/attrs.h"
+#include "campaigns/agent_store.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/report_store.h"
 
@@ -32,6 +33,8 @@ struct campaign_snapshot {
     struct budget_spent spent;    /* without what lives */
     int64_t budget_room;          /* calls that may still begin; INT64_MAX any number */
     int64_t next_due_ms;          /* the nearest retry inside an open window; 0 none */
+    struct agent_limits limits;   /* of a campaign with agents, and those by state: */
+    int agents[AGENT_STATES];
 };
 
 /* Errors are pg.h's. snapshot_free() also after an error. */

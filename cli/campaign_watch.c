@@ -162,6 +162,36 @@ static void print_budget(const struct campaign_snapshot *s, FILE *to)
             budget_text(&s->doc->budget, &s->spent, text), s->budget_room);
 }
 
+static void print_agents(const struct campaign_snapshot *s, FILE *to)
+{
+    const struct mode_period *day = &s->limits.periods[MODE_CALENDAR_DAY];
+    const char *between = "";
+
+    if (s->doc->mode.kind == MODE_FIXED)
+        return;
+    fprintf(to, "agents   ");
+    for (int i = 0; i < AGENT_STATES; i++) {
+        if (s->agents[i] == 0)
+            continue;
+        fprintf(to, "%s%d %s", between, s->agents[i],
+                agent_state_name((enum agent_state)i));
+        between = ", ";
+    }
+    fprintf(to, "%s; abandoned today %" PRId64 " of %" PRId64 " answered\n",
+            *between ? "" : "none", day->abandoned, day->answered);
+}
+
+static json_t *agents_to_json(const struct campaign_snapshot *s)
+{
+    if (s->doc->mode.kind == MODE_FIXED)
+        return json_null();
+    json_t *out = json_object();
+    for (int i = 0; i < AGENT_STATES; i++)
+        json_object_set_new(out, agent_state_name((enum agent_state)i),
+                            json_integer(s->agents[i]));
+    return out;
+}
+
 void campaign_watch_print(const struct campaign_watch *w, FILE *to)
 {
     const struct campaign_snapshot *s = &w->at;
@@ -190,6 +220,7 @@ void campaign_watch_print(const struct campaign_watch *w, FILE *to)
             " understood, %" PRId64 " batches, %" PRId64 " SMS, %" PRId64 " opt-outs\n",
             r->recordings, r->transcribed, r->understood, r->batches, r->sms,
             r->opt_outs);
+    print_agents(s, to);
     print_budget(s, to);
     print_hopper(w, to);
     fprintf(to, "dialers  %d%s%s\n", w->dialers,
@@ -254,6 +285,7 @@ json_t *campaign_watch_to_json(const struct campaign_watch *w)
         budget_to_json(s), "seconds_left", (json_int_t)campaign_watch_seconds_left(w),
         "dialers", w->dialers, "dialers_held", w->held);
 
+    json_object_set_new(out, "agents", agents_to_json(s));
     json_object_update(out, more);
     json_decref(more);
     return out;

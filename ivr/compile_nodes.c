@@ -141,8 +141,7 @@ static const struct field queue_fields[] = {
     /* It is set before it is announced. */
     INTO,
     PROMPT(announce),
-    {"announce_every_s", FIELD_SECONDS, AT(inter_ms), .low = 10, .high = 600,
-     .usual = 60},
+    {"announce_every_s", FIELD_SECONDS, AT(inter_ms), .low = 5, .high = 600, .usual = 60},
     END_OF_FIELDS,
 };
 

@@ -756,6 +756,32 @@ static void who_waits_is_taken_when_an_agent_is_free(void **state)
     expect_outcome("talked");
 }
 
+static bool it_was_told(void)
+{
+    return phone.counts[OP_PLAY] == 1 && !phone.playing && phone.moh_on == 2 &&
+           phone.head == phone.tail;
+}
+
+static void who_waits_is_told_the_place_and_goes_on_waiting(void **state)
+{
+    static const char flow[] =
+        HEAD "'entry': 'q', 'nodes': {'q': {'kind': 'queue', 'queue': 'help', "
+             "'max_wait_s': 60, 'announce_every_s': 5, 'into': 'place', 'announce': "
+             "{'en': 'Number {{vars.place}}.', 'am': 'Z'}, 'exits': {'served': 'yes', "
+             "'timeout': 'no', 'full': 'no', 'left_by_key': 'no', 'failed': 'no'}},"
+             "'yes': {'kind': 'hangup', 'outcome': 'talked'},"
+             "'no': {'kind': 'hangup', 'outcome': 'refused'}}}";
+
+    (void)state;
+    set_agent("on_call");
+    assert_int_equal(begin(flow, NULL, &sim_ops), 0);
+    run_until(it_was_told);
+    assert_non_null(strstr(phone.media[0], "Number 1."));
+    set_agent("ready");
+    run_until(call_is_over);
+    expect_outcome("talked");
+}
+
 static void a_hang_up_in_the_queue_frees_its_place_and_the_agent(void **state)
 {
     const struct live_event gone = {.kind = LIVE_HUNG_UP, .hung_up = {.cause = 16}};
@@ -1118,6 +1144,7 @@ int main(void)
         cmocka_unit_test(an_agent_who_does_not_answer_is_paused),
         cmocka_unit_test(who_waits_hears_music_and_may_leave_by_a_key),
         cmocka_unit_test(who_waits_is_taken_when_an_agent_is_free),
+        cmocka_unit_test(who_waits_is_told_the_place_and_goes_on_waiting),
         cmocka_unit_test(a_hang_up_in_the_queue_frees_its_place_and_the_agent),
         cmocka_unit_test(an_api_node_asks_with_its_secret_while_music_plays),
         cmocka_unit_test(an_api_node_without_its_secret_fails_and_sends_nothing),

@@ -41,6 +41,10 @@ wait_for 30 "the campaign's people are in" sql_is "SELECT count(*) FROM campaign
 wait_for 30 "the dialer looks at the campaign" sql_is "SELECT count(*) FROM agent_campaigns" 1
 check "calls without an agent" 0 "$(sql 'SELECT count(*) FROM attempts')"
 
+furrow campaign watch offer --once >"$T/watch" || fail "watch"
+grep -q "no agent of queue 'sales' is there: 'furrow agent login NAME'" "$T/watch" || fail "why nobody is called is not said: $(cat "$T/watch")"
+grep -q '^agents   2 logged_out; abandoned today 0 of 0 answered' "$T/watch" || fail "agents: $(cat "$T/watch")"
+
 quietly furrow agent login abeba
 wait_for 30 "a call is abeba's" sql_is "SELECT state IN ('reserved', 'on_call') FROM agents WHERE name = 'abeba'" t
 furrow agent pause abeba >"$T/pause" || fail "pause"
