@@ -171,9 +171,9 @@ static json_t *depth_json(struct volatile_queue *q, int kind)
     if (volatile_depth(q, kind, &d))
         return NULL;
     return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "storage", "volatile", "queued",
-                     (json_int_t)(d.waiting + d.later), "later", (json_int_t)d.later,
-                     "running", (json_int_t)d.taken, "buried", (json_int_t)d.buried,
-                     "oldest_s", (json_int_t)d.oldest_s);
+                     (json_int_t)d.waiting + (json_int_t)d.later, "later",
+                     (json_int_t)d.later, "running", (json_int_t)d.taken, "buried",
+                     (json_int_t)d.buried, "oldest_s", (json_int_t)d.oldest_s);
 }
 
 void jobs_volatile_stats(struct cli *cli, json_t *kinds)

@@ -76,6 +76,18 @@ static int start_volatile(struct volatile_pool **out, struct pg *pg,
     return volatile_pool_start(out, &options, e);
 }
 
+static void log_volatile(struct volatile_pool *pool)
+{
+    if (!pool)
+        return;
+    struct volatile_counts c = volatile_pool_count(pool);
+    log_info("worker",
+             "volatile done=%lld retried=%lld buried=%lld handed_back=%lld "
+             "taken_over=%lld running=%d",
+             (long long)c.done, (long long)c.retried, (long long)c.buried,
+             (long long)c.handed_back, (long long)c.taken_over, c.running);
+}
+
 static void serve(struct pg *pg, const struct uuid *holder)
 {
     struct pollfd stop = {.fd = program_stop_fd(), .events = POLLIN};
@@ -139,6 +151,7 @@ int main(int argc, char **argv)
         log_info("worker", "state=working threads=%d id=%s", options.threads, id);
         serve(pg, &holder);
         log_counts(pool);
+        log_volatile(volatile_pool);
     } else {
         log_error("worker", "%s", e.text);
     }

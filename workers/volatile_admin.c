@@ -49,7 +49,7 @@ int volatile_depth(struct volatile_queue *q, int kind, struct volatile_depth *ou
     if (!ctx)
         return ECONNRESET;
     redisAppendCommand(ctx, "XLEN %s", n->stream);
-    redisAppendCommand(ctx, "XPENDING %s %s", n->stream, VOLATILE_GROUP);
+    redisAppendCommand(ctx, "XPENDING %s %s", n->stream, volatile_group);
     redisAppendCommand(ctx, "ZCARD %s", n->later);
     redisAppendCommand(ctx, "XLEN %s", n->buried);
     redisAppendCommand(ctx, "XRANGE %s - + COUNT 1", n->stream);

@@ -30,6 +30,6 @@ NODISCARD int volatile_reply(struct volatile_queue *q, redisContext *ctx,
 void volatile_key_name(const struct volatile_queue *q, int kind, int tenant_id,
                        const char *key, char out[VOLATILE_KEY_NAME_MAX]);
 
-extern const char VOLATILE_GROUP[];
+extern const char volatile_group[];
 
 #endif

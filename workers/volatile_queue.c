@@ -22,7 +22,7 @@ enum { REDIS_RETRY_MS = 500, KEY_MS = 3600000, DUE_AT_ONCE = 500, RENEW_AT_ONCE 
 extern const char volatile_send_lua[], volatile_due_lua[], volatile_again_lua[],
     volatile_bury_lua[], volatile_take_over_lua[];
 
-const char VOLATILE_GROUP[] = "workers";
+const char volatile_group[] = "workers";
 
 /* ---- connection ---- */
 
@@ -208,7 +208,7 @@ static int make_groups(struct volatile_queue *q)
 
     for (int k = 0; k < q->options->kind_count; k++) {
         int err = redis_cmd(q->redis, NULL, "XGROUP CREATE %s %s 0 MKSTREAM",
-                            q->names[k].stream, VOLATILE_GROUP);
+                            q->names[k].stream, volatile_group);
         if (err == EPROTO && strncmp(redis_error(q->redis), "BUSYGROUP", 9) == 0)
             continue;
         if (err)
@@ -290,7 +290,7 @@ static int read_each(struct volatile_queue *q, const int *room,
     for (int k = 0; ctx && k < q->options->kind_count; k++)
         if (room[k] > 0)
             redisAppendCommand(ctx, "XREADGROUP GROUP %s %s COUNT %d STREAMS %s >",
-                               VOLATILE_GROUP, q->options->holder,
+                               volatile_group, q->options->holder,
                                room[k] < max / streams ? room[k] : max / streams,
                                q->names[k].stream);
     for (int i = 0; err != ECONNRESET && i < streams; i++) {
@@ -316,7 +316,7 @@ static int read_waiting(struct volatile_queue *q, const int *room, int wait_ms,
         least = max / streams;
     snprintf(block, sizeof(block), "%d", wait_ms < 1 ? 1 : wait_ms);
     snprintf(count, sizeof(count), "%d", least);
-    const char *const head[] = {"XREADGROUP", "GROUP", VOLATILE_GROUP, q->options->holder,
+    const char *const head[] = {"XREADGROUP", "GROUP", volatile_group, q->options->holder,
                                 "COUNT",      count,   "BLOCK",        block,
                                 "STREAMS"};
     for (size_t i = 0; i < ARRAY_LEN(head); i++)
@@ -374,7 +374,7 @@ static int take_over_kind(struct volatile_queue *q, int kind, int room, bool sus
 
     int err = redis_cmd(
         q->redis, &reply, "EVAL %s 2 %s %s %s %s %lld %d %d %d", volatile_take_over_lua,
-        names->stream, names->buried, VOLATILE_GROUP, q->options->holder,
+        names->stream, names->buried, volatile_group, q->options->holder,
         (long long)q->options->lease_ms, room, suspects ? 1 : 0, VOLATILE_BURIED_MAX);
     if (err)
         return err;
@@ -420,7 +420,7 @@ int volatile_renew(struct volatile_queue *q, int kind, const char *const *entrie
     if (!volatile_redis(q))
         return ECONNRESET;
     for (int done = 0; done < n;) {
-        const char *const head[] = {"XCLAIM", q->names[kind].stream, VOLATILE_GROUP,
+        const char *const head[] = {"XCLAIM", q->names[kind].stream, volatile_group,
                                     q->options->holder, "0"};
         int argc = 0;
         for (size_t i = 0; i < ARRAY_LEN(head); i++)
@@ -484,7 +484,7 @@ static int append_done(struct volatile_queue *q, redisContext *ctx,
     redisAppendCommand(ctx, "MULTI");
     argv[0] = "XACK";
     argv[1] = q->names[kind].stream;
-    argv[2] = VOLATILE_GROUP;
+    argv[2] = volatile_group;
     redisAppendCommandArgv(ctx, 3 + count, argv, NULL);
     argv[1] = "XDEL";
     argv[2] = q->names[kind].stream;
@@ -518,7 +518,7 @@ static int append_other(struct volatile_queue *q, redisContext *ctx,
         return append_key_free(q, ctx, r);
     if (r->result != JOB_BURY) {
         redisAppendCommand(ctx, "EVAL %s 2 %s %s %s %s %s %lld", volatile_again_lua,
-                           n->stream, n->later, VOLATILE_GROUP, r->entry, r->text,
+                           n->stream, n->later, volatile_group, r->entry, r->text,
                            (long long)r->delay_ms);
         return 1;
     }
@@ -527,7 +527,7 @@ static int append_other(struct volatile_queue *q, redisContext *ctx,
     if (r->job && r->job->key)
         volatile_key_name(q, r->kind, r->job->tenant_id, r->job->key, key);
     redisAppendCommand(ctx, "EVAL %s 3 %s %s %s %s %s %s %s %d %s", volatile_bury_lua,
-                       n->stream, n->buried, key, VOLATILE_GROUP, r->entry, r->text,
+                       n->stream, n->buried, key, volatile_group, r->entry, r->text,
                        r->why, VOLATILE_BURIED_MAX, id);
     return 1;
 }
@@ -567,6 +567,6 @@ void volatile_leave(struct volatile_queue *q)
                       "if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, "
                       "ARGV[2]) == 0 then redis.call('XGROUP', 'DELCONSUMER', KEYS[1], "
                       "ARGV[1], ARGV[2]) end return 1",
-                      q->names[k].stream, VOLATILE_GROUP, q->options->holder))
+                      q->names[k].stream, volatile_group, q->options->holder))
             return; /* an idle consumer is removed by the others, in time */
 }
