@@ -521,6 +521,36 @@ static int reset_finals(struct pg *pg, int64_t campaign_id, int64_t now_ms)
                   &a);
 }
 
+/* Of several lists: everybody due again in the stated mix, as when they were enrolled. */
+static int mix_again(struct pg *pg, int64_t campaign_id,
+                     const struct campaign_lists *lists, int64_t now_ms)
+{
+    CLEANUP(buf_free) struct buf array = {0};
+    int64_t shares[CAMPAIGN_LISTS_MAX];
+    struct pg_args a = {0};
+
+    if (lists->n == 0)
+        return 0;
+    for (size_t i = 0; i < lists->n; i++)
+        shares[i] = lists->at[i].share;
+    pg_array_i64(&array, shares, lists->n);
+    pg_arg_i64(&a, campaign_id);
+    pg_arg_ms(&a, now_ms);
+    pg_arg_text(&a, array.data);
+    return pg_run(
+        pg, NULL,
+        "UPDATE campaign_contacts k SET next_attempt_at = furrow_ts($2) - interval '1 "
+        "hour' + q.nth * 1000 / q.share * interval '1 us' FROM (SELECT k.contact_id, "
+        "row_number() OVER (PARTITION BY l.place ORDER BY k.contact_id) AS nth, s.share "
+        "FROM campaign_contacts k JOIN contacts c ON c.id = k.contact_id JOIN "
+        "campaign_lists l ON l.campaign_id = k.campaign_id AND l.list_id = c.list_id "
+        "JOIN unnest($3::bigint[]) WITH ORDINALITY s(share, n) ON s.n = l.place + 1 "
+        "WHERE k.campaign_id = $1 AND k.state = 'pending' AND k.attempts = 0 AND "
+        "k.next_attempt_at <= furrow_ts($2)) q WHERE k.campaign_id = $1 AND k.contact_id "
+        "= q.contact_id",
+        &a);
+}
+
 /* The state under lock; the fire's row says whether it is ours to act on. */
 static int fire_locked(struct pg *pg, const struct campaign_row *row,
                        const struct campaign_doc *doc, int64_t planned_ms, int64_t now_ms,
@@ -544,6 +574,8 @@ static int fire_locked(struct pg *pg, const struct campaign_row *row,
         return err;
     if (doc->each_run == CAMPAIGN_RUN_EVERYONE)
         err = reset_finals(pg, row->id, now_ms);
+    if (!err && doc->each_run == CAMPAIGN_RUN_EVERYONE)
+        err = mix_again(pg, row->id, &doc->lists, now_ms);
     if (!err && doc->numbers == CAMPAIGN_NUMBERS_ONE_BY_ONE)
         err = attempt_hold_numbers(pg, row->id);
     if (!err)

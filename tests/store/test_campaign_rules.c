@@ -658,6 +658,41 @@ static void lists_are_called_in_their_mix_and_the_higher_priority_first(void **s
     assert_string_equal(order + 18, "LLL");
 }
 
+/* A schedule that calls everyone again, every day at nine. */
+static void the_mix_holds_for_everyone_again(void **state)
+{
+    struct attempt_row rows[8];
+    char order[16];
+    size_t fired = 0;
+
+    (void)state;
+    new_list("Goats", 6, 251951000000);
+    new_list("Hens", 2, 251952000000);
+    int64_t c =
+        create_mixed("again", "[{\"name\":\"Goats\",\"share\":3},{\"name\":"
+                              "\"Hens\"}],\"each_run\":\"everyone\",\"schedule\":{"
+                              "\"cron\":\"0 9 * * *\",\"timezone\":"
+                              "\"Africa/Addis_Ababa\"}");
+    assert_int_equal(enrol(c, 100), 8);
+    assert_int_equal(claim(pg, c, T0, 8, rows, NULL), 8);
+    for (int i = 7; i >= 0; i--)
+        end_call(&rows[i], T0, 1000);
+    ledger_run(pg,
+               "UPDATE campaigns SET state = 'done', created_at = furrow_ts(%" PRId64
+               ") WHERE id = %" PRId64,
+               T0 - 24 * HOUR_MS, c);
+    assert_int_equal(campaign_fire_due(pg, TENANT, T0, &fired), 0);
+    assert_int_equal(fired, 1);
+    picks(c, 8, order);
+    assert_int_equal(strlen(order), 8);
+    for (int i = 0; i < 2; i++) {
+        int hens = 0;
+        for (int k = 0; k < 4; k++)
+            hens += order[4 * i + k] == 'H';
+        assert_int_equal(hens, 1);
+    }
+}
+
 static void a_number_of_two_lists_is_called_once_and_the_campaign_ends(void **state)
 {
     size_t completed = 0;
@@ -743,6 +778,7 @@ int main(void)
         cmocka_unit_test(a_raised_limit_lets_those_be_called_whom_it_held),
         cmocka_unit_test(what_a_campaign_is_may_not_be_changed_and_the_place_is_said),
         cmocka_unit_test(lists_are_called_in_their_mix_and_the_higher_priority_first),
+        cmocka_unit_test(the_mix_holds_for_everyone_again),
         cmocka_unit_test(a_number_of_two_lists_is_called_once_and_the_campaign_ends),
         cmocka_unit_test(the_forecast_counts_everybody_of_several_lists_once),
         cmocka_unit_test(a_list_that_is_not_there_is_named_at_its_place),
