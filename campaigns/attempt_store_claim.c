@@ -11,6 +11,7 @@
  */
 #include "campaigns/attempt_store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 #include "campaigns/agent_store_book.h"
 #include "campaigns/attempt_store_refuse.h"
 #include "campaigns/budget_store.h"
+#include "campaigns/caller_id_store.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/hopper.h"
 #include "campaigns/lifecycle.h"
@@ -51,6 +53,8 @@ struct claim {
     struct due *due;
     struct verdict *verdicts;
     struct agent_booking booking;
+    struct caller_id *callers; /* of the campaign's pool, locked; NULL no pool */
+    size_t caller_count;
 };
 
 static void due_at(struct claim *c, int64_t at_ms)
@@ -234,6 +238,20 @@ static int judge(struct claim *c, struct facts_set **set)
     return err;
 }
 
+/* The number a call shows. A pool has room for as many as were picked. */
+static void choose_caller(struct claim *c, struct attempt_row *row)
+{
+    if (!c->callers) {
+        str_cut(row->caller_id, sizeof(row->caller_id), c->doc->caller_id);
+        return;
+    }
+    const struct caller_id *id = caller_id_choose(
+        c->callers, c->caller_count, &c->doc->caller_ids, row->phone, c->now_ms);
+    char text[PHONE_TEXT_MAX];
+    assert(id);
+    str_cut(row->caller_id, sizeof(row->caller_id), phone_text(id->phone, text));
+}
+
 static void make_intents(struct claim *c)
 {
     for (size_t i = 0; i < c->result->looked_at; i++) {
@@ -250,7 +268,7 @@ static void make_intents(struct claim *c)
                                     .slot = c->slot,
                                     .number = c->due[i].number,
                                     .state = ATTEMPT_INTENT};
-        str_cut(row->caller_id, sizeof(row->caller_id), c->doc->caller_id);
+        choose_caller(c, row);
         c->result->intents++;
     }
 }
@@ -289,9 +307,12 @@ static int write_intents(struct claim *c)
     CLEANUP(buf_free) struct buf contact = {0};
     CLEANUP(buf_free) struct buf phone = {0};
     CLEANUP(buf_free) struct buf number = {0};
+    CLEANUP(buf_free) struct buf caller = {0};
+    CLEANUP(free_cleanup) const char **callers = xcalloc(n + 1, sizeof(*callers));
     struct pg_args a = {0};
 
     for (size_t i = 0; i < n; i++) {
+        callers[i] = c->out[i].caller_id;
         ids[i] = c->out[i].id;
         values[i] = c->out[i].contact_id;
         values[n + i] = c->out[i].phone;
@@ -309,15 +330,18 @@ static int write_intents(struct claim *c)
     pg_arg_i64(&a, c->campaign_id);
     pg_arg_i64(&a, c->trunk_id);
     pg_arg_i64(&a, c->slot);
-    pg_arg_text(&a, c->doc->caller_id);
+    pg_array_text(&caller, callers, n);
+    pg_arg_text(&a, caller.data);
     pg_arg_ms(&a, c->now_ms);
+    pg_arg_bool(&a, c->callers != NULL);
     return pg_run(
         c->pg, NULL,
         "WITH made AS (INSERT INTO attempts (id, tenant_id, campaign_id, contact_id, "
-        "phone, trunk_id, slot, number, state, caller_id, intent_at) SELECT v.id, $5, "
-        "$6, v.contact_id, v.phone, $7, $8, v.number, 'intent', $9, furrow_ts($10) FROM "
-        "unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::int[]) v(id, contact_id, "
-        "phone, number) RETURNING contact_id) UPDATE campaign_contacts c SET state = "
+        "phone, trunk_id, slot, number, state, caller_id, intent_at, pooled) SELECT "
+        "v.id, $5, $6, v.contact_id, v.phone, $7, $8, v.number, 'intent', v.caller, "
+        "furrow_ts($10), $11 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], "
+        "$4::int[], $9::text[]) v(id, contact_id, phone, number, caller) RETURNING "
+        "contact_id) UPDATE campaign_contacts c SET state = "
         "'calling' FROM made WHERE c.campaign_id = $6 AND c.contact_id = "
         "made.contact_id",
         &a);
@@ -404,6 +428,24 @@ static int heed_budget(struct claim *c)
     return 0;
 }
 
+/* Locked before any contact, and no more picked than numbers are left for. */
+static int open_pool(struct claim *c)
+{
+    const struct caller_id_rule *rule = &c->doc->caller_ids;
+    char why[CALLER_ID_WHY_MAX];
+
+    if (!rule->pool[0])
+        return 0;
+    int err =
+        caller_id_pool_lock(c->pg, rule->pool, c->now_ms, &c->callers, &c->caller_count);
+    if (err)
+        return err;
+    c->max = caller_id_room(c->callers, c->caller_count, c->now_ms, c->max);
+    if (c->max == 0)
+        due_at(c, caller_id_explain(c->callers, c->caller_count, rule, c->now_ms, why));
+    return 0;
+}
+
 static int claim(struct claim *c)
 {
     bool running = false, trusted = false;
@@ -433,6 +475,8 @@ static int claim(struct claim *c)
         err = heed_budget(c);
     if (!err && c->max > 0)
         err = find_agents(c);
+    if (!err && c->max > 0)
+        err = open_pool(c);
     if (!err && c->max > 0)
         err = lock_due(c);
     return err || c->result->looked_at == 0 ? err : claim_due(c);
@@ -471,6 +515,7 @@ int attempt_claim_over(struct pg *pg, int tenant_id, int64_t campaign_id,
     int err = pg_begin(pg, tenant_id);
     if (!err)
         err = pg_end(pg, claim(&c));
+    free(c.callers);
     if (err)
         *result = (struct attempt_claim_result){0};
     return err;

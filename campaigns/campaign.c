@@ -96,6 +96,12 @@ static void read_trunks(struct doc_reader *r, json_t *value, const char *pointer
     campaign_read_trunks(r, value, pointer, &((struct draft *)owner)->doc);
 }
 
+static void read_caller_ids(struct doc_reader *r, json_t *value, const char *pointer,
+                            void *owner)
+{
+    caller_id_rule_read(r, value, pointer, &((struct draft *)owner)->doc.caller_ids);
+}
+
 /* ---- pacing, schedule ---- */
 
 static void read_pacing(struct doc_reader *r, json_t *value, const char *pointer,
@@ -296,6 +302,7 @@ static const struct doc_field document_fields[] = {
     {.key = "caller_id",
      TEXT(struct draft, doc.caller_id),
      .hint = "the number the called party sees, e.g. \"+251115550100\""},
+    {.key = "caller_ids", .kind = DOC_PART, .read = read_caller_ids},
     {.key = "windows", .kind = DOC_PART, .read = read_windows},
     {.key = "holidays",
      .kind = DOC_BOOL,
@@ -438,6 +445,9 @@ static void check_together(struct doc_reader *r, struct draft *d, const json_t *
     check_words(r, d);
     check_trunks(r, doc, root);
     check_lists(r, doc, root);
+    if (doc->caller_id[0] && doc->caller_ids.pool[0])
+        doc_issue(r, "/caller_id", JSON_PLACE_KEY, "leave one of them out",
+                  "'caller_id' is one number, 'caller_ids' a pool of them: not both");
     if (doc->start_at_ms && doc->end_at_ms && doc->end_at_ms <= doc->start_at_ms)
         doc_issue(r, "/end", JSON_PLACE_VALUE, NULL, "'end' is not after 'start'");
     if (json_object_get(root, "each_run") && !json_object_get(root, "schedule") &&
@@ -502,6 +512,7 @@ static int read_document(const char *text, size_t len, struct draft *d,
     policy_default(&d->policy);
     retry_rules_default(&d->doc.retry);
     mode_rules_default(&d->doc.mode);
+    caller_id_rule_default(&d->doc.caller_ids);
     d->doc.ring_timeout_s = d->policy.ring_timeout_s;
     d->consent = (int)d->policy.consent_required;
     d->purpose = PURPOSE_TELEMARKETING;

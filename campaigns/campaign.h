@@ -15,6 +15,7 @@
 
 #include "base/attrs.h"
 #include "campaigns/budget.h"
+#include "campaigns/caller_id_pool.h"
 #include "campaigns/campaign_lists.h"
 #include "campaigns/mode.h"
 #include "campaigns/retry.h"
@@ -58,6 +59,7 @@ struct campaign_doc {
     struct campaign_trunk trunks[CAMPAIGN_TRUNKS_MAX];
     size_t trunk_count;                     /* at least 1 */
     char caller_id[CAMPAIGN_CALLER_ID_MAX]; /* "" as the trunk has it */
+    struct caller_id_rule caller_ids;       /* instead of caller_id */
     struct policy *policy;                  /* owned; never NULL */
     struct campaign_pacing pacing;
     struct mode_rules mode;

@@ -13,6 +13,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/caller_id_store.h"
 #include "campaigns/campaign_mode.h"
 #include "campaigns/campaign_trunk_store.h"
 #include "campaigns/doc_reader.h"
@@ -157,7 +158,7 @@ static int resolve(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
                    struct doc_reader *r)
 {
     struct flow_row flow = {0};
-    struct errtext no_flow = {0};
+    struct errtext no_flow = {0}, no_pool = {0};
 
     int err = find_lists(pg, doc, &row->list_id, r);
     if (!err)
@@ -169,6 +170,11 @@ static int resolve(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
     if (!err)
         err = check_flow(pg, tenant_id, doc, flow.revision_id, r);
     row->trunk_id = trunk_ids[0];
+    if (!err && doc->caller_ids.pool[0])
+        err =
+            note_missing(r, "/caller_ids/pool",
+                         caller_id_pool_find(pg, doc->caller_ids.pool, &no_pool),
+                         &no_pool, "'furrow caller-id add NUMBER --pool NAME' makes one");
     row->flow_revision_id = flow.revision_id;
     return !err && r->issues->found ? EINVAL : err;
 }

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/budget_store.h"
+#include "campaigns/caller_id_store.h"
 #include "campaigns/zone_open.h"
 #include "cli/cli.h"
 #include "compliance/check.h"
@@ -248,6 +249,9 @@ int snapshot_load(struct cli *cli, int64_t campaign_id, int64_t now_ms,
         err = load_budget(cli, out);
     if (!err)
         err = load_agents(cli, out);
+    if (!err)
+        err = caller_id_dry(cli->pg, cli->tenant_id, &out->doc->caller_ids, now_ms,
+                            out->no_caller_id);
     for (size_t i = 0; !err && i < out->zone_count; i++)
         look_at_zone(out, &out->zones[i], holidays, holiday_count);
     return err;
@@ -289,6 +293,8 @@ const char *snapshot_why_dry(const struct campaign_snapshot *s,
                      ? "every agent of queue '%s' has a call"
                      : "no agent of queue '%s' is there: 'furrow agent login NAME'",
                  s->doc->mode.queue);
+    else if (s->due_open > 0 && s->no_caller_id[0])
+        str_cut(out, SNAPSHOT_WHY_MAX, s->no_caller_id);
     else if (s->due_open > 0)
         return out;
     else if (s->report.pending == 0)

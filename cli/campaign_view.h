@@ -35,6 +35,7 @@ struct campaign_snapshot {
     int64_t next_due_ms;          /* the nearest retry inside an open window; 0 none */
     struct agent_limits limits;   /* of a campaign with agents, and those by state: */
     int agents[AGENT_STATES];
+    char no_caller_id[CALLER_ID_WHY_MAX]; /* why no number of the pool may show; "" */
 };
 
 /* Errors are pg.h's. snapshot_free() also after an error. */

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/pg.h"
 #include "base/str.h"
+#include "campaigns/caller_id_store.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/why_store.h"
 #include "cli/groups.h"
@@ -82,6 +83,7 @@ static int decide(struct why *w, int64_t campaign_id, const char *name, bool run
 {
     const struct campaign_doc *doc = NULL;
     struct facts_set *set = NULL;
+    char no_caller_id[CALLER_ID_WHY_MAX] = "";
     struct policy usual;
     struct verdict v;
 
@@ -89,6 +91,9 @@ static int decide(struct why *w, int64_t campaign_id, const char *name, bool run
                                 w->at_ms, &set);
     if (!err && campaign_id)
         err = campaign_doc_get(w->cli->pg, w->cli->tenant_id, campaign_id, &doc);
+    if (!err && doc)
+        err = caller_id_dry(w->cli->pg, w->cli->tenant_id, &doc->caller_ids, w->at_ms,
+                            no_caller_id);
     if (err) {
         facts_free(set);
         return err;
@@ -105,6 +110,8 @@ static int decide(struct why *w, int64_t campaign_id, const char *name, bool run
     json_object_set_new(verdict, "campaign", name ? json_string(name) : json_null());
     json_object_set_new(verdict, "rules",
                         compliance_explain(doc ? doc->policy : &usual, &facts, w->at_ms));
+    if (no_caller_id[0])
+        json_object_set_new(verdict, "waits", json_string(no_caller_id));
     json_array_append_new(verdicts, verdict);
     if (!json_object_get(number, "zones"))
         json_object_set_new(number, "zones", zones_json(&facts, w->at_ms));

@@ -6,6 +6,7 @@
 
 extern const struct cli_group cmd_agent;
 extern const struct cli_group cmd_audit;
+extern const struct cli_group cmd_caller_id;
 extern const struct cli_group cmd_calling;
 extern const struct cli_group cmd_campaign;
 extern const struct cli_group cmd_compliance;

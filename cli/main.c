@@ -17,6 +17,7 @@
 static const struct cli_group *const groups[] = {
     &cmd_agent,
     &cmd_audit,
+    &cmd_caller_id,
     &cmd_calling,
     &cmd_campaign,
     &cmd_compliance,

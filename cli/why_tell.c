@@ -164,6 +164,8 @@ static void tell_verdict(const json_t *v)
         printf("    next allowed: %s\n", cli_text(v, "next_allowed"));
     if (*cli_text(v, "open_until"))
         printf("    until %s\n", cli_text(v, "open_until"));
+    if (*cli_text(v, "waits"))
+        printf("    but it waits: %s\n", cli_text(v, "waits"));
     printf("    every rule that was asked\n");
     tell_each(v, "rules", tell_rule);
 }

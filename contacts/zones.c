@@ -59,6 +59,11 @@ static int country_digits(int64_t e164, int digits)
                                                                                      : 3;
 }
 
+int zones_country_digits(int64_t e164)
+{
+    return country_digits(e164, digits_of(e164));
+}
+
 static bool is_geographic(int64_t country, enum phone_type type)
 {
     if (type == PHONE_FIXED || type == PHONE_FIXED_OR_MOBILE)

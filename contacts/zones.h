@@ -29,6 +29,9 @@ struct zone_set {
 /* Never NULL; static. type as phone_parse gave it. */
 const struct zone_set *zones_of(int64_t e164, enum phone_type type);
 
+/* How many digits the country code of an E.164 number has: 1 to 3. */
+int zones_country_digits(int64_t e164);
+
 /* The state or province of a +1 number by its area code, "US-FL", "CA-ON"; "" for every
  * other number, for toll-free ones and area codes that span several. Never NULL; static.
  */

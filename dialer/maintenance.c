@@ -10,6 +10,7 @@
 #include "base/xalloc.h"
 #include "campaigns/agent_store_book.h"
 #include "campaigns/budget_store.h"
+#include "campaigns/campaign_check_store.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/campaign_trunk_store.h"
 #include "campaigns/slot_store.h"
@@ -88,6 +89,8 @@ static int add_campaign(struct pg *pg, struct maintenance *m,
     size_t n = 0;
 
     int err = populate(pg, row);
+    if (!err)
+        err = campaign_check(pg, row->tenant_id, row->id, clock_now_ms());
     if (!err)
         err = read_facts(pg, row, &f);
     if (!err)

@@ -320,6 +320,47 @@ static void a_report_has_the_same_figures_as_text_json_and_csv(void **state)
            "group,name,count\ntotal,contacts,0\n", "");
 }
 
+static void a_pool_of_caller_ids_is_kept_watched_and_explained(void **state)
+{
+    (void)state;
+    expect(RUN("caller-id", "add", "+251115550101", "+251115550102"), 2, "",
+           "--pool names the pool");
+    expect(RUN("caller-id", "add", "0115550101", "--pool", "et"), 2, "",
+           "'0115550101' is no number with its country code");
+    expect(RUN("campaign", "create",
+               document("pooled", "near", ", \"caller_ids\": {\"pool\": \"et\"}")),
+           1, "", "no caller-id pool 'et'; there are none");
+    expect(RUN("caller-id", "add", "+251115550101", "+251115550102", "--pool", "et",
+               "--daily", "200"),
+           0, "+251115550102 shows in pool 'et', at most 200 calls in any 24 hours", "");
+    create("pooled", "near", ", \"caller_ids\": {\"pool\": \"et\"}");
+    expect(RUN("caller-id", "list"), 0, "0 of 200     ready", "");
+    expect(RUN("caller-id", "hold", "+251115550101", "+251115550102", "--hours", "3",
+               "--reason", "marked as spam"),
+           0, "+251115550101 rests until 2026-11-24T09:", "");
+    expect(
+        RUN("caller-id", "health", "--pool", "et"), 0,
+        "0 calls        - answered        - short  QUARANTINE until 2026-11-24T09:", "");
+    expect(RUN("campaign", "start", "pooled"), 0, "is running", "");
+    pgtest_run(
+        pg, 1,
+        "INSERT INTO campaign_contacts (tenant_id, campaign_id, contact_id, phone, "
+        "zone_group, number_type, next_attempt_at) SELECT 1, c.id, k.id, k.phone, "
+        "k.zone_group, k.number_type, '2026-11-24' FROM campaigns c JOIN contacts "
+        "k ON k.list_id = c.list_id WHERE c.name = 'pooled'");
+    expect(RUN("campaign", "watch", "pooled"), 0,
+           "no number of the caller-id pool 'et' is left: 0 over the daily cap, 2 in "
+           "quarantine; the next at 2026-11-24T09:",
+           "");
+    expect(RUN("why", "+251911000001", "--campaign", "pooled"), 0,
+           "but it waits: no number of the caller-id pool 'et' is left", "");
+    expect(RUN("caller-id", "release", "+251115550101"), 0, "shows again", "");
+    expect(RUN("caller-id", "release", "+251115550101"), 1, "", "is not in quarantine");
+    expect(RUN("caller-id", "list", "--json"), 0, "\"why\": \"marked as spam\"", "");
+    expect(RUN("caller-id", "remove", "+251115550102"), 0, "removed", "");
+    expect(RUN("campaign", "stop", "pooled"), 0, "is stopped", "");
+}
+
 static int64_t member(const json_t *json, const char *key)
 {
     assert_true(json_is_integer(json_object_get(json, key)));
@@ -772,6 +813,7 @@ int main(void)
         cmocka_unit_test(run_tells_a_fault_and_a_pause_apart_from_the_end),
         cmocka_unit_test(ctrl_c_leaves_the_campaign_to_dialers_of_others),
         cmocka_unit_test(without_a_dialer_run_has_its_own_and_ctrl_c_pauses),
+        cmocka_unit_test(a_pool_of_caller_ids_is_kept_watched_and_explained),
     };
 
     signal(SIGPIPE, SIG_IGN);
