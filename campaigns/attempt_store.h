@@ -29,6 +29,8 @@ struct attempt_row {
     int slot, number;
     enum attempt_state state;
     char caller_id[64];
+    char variant[32];         /* of the campaign; "" none */
+    int64_t flow_revision_id; /* of its variant; 0: the campaign's */
 };
 
 /* What one claim did, for counters and logs. */

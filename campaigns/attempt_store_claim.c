@@ -27,6 +27,7 @@
 #include "campaigns/campaign_store.h"
 #include "campaigns/hopper.h"
 #include "campaigns/lifecycle.h"
+#include "campaigns/variant_store.h"
 #include "campaigns/zone_open.h"
 #include "compliance/decision_store.h"
 #include "compliance/facts_store.h"
@@ -308,11 +309,13 @@ static int write_intents(struct claim *c)
     CLEANUP(buf_free) struct buf phone = {0};
     CLEANUP(buf_free) struct buf number = {0};
     CLEANUP(buf_free) struct buf caller = {0};
-    CLEANUP(free_cleanup) const char **callers = xcalloc(n + 1, sizeof(*callers));
+    CLEANUP(buf_free) struct buf variant = {0};
+    CLEANUP(free_cleanup) const char **callers = xcalloc(2 * n + 1, sizeof(*callers));
     struct pg_args a = {0};
 
     for (size_t i = 0; i < n; i++) {
         callers[i] = c->out[i].caller_id;
+        callers[n + i] = c->out[i].variant;
         ids[i] = c->out[i].id;
         values[i] = c->out[i].contact_id;
         values[n + i] = c->out[i].phone;
@@ -334,13 +337,16 @@ static int write_intents(struct claim *c)
     pg_arg_text(&a, caller.data);
     pg_arg_ms(&a, c->now_ms);
     pg_arg_bool(&a, c->callers != NULL);
+    pg_array_text(&variant, callers + n, n);
+    pg_arg_text(&a, variant.data);
     return pg_run(
         c->pg, NULL,
         "WITH made AS (INSERT INTO attempts (id, tenant_id, campaign_id, contact_id, "
-        "phone, trunk_id, slot, number, state, caller_id, intent_at, pooled) SELECT "
-        "v.id, $5, $6, v.contact_id, v.phone, $7, $8, v.number, 'intent', v.caller, "
-        "furrow_ts($10), $11 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], "
-        "$4::int[], $9::text[]) v(id, contact_id, phone, number, caller) RETURNING "
+        "phone, trunk_id, slot, number, state, caller_id, intent_at, pooled, variant) "
+        "SELECT v.id, $5, $6, v.contact_id, v.phone, $7, $8, v.number, 'intent', "
+        "v.caller, furrow_ts($10), $11, v.variant FROM unnest($1::uuid[], "
+        "$2::bigint[], $3::bigint[], $4::int[], $9::text[], $12::text[]) v(id, "
+        "contact_id, phone, number, caller, variant) RETURNING "
         "contact_id) UPDATE campaign_contacts c SET state = "
         "'calling' FROM made WHERE c.campaign_id = $6 AND c.contact_id = "
         "made.contact_id",
@@ -387,6 +393,8 @@ static int claim_due(struct claim *c)
         err = write_decisions(c, set);
     }
     facts_free(set);
+    if (!err)
+        err = variant_assign(c->pg, c->doc, c->out, c->result->intents);
     if (!err && c->result->intents > 0)
         err = write_intents(c);
     if (!err && c->booking.used && c->result->intents > 0)

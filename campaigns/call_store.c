@@ -15,6 +15,7 @@
 #include "campaigns/job_store.h"
 #include "compliance/facts_store.h"
 #include "contacts/phone.h"
+#include "contacts/tz.h"
 #include "contacts/zone_group_store.h"
 #include "contacts/zones.h"
 
@@ -80,6 +81,13 @@ static int read_language(struct pg *pg, int64_t phone, struct call_context *out)
     return err;
 }
 
+static int tz_min_of(const char *zone, int64_t at_ms)
+{
+    const struct tz_zone *tz = NULL;
+
+    return zone[0] && tz_find(zone, &tz) == 0 ? tz_offset_s(tz, at_ms) / 60 : 0;
+}
+
 /* Inbound: the newest contact of that number is the person, as far as anybody knows. */
 static int read_contact(struct pg *pg, const struct call_start *s,
                         struct call_context *out)
@@ -90,18 +98,30 @@ static int read_contact(struct pg *pg, const struct call_start *s,
     char number[PHONE_TEXT_MAX] = "";
 
     pg_arg_i64(&a, s->contact_id > 0 ? s->contact_id : s->phone);
-    int err = pg_run(pg, &res,
-                     s->contact_id > 0
-                         ? "SELECT attrs, region FROM contacts WHERE id = $1"
-                         : "SELECT attrs, region FROM contacts WHERE phone = $1 ORDER BY "
-                           "id DESC LIMIT 1",
-                     &a);
+    if (s->contact_id > 0)
+        pg_arg_uuid(&a, &s->id);
+    int err =
+        pg_run(pg, &res,
+               s->contact_id > 0
+                   ? "SELECT k.attrs, k.region, z.zones[1], a.variant FROM contacts k "
+                     "LEFT JOIN zone_groups z ON z.id = k.zone_group LEFT JOIN "
+                     "attempts a ON a.id = $2 WHERE k.id = $1"
+                   : "SELECT k.attrs, k.region, z.zones[1] FROM contacts k LEFT "
+                     "JOIN zone_groups z ON z.id = k.zone_group WHERE k.phone = $1 "
+                     "ORDER BY k.id DESC LIMIT 1",
+               &a);
     if (err)
         return err;
     bool found = PQntuples(res) > 0;
     if (s->phone > 0) {
         (void)phone_from_e164(s->phone, &parsed);
         phone_text(s->phone, number);
+    }
+    if (found) {
+        out->tz_min = tz_min_of(pg_text(res, 0, 2), s->at_ms);
+    } else if (s->phone > 0) {
+        const struct zone_set *zones = zones_of(s->phone, parsed.type);
+        out->tz_min = zones->n > 0 ? tz_min_of(zones->names[0], s->at_ms) : 0;
     }
     out->contact = found ? json_loads(pg_text(res, 0, 0), 0, NULL) : NULL;
     if (!json_is_object(out->contact)) {
@@ -111,6 +131,9 @@ static int read_contact(struct pg *pg, const struct call_start *s,
     if (json_object_set_new(out->contact, "phone", json_string(number)) ||
         json_object_set_new(out->contact, "region",
                             json_string(found ? pg_text(res, 0, 1) : parsed.region)))
+        return ENOMEM;
+    if (found && s->contact_id > 0 && pg_text(res, 0, 3)[0] &&
+        json_object_set_new(out->contact, "variant", json_string(pg_text(res, 0, 3))))
         return ENOMEM;
     return 0;
 }

@@ -44,6 +44,7 @@ struct call_context {
     char language[16]; /* remembered for the number, "" when none */
     char *flow_source; /* the pinned revision's JSON text */
     char flow_sha256[65];
+    int tz_min; /* the clock of the contact's (first) zone, from UTC, at the start */
 };
 
 NODISCARD int call_begin(struct pg *pg, const struct call_start *start,
@@ -84,8 +85,9 @@ struct call_step {
     const struct call_sms *sms;
     size_t sms_count;
     const struct call_recording *recording; /* starts now; NULL none */
-    const char *opt_out;        /* NULL, "campaign" or "tenant": acts at once; "campaign"
-                                   without a campaign_id is the tenant */
+    const char *opt_out;        /* NULL, "campaign", "topic" or "tenant": acts at once;
+                                   without a campaign_id, or of a campaign without a
+                                   topic, it is the tenant */
     const char *opt_out_source; /* "keypress", "speech" */
     const char *language;       /* remember it; NULL none */
     int64_t callback_at_ms;     /* 0 none; outbound: moves this contact's next attempt;

@@ -14,6 +14,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/campaign.h"
 #include "campaigns/job_store.h"
 #include "compliance/dnc_store.h"
 #include "compliance/facts_store.h"
@@ -173,11 +174,26 @@ static int remember_language(struct pg *pg, const struct call_step *s)
                   &b);
 }
 
-/* Without a campaign "campaign" can only mean the tenant: a person who says stop is
- * never called for want of a scope. */
+/* "" when the campaign has none, or there is no campaign. */
+static int topic_of(struct pg *pg, int64_t campaign_id, char out[CAMPAIGN_TOPIC_MAX])
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, campaign_id);
+    int err = pg_run(pg, &res, "SELECT topic FROM campaigns WHERE id = $1", &a);
+    str_cut(out, CAMPAIGN_TOPIC_MAX,
+            !err && PQntuples(res) > 0 ? pg_text(res, 0, 0) : "");
+    return err;
+}
+
+/* Without a campaign "campaign" can only mean the tenant, and so does a topic that the
+ * campaign does not name: a person who says stop is never called for want of a scope. */
 static int opt_out(struct pg *pg, const struct call_step *s)
 {
     bool narrow = str_is(s->opt_out, "campaign"), added = false;
+    bool by_topic = str_is(s->opt_out, "topic");
+    char topic[CAMPAIGN_TOPIC_MAX] = "";
     struct dnc_entry entry = {.phone = s->phone,
                               .campaign_id = narrow ? s->campaign_id : 0,
                               .source =
@@ -185,14 +201,16 @@ static int opt_out(struct pg *pg, const struct call_step *s)
                               .call = &s->call_id};
     char id[UUID_TEXT_MAX];
 
-    if (!narrow && !str_is(s->opt_out, "tenant"))
+    if (!narrow && !by_topic && !str_is(s->opt_out, "tenant"))
         return EINVAL;
     if (s->phone <= 0) {
         log_warn("call", "id=%s asked not to be called, but withheld its number",
                  uuid_text(&s->call_id, id));
         return 0;
     }
-    return dnc_add(pg, s->tenant_id, &entry, s->at_ms, &added);
+    int err = by_topic ? topic_of(pg, s->campaign_id, topic) : 0;
+    entry.topic = topic;
+    return err ? err : dnc_add(pg, s->tenant_id, &entry, s->at_ms, &added);
 }
 
 /* Outbound: written into the contact that is being called; attempt_move finds it

@@ -102,6 +102,12 @@ static void read_caller_ids(struct doc_reader *r, json_t *value, const char *poi
     caller_id_rule_read(r, value, pointer, &((struct draft *)owner)->doc.caller_ids);
 }
 
+static void read_variants(struct doc_reader *r, json_t *value, const char *pointer,
+                          void *owner)
+{
+    variant_rules_read(r, value, pointer, &((struct draft *)owner)->doc.variants);
+}
+
 /* ---- pacing, schedule ---- */
 
 static void read_pacing(struct doc_reader *r, json_t *value, const char *pointer,
@@ -303,6 +309,10 @@ static const struct doc_field document_fields[] = {
      TEXT(struct draft, doc.caller_id),
      .hint = "the number the called party sees, e.g. \"+251115550100\""},
     {.key = "caller_ids", .kind = DOC_PART, .read = read_caller_ids},
+    {.key = "variants", .kind = DOC_PART, .read = read_variants},
+    {.key = "topic",
+     TEXT(struct draft, doc.topic),
+     .hint = "what the calls are about, e.g. \"harvest\": people may leave a topic"},
     {.key = "windows", .kind = DOC_PART, .read = read_windows},
     {.key = "holidays",
      .kind = DOC_BOOL,
@@ -404,6 +414,13 @@ static void check_words(struct doc_reader *r, const struct draft *d)
             doc_issue(r, "/name", JSON_PLACE_VALUE,
                       "letters, digits, '-', '_' and '.', as it is typed in commands",
                       "'%s' is no name for a campaign", d->doc.name);
+            break;
+        }
+    }
+    for (const char *p = d->doc.topic; *p; p++) {
+        if (!isalnum((unsigned char)*p) && !strchr("-_.", *p)) {
+            doc_issue(r, "/topic", JSON_PLACE_VALUE, "letters, digits, '-', '_' and '.'",
+                      "'%s' is no name of a topic", d->doc.topic);
             break;
         }
     }

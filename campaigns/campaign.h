@@ -17,6 +17,7 @@
 #include "campaigns/budget.h"
 #include "campaigns/caller_id_pool.h"
 #include "campaigns/campaign_lists.h"
+#include "campaigns/cohort.h"
 #include "campaigns/mode.h"
 #include "campaigns/retry.h"
 #include "campaigns/schedule.h"
@@ -27,6 +28,7 @@ enum {
     CAMPAIGN_NAME_MAX = 64,
     CAMPAIGN_CALLER_ID_MAX = 64,
     CAMPAIGN_TRUNKS_MAX = 8,
+    CAMPAIGN_TOPIC_MAX = 64,
     CAMPAIGN_TEXT_LIMIT = 1024 * 1024, /* bytes of a document */
 };
 
@@ -60,7 +62,9 @@ struct campaign_doc {
     size_t trunk_count;                     /* at least 1 */
     char caller_id[CAMPAIGN_CALLER_ID_MAX]; /* "" as the trunk has it */
     struct caller_id_rule caller_ids;       /* instead of caller_id */
-    struct policy *policy;                  /* owned; never NULL */
+    struct variant_rules variants;
+    char topic[CAMPAIGN_TOPIC_MAX]; /* what people may leave as one; "" none */
+    struct policy *policy;          /* owned; never NULL */
     struct campaign_pacing pacing;
     struct mode_rules mode;
     int ring_timeout_s;

@@ -156,6 +156,10 @@ void campaign_check_change(const struct campaign_doc *before,
         doc_issue(&r, "/trunks", JSON_PLACE_VALUE,
                   "'furrow campaign clone' makes another campaign with them",
                   "the trunks of a campaign stay what they were");
+    if (memcmp(&before->variants, &after->variants, sizeof(before->variants)) != 0)
+        doc_issue(&r, "/variants", JSON_PLACE_VALUE,
+                  "'furrow campaign clone' makes another campaign of it",
+                  "the variants of a campaign stay as they are: people keep theirs");
 }
 
 static void add_key(struct buf *out, const char *key)

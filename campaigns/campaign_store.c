@@ -20,6 +20,7 @@
 #include "campaigns/flow_store.h"
 #include "campaigns/names_store.h"
 #include "campaigns/trunk_store.h"
+#include "campaigns/variant_store.h"
 
 #define COLUMNS                                                                          \
     "id, tenant_id, name, state, list_id, trunk_id, flow_revision_id, stop_reason, "     \
@@ -152,10 +153,34 @@ static int find_trunk(struct pg *pg, int tenant_id, const struct campaign_doc *d
                         "'furrow trunk add NAME --kind …' makes one");
 }
 
+/* The revisions of the variants' flows, in their order; usual: of the campaign's. */
+static int resolve_variants(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
+                            int64_t usual, int64_t revisions[VARIANTS_MAX],
+                            struct doc_reader *r)
+{
+    int err = 0;
+
+    for (size_t i = 0; !err && i < doc->variants.n; i++) {
+        struct flow_row flow = {.revision_id = usual};
+        struct errtext no_flow = {0};
+        char at[DOC_POINTER_MAX] = "/variants";
+
+        json_pointer_add_index(at, sizeof(at), i);
+        json_pointer_add(at, sizeof(at), "flow");
+        if (doc->variants.at[i].flow[0])
+            err = note_missing(
+                r, at,
+                flow_find(pg, tenant_id, doc->variants.at[i].flow, &flow, &no_flow),
+                &no_flow, "'furrow flow list' shows the published flows");
+        revisions[i] = flow.revision_id;
+    }
+    return err;
+}
+
 /* Everything that is missing is said at once. */
 static int resolve(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
                    struct campaign_row *row, int64_t trunk_ids[CAMPAIGN_TRUNKS_MAX],
-                   struct doc_reader *r)
+                   int64_t revisions[VARIANTS_MAX], struct doc_reader *r)
 {
     struct flow_row flow = {0};
     struct errtext no_flow = {0}, no_pool = {0};
@@ -176,6 +201,8 @@ static int resolve(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
                          caller_id_pool_find(pg, doc->caller_ids.pool, &no_pool),
                          &no_pool, "'furrow caller-id add NUMBER --pool NAME' makes one");
     row->flow_revision_id = flow.revision_id;
+    if (!err)
+        err = resolve_variants(pg, tenant_id, doc, flow.revision_id, revisions, r);
     return !err && r->issues->found ? EINVAL : err;
 }
 
@@ -205,15 +232,17 @@ static int insert(struct pg *pg, const struct campaign_doc *doc, const char *tex
 static int create(struct pg *pg, const struct campaign_doc *doc, const char *text,
                   int64_t now_ms, struct campaign_row *row, struct doc_reader *r)
 {
-    int64_t trunk_ids[CAMPAIGN_TRUNKS_MAX] = {0};
+    int64_t trunk_ids[CAMPAIGN_TRUNKS_MAX] = {0}, revisions[VARIANTS_MAX] = {0};
 
-    int err = resolve(pg, row->tenant_id, doc, row, trunk_ids, r);
+    int err = resolve(pg, row->tenant_id, doc, row, trunk_ids, revisions, r);
     if (!err)
         err = insert(pg, doc, text, now_ms, row);
     if (!err)
         err = campaign_trunks_write(pg, row->tenant_id, row->id, doc, trunk_ids);
     if (!err)
         err = write_lists(pg, row->id, doc);
+    if (!err)
+        err = variant_pin(pg, row->tenant_id, row->id, doc, revisions);
     if (err == EEXIST)
         doc_issue(r, "/name", JSON_PLACE_VALUE,
                   "'furrow campaign list' shows them; choose another name",

@@ -122,6 +122,44 @@ static int find(struct pg *pg, const char *name, struct flow_row *out, struct er
     return read_row(res, 0, out);
 }
 
+static int find_revision(struct pg *pg, const char *name, int64_t revision,
+                         struct flow_row *out, struct errtext *e)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    int err = find(pg, name, out, e);
+    if (err)
+        return err;
+    pg_arg_i64(&a, out->flow_id);
+    pg_arg_i64(&a, revision);
+    err = pg_run(pg, &res,
+                 "SELECT " COLUMNS
+                 " FROM flows f JOIN flow_revisions r ON r.flow_id = f.id "
+                 "WHERE f.id = $1 AND r.revision = $2",
+                 &a);
+    if (err)
+        return errtext_set(e, err, 0, 0, "%s", pg_error(pg));
+    if (PQntuples(res) == 0)
+        return errtext_set(e, ENOENT, 0, 0,
+                           "flow '%s' has no revision %lld; its newest is %d", name,
+                           (long long)revision, out->revision);
+    return read_row(res, 0, out);
+}
+
+/* "survey@3"; a name may hold a '@' that no number follows. */
+static int find_any(struct pg *pg, const char *name, struct flow_row *out,
+                    struct errtext *e)
+{
+    const char *at = strrchr(name, '@');
+    int64_t revision = 0;
+
+    if (!at || !str_to_i64(at + 1, &revision) || revision < 1)
+        return find(pg, name, out, e);
+    CLEANUP(free_cleanup) char *bare = xstrndup(name, (size_t)(at - name));
+    return find_revision(pg, bare, revision, out, e);
+}
+
 int flow_find(struct pg *pg, int tenant_id, const char *name, struct flow_row *out,
               struct errtext *e)
 {
@@ -130,7 +168,7 @@ int flow_find(struct pg *pg, int tenant_id, const char *name, struct flow_row *o
 
     if (err)
         return errtext_set(e, err, 0, 0, "%s", pg_error(pg));
-    return pg_end_own(pg, own, find(pg, name, out, e));
+    return pg_end_own(pg, own, find_any(pg, name, out, e));
 }
 
 static int list(struct pg *pg, struct flow_row **out, size_t *n)

@@ -28,7 +28,7 @@ struct flow_row {
 NODISCARD int flow_publish(struct pg *pg, int tenant_id, const char *name,
                            const char *source, int64_t now_ms, struct flow_row *out,
                            bool *fresh);
-/* The newest revision; ENOENT names the flows there are. */
+/* The newest revision, or that of "name@3"; ENOENT names the flows there are. */
 NODISCARD int flow_find(struct pg *pg, int tenant_id, const char *name,
                         struct flow_row *out, struct errtext *e);
 NODISCARD int flow_list(struct pg *pg, int tenant_id, struct flow_row **out, /* free() */

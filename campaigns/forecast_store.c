@@ -111,7 +111,8 @@ static const struct mark {
     const char *table, *phone, *columns, *from;
 } marks[] = {
     {"dnc_entries", "phone", "'dnc', campaign_id, (added_at AT TIME ZONE 'UTC')::date",
-     "dnc_entries WHERE removed_at IS NULL AND campaign_id IN (0, $1)"},
+     "dnc_entries WHERE removed_at IS NULL AND campaign_id IN (0, $1) AND topic IN ('', "
+     "(SELECT c.topic FROM campaigns c WHERE c.id = $1))"},
     {"consents", "phone",
      "'consent', level, " HOUR("given_at") ", " HOUR(
          "revoked_at") ", seller, evidence <> ''",

@@ -38,8 +38,9 @@ static const struct part parts[] = {
      "d.phone = $1 AND ($2 = 0 OR d.campaign_id = $2) ORDER BY d.decided_at DESC, d.id "
      "DESC LIMIT 200) q"},
     {"dnc",
-     "SELECT row_to_json(q) FROM (SELECT campaign_id, source, note, furrow_ms(added_at) "
-     "AS added_ms, furrow_ms(removed_at) AS removed_ms, removed_note FROM dnc_entries "
+     "SELECT row_to_json(q) FROM (SELECT campaign_id, topic, source, note, "
+     "furrow_ms(added_at) AS added_ms, furrow_ms(removed_at) AS removed_ms, removed_note "
+     "FROM dnc_entries "
      "WHERE phone = $1 AND ($2 = 0 OR campaign_id IN (0, $2)) ORDER BY id DESC LIMIT "
      "200) q"},
     {"calls",
@@ -84,7 +85,7 @@ static const struct part call_parts[] = {
      "furrow_ms(l.ended_at) AS ended_ms, l.outcome, l.results FROM calls l LEFT JOIN "
      "flow_revisions r ON r.id = l.flow_revision_id LEFT JOIN flows f ON f.id = "
      "r.flow_id WHERE l.id = $1) q"},
-    {"dnc", "SELECT row_to_json(q) FROM (SELECT campaign_id, source, note, "
+    {"dnc", "SELECT row_to_json(q) FROM (SELECT campaign_id, topic, source, note, "
             "furrow_ms(added_at) AS added_ms, furrow_ms(removed_at) AS removed_ms, "
             "removed_note FROM dnc_entries WHERE call_id = $1 ORDER BY id DESC) q"},
     {"recordings",

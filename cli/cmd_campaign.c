@@ -24,6 +24,7 @@
 #include "cli/campaign_watch.h"
 #include "cli/groups.h"
 #include "cli/trunk_ready.h"
+#include "cli/variant_view.h"
 
 /* ---- arguments: one name, and flags ---- */
 
@@ -416,6 +417,8 @@ static int cmd_watch(struct cli *cli, int argc, char **argv)
 static int cmd_report(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(free_cleanup) struct report *r = xcalloc(1, sizeof(*r));
+    struct variant_result variants[VARIANTS_MAX];
+    size_t variant_count = 0;
     struct campaign_row row = {0};
     struct arguments a = {0};
 
@@ -426,14 +429,20 @@ static int cmd_report(struct cli *cli, int argc, char **argv)
         code = open_campaign(cli, a.name, &row);
     if (code)
         return code;
-    if (report_load(cli->pg, cli->tenant_id, row.id, clock_now_ms(), r))
+    if (report_load(cli->pg, cli->tenant_id, row.id, clock_now_ms(), r) ||
+        variant_report(cli->pg, cli->tenant_id, row.id, variants, &variant_count))
         return cli_fail("%s", pg_error(cli->pg));
-    if (a.json)
-        return cli_print_json(report_to_json(&row, r));
+    if (a.json) {
+        json_t *out = report_to_json(&row, r);
+
+        json_object_set_new(out, "variants", variants_to_json(variants, variant_count));
+        return cli_print_json(out);
+    }
     if (a.csv)
         report_print_csv(r, stdout);
     else
         report_print(&row, r, stdout);
+    variants_print(variants, variant_count, a.csv, stdout);
     return CLI_OK;
 }
 

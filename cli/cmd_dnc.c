@@ -32,7 +32,7 @@ enum {
 };
 
 struct dnc_command {
-    const char *campaign, *region, *note, *rejects_path, *column;
+    const char *campaign, *region, *note, *rejects_path, *column, *topic;
     bool json;
     int64_t campaign_id; /* 0: every campaign */
 };
@@ -40,6 +40,7 @@ struct dnc_command {
 static int parse(struct dnc_command *c, int argc, char **argv)
 {
     static const struct option options[] = {{"campaign", required_argument, NULL, 'c'},
+                                            {"topic", required_argument, NULL, 't'},
                                             {"region", required_argument, NULL, 'r'},
                                             {"note", required_argument, NULL, 'n'},
                                             {"rejects", required_argument, NULL, 'x'},
@@ -50,6 +51,8 @@ static int parse(struct dnc_command *c, int argc, char **argv)
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (o == 'c')
             c->campaign = optarg;
+        if (o == 't')
+            c->topic = optarg;
         if (o == 'r')
             c->region = optarg;
         if (o == 'n')
@@ -62,6 +65,8 @@ static int parse(struct dnc_command *c, int argc, char **argv)
         if (o == '?')
             return CLI_USAGE;
     }
+    if (c->campaign && c->topic)
+        return cli_usage("--campaign or --topic, not both");
     if (c->region && !phone_region_is_known(c->region))
         return cli_usage("no region '%s'; write two capital letters, e.g. --region ET",
                          c->region);
@@ -126,15 +131,18 @@ static int each_number(struct cli *cli, int argc, char **argv, number_fn *each)
 
 static const char *where(const struct dnc_command *c)
 {
-    return c->campaign ? c->campaign : "every campaign";
+    return c->campaign ? c->campaign : c->topic ? c->topic : "every campaign";
 }
 
 static int add_one(struct cli *cli, struct dnc_command *c, int64_t phone)
 {
     char text[PHONE_TEXT_MAX];
     bool added = false;
-    const struct dnc_entry entry = {
-        .phone = phone, .campaign_id = c->campaign_id, .source = "cli", .note = c->note};
+    const struct dnc_entry entry = {.phone = phone,
+                                    .campaign_id = c->campaign_id,
+                                    .source = "cli",
+                                    .note = c->note,
+                                    .topic = c->topic};
 
     if (dnc_add(cli->pg, cli->tenant_id, &entry, clock_now_ms(), &added))
         return cli_fail("%s was NOT added: %s", phone_text(phone, text),
@@ -156,8 +164,10 @@ static int remove_one(struct cli *cli, struct dnc_command *c, int64_t phone)
 {
     char text[PHONE_TEXT_MAX];
 
-    int err = dnc_remove(cli->pg, cli->tenant_id, phone, c->campaign_id, c->note,
-                         clock_now_ms());
+    int err = c->topic ? dnc_remove_topic(cli->pg, cli->tenant_id, phone, c->topic,
+                                          c->note, clock_now_ms())
+                       : dnc_remove(cli->pg, cli->tenant_id, phone, c->campaign_id,
+                                    c->note, clock_now_ms());
     if (err == ENOENT)
         return cli_fail("%s is not on the do-not-call list of %s; 'furrow dnc check' "
                         "shows where it is",
@@ -190,13 +200,13 @@ static int collect(const struct dnc_row *row, void *arg)
 
     f->in_force += row->removed_at_ms == 0;
     json_array_append_new(
-        f->list,
-        json_pack("{s:I, s:s, s:s, s:s, s:o}", "campaign_id",
-                  (json_int_t)row->campaign_id, "source", row->source, "note", row->note,
-                  "added_at", clock_text(row->added_at_ms, added), "removed_at",
-                  row->removed_at_ms
-                      ? json_string(clock_text(row->removed_at_ms, removed))
-                      : json_null()));
+        f->list, json_pack("{s:I, s:s, s:s, s:s, s:s, s:o}", "campaign_id",
+                           (json_int_t)row->campaign_id, "topic", row->topic, "source",
+                           row->source, "note", row->note, "added_at",
+                           clock_text(row->added_at_ms, added), "removed_at",
+                           row->removed_at_ms
+                               ? json_string(clock_text(row->removed_at_ms, removed))
+                               : json_null()));
     return 0;
 }
 
@@ -204,7 +214,13 @@ static void print_entry(const json_t *entry)
 {
     json_int_t campaign = json_integer_value(json_object_get(entry, "campaign_id"));
 
-    printf("  %s", campaign ? "campaign " : "every campaign");
+    const char *topic = cli_text(entry, "topic");
+
+    printf("  %s%s",
+           campaign ? "campaign "
+           : *topic ? "topic "
+                    : "every campaign",
+           topic);
     if (campaign)
         printf("%" JSON_INTEGER_FORMAT, campaign);
     printf(", %s, since %s", cli_text(entry, "source"), cli_text(entry, "added_at"));
@@ -259,23 +275,26 @@ struct listing {
 static int list_one(const struct dnc_row *row, void *arg)
 {
     struct listing *l = arg;
-    char text[PHONE_TEXT_MAX], added[CLOCK_TEXT_MAX], campaign[40];
+    char text[PHONE_TEXT_MAX], added[CLOCK_TEXT_MAX], scope[100];
     const char *number = phone_text(row->phone, text);
     const char *since = clock_text(row->added_at_ms, added);
 
     l->n++;
     if (l->json) { /* entry by entry: the list may be long */
         json_auto_t *entry =
-            json_pack("{s:s, s:I, s:s, s:s, s:s}", "phone", number, "campaign_id",
-                      (json_int_t)row->campaign_id, "source", row->source, "note",
-                      row->note, "added_at", since);
+            json_pack("{s:s, s:I, s:s, s:s, s:s, s:s}", "phone", number, "campaign_id",
+                      (json_int_t)row->campaign_id, "topic", row->topic, "source",
+                      row->source, "note", row->note, "added_at", since);
         fputs(l->n == 1 ? "[\n" : ",\n", stdout);
         json_dumpf(entry, stdout, JSON_COMPACT);
         return 0;
     }
-    snprintf(campaign, sizeof(campaign), "campaign %" PRId64, row->campaign_id);
-    printf("%-16s %s, %s, since %s%s%s\n", number,
-           row->campaign_id ? campaign : "every campaign", row->source, since,
+    if (row->campaign_id)
+        snprintf(scope, sizeof(scope), "campaign %" PRId64, row->campaign_id);
+    else
+        snprintf(scope, sizeof(scope), "%s%s", *row->topic ? "topic " : "every campaign",
+                 row->topic);
+    printf("%-16s %s, %s, since %s%s%s\n", number, scope, row->source, since,
            *row->note ? ": " : "", row->note);
     return 0;
 }
@@ -507,14 +526,13 @@ static int import(struct cli *cli, int argc, char **argv)
     return code ? code : closed;
 }
 
-#define SCOPE "[--campaign NAME] [--region ET] [--note TEXT] [--json]"
+#define SCOPE "[--campaign NAME|--topic NAME] [--region ET] [--note TEXT] [--json]"
 
 static const struct cli_verb verbs[] = {
     {.name = "add",
      .arguments = "NUMBER… " SCOPE,
-     .about =
-         "Nobody calls these numbers any more: acts at once, in every campaign or in "
-         "the one named.",
+     .about = "Nobody calls these numbers any more: acts at once, in every campaign, in "
+              "the one named,\nor in all that name the topic.",
      .example = "furrow dnc add +251911223344 --note 'asked by phone'",
      .run = add},
     {.name = "remove",

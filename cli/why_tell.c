@@ -210,9 +210,11 @@ static void tell_dnc(const json_t *d)
 {
     char at[CLOCK_TEXT_MAX];
 
-    printf("    %s, %s, since %s",
-           int_in(d, "campaign_id") ? "one campaign" : "every one", cli_text(d, "source"),
-           time_in(d, "added_ms", at));
+    printf("    %s%s, %s, since %s",
+           int_in(d, "campaign_id") ? "one campaign"
+           : *cli_text(d, "topic")  ? "the topic "
+                                    : "every one",
+           cli_text(d, "topic"), cli_text(d, "source"), time_in(d, "added_ms", at));
     if (int_in(d, "removed_ms"))
         printf(" until %s", time_in(d, "removed_ms", at));
     printf("%s%s\n", *cli_text(d, "note") ? ": " : "", cli_text(d, "note"));

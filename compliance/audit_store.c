@@ -214,7 +214,7 @@ static int add_evidence(struct pg *pg, int tenant_id, int64_t phone, json_t *bun
          "= $2 ORDER BY id) q"},
         {"do_not_call",
          "SELECT coalesce(json_agg(row_to_json(q)), '[]') FROM (SELECT campaign_id, "
-         "source, added_at, removed_at FROM dnc_entries WHERE tenant_id = $1 AND "
+         "topic, source, added_at, removed_at FROM dnc_entries WHERE tenant_id = $1 AND "
          "phone = $2 ORDER BY id) q"},
         {"calls",
          "SELECT coalesce(json_agg(row_to_json(q)), '[]') FROM (SELECT id, number, "

@@ -23,11 +23,12 @@ static int add_locked(struct pg *pg, int tenant_id, const struct dnc_entry *entr
     pg_arg_text(&a, entry->note ? entry->note : "");
     pg_arg_uuid(&a, entry->call);
     pg_arg_ms(&a, now_ms);
+    pg_arg_text(&a, entry->topic ? entry->topic : "");
     err = pg_run(pg, &res,
                  "INSERT INTO dnc_entries (tenant_id, phone, campaign_id, source, note, "
-                 "call_id, added_at) VALUES ($1, $2, $3, $4, $5, $6, furrow_ts($7)) "
-                 "ON CONFLICT (tenant_id, phone, campaign_id) WHERE removed_at IS NULL "
-                 "DO NOTHING",
+                 "call_id, added_at, topic) VALUES ($1, $2, $3, $4, $5, $6, "
+                 "furrow_ts($7), $8) ON CONFLICT (tenant_id, phone, campaign_id, topic) "
+                 "WHERE removed_at IS NULL DO NOTHING",
                  &a);
     if (!err)
         *added = pg_affected(res) > 0;
@@ -72,15 +73,15 @@ int dnc_add_many(struct pg *pg, int tenant_id, const int64_t *phones, size_t n,
                      "INSERT INTO dnc_entries (tenant_id, phone, campaign_id, source, "
                      "note, added_at) SELECT DISTINCT $1::int, p, $3::bigint, $4, $5, "
                      "furrow_ts($6) FROM unnest($2::bigint[]) p ON CONFLICT (tenant_id, "
-                     "phone, campaign_id) WHERE removed_at IS NULL DO NOTHING",
+                     "phone, campaign_id, topic) WHERE removed_at IS NULL DO NOTHING",
                      &a);
     if (!err)
         *added = (size_t)pg_affected(res);
     return pg_end_own(pg, own, err);
 }
 
-int dnc_remove(struct pg *pg, int tenant_id, int64_t phone, int64_t campaign_id,
-               const char *note, int64_t now_ms)
+static int remove_entry(struct pg *pg, int tenant_id, int64_t phone, int64_t campaign_id,
+                        const char *topic, const char *note, int64_t now_ms)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_args a = {0};
@@ -93,20 +94,34 @@ int dnc_remove(struct pg *pg, int tenant_id, int64_t phone, int64_t campaign_id,
     pg_arg_i64(&a, campaign_id);
     pg_arg_text(&a, note ? note : "");
     pg_arg_ms(&a, now_ms);
+    pg_arg_text(&a, topic);
     err = facts_lock_numbers(pg, tenant_id, &phone, 1);
     if (!err)
         err = pg_run(pg, &res,
                      "UPDATE dnc_entries SET removed_at = furrow_ts($4), removed_note = "
-                     "$3 WHERE phone = $1 AND campaign_id = $2 AND removed_at IS NULL",
+                     "$3 WHERE phone = $1 AND campaign_id = $2 AND topic = $5 AND "
+                     "removed_at IS NULL",
                      &a);
     if (!err && pg_affected(res) == 0)
         err = ENOENT;
     return pg_end_own(pg, own, err);
 }
 
+int dnc_remove(struct pg *pg, int tenant_id, int64_t phone, int64_t campaign_id,
+               const char *note, int64_t now_ms)
+{
+    return remove_entry(pg, tenant_id, phone, campaign_id, "", note, now_ms);
+}
+
+int dnc_remove_topic(struct pg *pg, int tenant_id, int64_t phone, const char *topic,
+                     const char *note, int64_t now_ms)
+{
+    return remove_entry(pg, tenant_id, phone, 0, topic, note, now_ms);
+}
+
 #define COLUMNS                                                                          \
     "phone, campaign_id, furrow_ms(added_at), furrow_ms(removed_at), source, note, "     \
-    "removed_note "
+    "removed_note, topic "
 
 static int give_rows(const PGresult *res, dnc_row_fn *each, void *arg)
 {
@@ -119,7 +134,8 @@ static int give_rows(const PGresult *res, dnc_row_fn *each, void *arg)
                                     .removed_at_ms = pg_i64(res, i, 3),
                                     .source = pg_text(res, i, 4),
                                     .note = pg_text(res, i, 5),
-                                    .removed_note = pg_text(res, i, 6)};
+                                    .removed_note = pg_text(res, i, 6),
+                                    .topic = pg_text(res, i, 7)};
         err = each(&row, arg);
     }
     return err;
@@ -164,7 +180,7 @@ int dnc_list(struct pg *pg, int tenant_id, int64_t campaign_id, size_t max,
         return err;
     *n = (size_t)PQntuples(res);
     if (*n > 0)
-        *after = pg_i64(res, (int)*n - 1, 7);
+        *after = pg_i64(res, (int)*n - 1, 8);
     return give_rows(res, each, arg);
 }
 

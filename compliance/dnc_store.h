@@ -1,6 +1,6 @@
 /*
- * dnc_store - do-not-call entries of a tenant or of one campaign. An entry acts
- * with its commit: adding takes the same lock on (tenant, number) as a release, so
+ * dnc_store - do-not-call entries of a tenant, of one topic or of one campaign. An entry
+ * acts with its commit: adding takes the same lock on (tenant, number) as a release, so
  * no permit is minted after it. A removed entry stays as history.
  */
 #ifndef COMPLIANCE_DNC_STORE_H
@@ -20,6 +20,7 @@ struct dnc_entry {
     const char *source;         /* cli, import, keypress, speech, sms, api */
     const char *note;           /* may be NULL */
     const struct uuid *call;    /* NULL none */
+    const char *topic; /* with campaign 0: only campaigns of this topic; NULL all */
 };
 
 /* In the caller's transaction when one is open, else its own. *added: it was not
@@ -33,10 +34,13 @@ NODISCARD int dnc_add_many(struct pg *pg, int tenant_id, const int64_t *phones, 
 /* ENOENT: there is no such entry. */
 NODISCARD int dnc_remove(struct pg *pg, int tenant_id, int64_t phone, int64_t campaign_id,
                          const char *note, int64_t now_ms);
+NODISCARD int dnc_remove_topic(struct pg *pg, int tenant_id, int64_t phone,
+                               const char *topic, const char *note, int64_t now_ms);
 
 struct dnc_row {
     int64_t phone, campaign_id, added_at_ms, removed_at_ms; /* removed 0: in force */
     const char *source, *note, *removed_note;
+    const char *topic; /* "" none */
 };
 typedef int(dnc_row_fn)(const struct dnc_row *row, void *arg);
 /* Entries of a number, those removed too, newest first. */

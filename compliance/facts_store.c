@@ -75,10 +75,14 @@ static int load_marks(struct pg *pg, const struct pg_args *a, struct facts_set *
         pg, &res,
         /* Not EXISTS: that the planner may answer by reading the whole list. */
         "SELECT coalesce((SELECT true FROM dnc_entries d WHERE d.tenant_id = $1 AND "
-        "d.phone = k.phone AND d.campaign_id = 0 AND d.removed_at IS NULL LIMIT 1), "
-        "false), k.campaign_id <> 0 AND coalesce((SELECT true FROM dnc_entries d WHERE "
-        "d.tenant_id = $1 AND d.phone = k.phone AND d.campaign_id = k.campaign_id AND "
-        "d.removed_at IS NULL LIMIT 1), false), "
+        "d.phone = k.phone AND d.campaign_id = 0 AND d.topic = '' AND d.removed_at IS "
+        "NULL LIMIT 1), false), k.campaign_id <> 0 AND (coalesce((SELECT true FROM "
+        "dnc_entries d WHERE d.tenant_id = $1 AND d.phone = k.phone AND d.campaign_id = "
+        "k.campaign_id AND d.removed_at IS NULL LIMIT 1), false) OR coalesce((SELECT "
+        "true FROM dnc_entries d WHERE d.tenant_id = $1 AND d.phone = k.phone AND "
+        "d.campaign_id = 0 AND d.topic <> '' AND d.topic = (SELECT t.topic FROM "
+        "campaigns t WHERE t.id = k.campaign_id) AND d.removed_at IS NULL LIMIT 1), "
+        "false)), "
         "(SELECT max(CASE c.level WHEN 'express_written' THEN 2 ELSE 1 END) FROM "
         "consents c WHERE c.tenant_id = $1 AND c.phone = k.phone AND c.revoked_at IS "
         "NULL AND " FACTS_CONSENT_PURPOSE(

@@ -75,7 +75,8 @@ static int load_marks(struct pg *pg, const struct pg_args *keys, struct facts_se
                  "LEFT JOIN LATERAL (SELECT (e.added_at AT TIME ZONE 'UTC')::date - date "
                  "'1970-01-01' AS day FROM dnc_entries e WHERE e.tenant_id = $1 AND "
                  "e.phone = "
-                 "k.phone AND e.campaign_id = 0 AND e.removed_at IS NULL LIMIT 1) d ON "
+                 "k.phone AND e.campaign_id = 0 AND e.topic = '' AND e.removed_at IS "
+                 "NULL LIMIT 1) d ON "
                  "true "
                  "ORDER BY k.i",
         keys);

@@ -193,6 +193,7 @@ static void timer_closed(uv_handle_t *handle)
     program_release(c->program);
     ivr_arena_free(c->arena);
     ivr_arena_free(c->before);
+    free(c->open);
     json_decref(c->contact);
     json_decref(c->results);
     free(c->extension);

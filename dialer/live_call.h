@@ -87,6 +87,9 @@ struct live_call {
     struct program *program;
     json_t *contact, *results;
     char language[16];
+    int tz_min;            /* the party's clock */
+    struct ivr_span *open; /* when it may be called again; NULL: not asked */
+    size_t open_count;
     const struct ivr_backend *backend;
 
     struct ivr_arena *arena, *before;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "campaigns/call_hours_store.h"
 #include "campaigns/flow_store.h"
 #include "dialer/db.h"
 #include "dialer/live_call.h"
@@ -43,8 +44,26 @@ struct begin {
     struct call_start start;
     struct call_context context;
     struct program *program;
+    int64_t callback_campaign_id;
+    struct ivr_span *open;
+    size_t open_count;
     struct texts texts;
 };
+
+/* Without them a time is taken as it is said: no reason to refuse the call. */
+static void find_hours(struct pg *pg, struct begin *b)
+{
+    const struct call_start *s = &b->start;
+    int64_t campaign = s->inbound ? b->callback_campaign_id : s->campaign_id;
+
+    if (!campaign || b->open || !ivr_prog_calls_back(program_of(b->program)))
+        return;
+    int err = call_hours_load(pg, s->tenant_id, campaign, s->contact_id, s->phone,
+                              s->at_ms, &b->open, &b->open_count);
+    if (err)
+        log_warn("live", "campaign=%lld err=%d its hours are not known to the flow",
+                 (long long)campaign, err);
+}
 
 static int begin_work(struct pg *pg, void *arg)
 {
@@ -55,8 +74,11 @@ static int begin_work(struct pg *pg, void *arg)
     int err = call_begin(pg, &b->start, &b->context);
     if (err)
         return err;
-    return programs_get(b->lives->programs, pg, b->start.tenant_id,
-                        b->context.flow_source, b->context.flow_sha256, &b->program);
+    err = programs_get(b->lives->programs, pg, b->start.tenant_id, b->context.flow_source,
+                       b->context.flow_sha256, &b->program);
+    if (!err)
+        find_hours(pg, b);
+    return err;
 }
 
 static void begin_done(int err, void *arg)
@@ -70,12 +92,16 @@ static void begin_done(int err, void *arg)
     } else if (c && c->phase == LIVE_BEGINNING) {
         c->program = STEAL(b->program);
         c->contact = STEAL(b->context.contact);
+        c->tz_min = b->context.tz_min;
+        c->open = STEAL(b->open);
+        c->open_count = b->open_count;
         str_cut(c->language, sizeof(c->language), b->context.language);
         live_begun(c);
     }
     program_release(b->program);
     call_context_free(&b->context);
     texts_deinit(&b->texts);
+    free(b->open);
     free(b);
     live_let_go(l);
 }
@@ -86,6 +112,7 @@ int live_door_begin(struct live_call *c)
     const struct live_start *s = &c->start;
 
     b->lives = c->lives;
+    b->callback_campaign_id = s->callback_campaign_id;
     b->start = (struct call_start){.id = s->id,
                                    .tenant_id = s->tenant_id,
                                    .inbound = s->inbound,

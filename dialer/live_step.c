@@ -45,6 +45,9 @@ static struct ivr_env env_of(const struct live_call *c)
         .voices = voices,
         .contact = c->contact,
         .caps = c->backend->caps,
+        .tz_min = c->tz_min,
+        .open = c->open,
+        .open_count = c->open_count,
     };
 }
 

@@ -14,6 +14,7 @@
 #include "campaigns/campaign_store.h"
 #include "campaigns/campaign_trunk_store.h"
 #include "campaigns/slot_store.h"
+#include "campaigns/variant_store.h"
 #include "compliance/audit_store.h"
 #include "dialer/sweep_parts.h"
 
@@ -58,6 +59,9 @@ static int read_facts(struct pg *pg, const struct campaign_row *row,
         err = limit_load(pg, row->tenant_id, "", &f->tenant);
     if (!err && doc->caller_id[0])
         err = limit_load(pg, row->tenant_id, doc->caller_id, &f->caller_id);
+    if (!err && doc->variants.n > 0)
+        err = variant_revisions(pg, row->tenant_id, row->id, f->variants,
+                                &f->variant_count);
     if (err)
         return err;
     f->id = row->id;

@@ -421,6 +421,12 @@ static void take_later(struct runner *r, int64_t ms)
         uv_timer_start(&r->timer, on_timer, (uint64_t)ms, 0);
 }
 
+/* The pinned one of its variant, or the campaign's. */
+static int64_t revision_of(const struct runner *r, const struct attempt_row *row)
+{
+    return row->flow_revision_id ? row->flow_revision_id : r->facts.flow_revision_id;
+}
+
 static void send_head(struct runner *r)
 {
     struct item item = pop(r);
@@ -433,7 +439,7 @@ static void send_head(struct runner *r)
                 &(struct placed_order){.row = item.row,
                                        .permit = item.permit,
                                        .trunk = r->trunk,
-                                       .flow_revision_id = r->facts.flow_revision_id,
+                                       .flow_revision_id = revision_of(r, &item.row),
                                        .ring_timeout_s = r->facts.ring_timeout_s});
 }
 
@@ -513,6 +519,8 @@ void runner_update(struct sweep *s, const struct campaign_facts *f)
         sort_in(s, r);
         r->usable = true;
         lives_warm(s->dialer->lives, f->tenant_id, f->flow_revision_id);
+        for (size_t i = 0; i < f->variant_count; i++)
+            lives_warm(s->dialer->lives, f->tenant_id, f->variants[i]);
         log_info("sweep", "campaign=%lld name=%s state=running trunk=%s",
                  (long long)f->id, LOG_ESC(f->name), LOG_ESC(f->trunk.name));
     }

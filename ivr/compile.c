@@ -196,6 +196,21 @@ static uint16_t read_target(struct compiler *c, const json_t *doc, const char *k
     return target;
 }
 
+static int64_t opt_out_scope(const char *action)
+{
+    static const struct {
+        const char *action;
+        int64_t scope;
+    } actions[] = {{"opt_out", SCOPE_TENANT},
+                   {"opt_out_campaign", SCOPE_CAMPAIGN},
+                   {"opt_out_topic", SCOPE_TOPIC}};
+
+    for (size_t i = 0; i < ARRAY_LEN(actions); i++)
+        if (strcmp(actions[i].action, action) == 0)
+            return actions[i].scope;
+    return SCOPE_NONE;
+}
+
 static void read_global(struct compiler *c, const char *keys, const json_t *j,
                         struct global_key *g)
 {
@@ -207,10 +222,9 @@ static void read_global(struct compiler *c, const char *keys, const json_t *j,
         complain(c, "", "'%s' is not keys of a telephone", keys);
     } else if (name && strcmp(name, "repeat") == 0) {
         g->target = TARGET_REPEAT;
-    } else if (name &&
-               (strcmp(name, "opt_out") == 0 || strcmp(name, "opt_out_campaign") == 0)) {
+    } else if (name && opt_out_scope(name) != SCOPE_NONE) {
         g->target = TARGET_OPT_OUT;
-        g->of_campaign = name[7] != '\0';
+        g->scope = opt_out_scope(name);
     } else {
         g->target = compile_target(c, j);
     }
@@ -444,6 +458,15 @@ EXPORT const char *ivr_prog_name(const struct ivr_prog *p)
 EXPORT const uint8_t *ivr_prog_hash(const struct ivr_prog *p)
 {
     return p->hash;
+}
+
+EXPORT bool ivr_prog_calls_back(const struct ivr_prog *p)
+{
+    for (size_t i = 0; i < p->flow_count; i++)
+        for (size_t k = 0; k < p->flows[i]->node_count; k++)
+            if (p->flows[i]->nodes[k].kind == NODE_CALLBACK)
+                return true;
+    return false;
 }
 
 EXPORT bool ivr_prog_prompt(const struct ivr_prog *p, size_t i, struct ivr_prompt *out)

@@ -34,13 +34,14 @@ struct kind {
     const char *name;
     const struct field *fields; /* ends with a NULL name */
     const char *const *exits;   /* NULL-terminated */
+    const char *may_exit;       /* one that need not be wired; NULL none */
     bool digit_exits;           /* cases of a collect */
     bool case_exits;            /* cases of a branch */
     void (*check)(struct compiler *c, const json_t *j, struct node *n);
 };
 
 const char *const words_pipeline[] = {"none", "transcribe", "command", NULL};
-const char *const words_scope[] = {"", "campaign", "tenant", NULL};
+const char *const words_scope[] = {"", "campaign", "tenant", "topic", "all", NULL};
 const char *const words_reason[] = {"normal", "busy", NULL};
 const char *const words_method[] = {"GET", "POST", "PUT", "PATCH", "DELETE", NULL};
 
@@ -150,6 +151,7 @@ static const struct field callback_fields[] = {
     {"at", FIELD_TEMPLATE, AT(at), .has = offsetof(struct node, has_at)},
     {"to", FIELD_TEMPLATE, AT(to), .has = offsetof(struct node, has_to)},
     {"flow", FIELD_TEXT, AT(flow_name), .high = 64},
+    {"into", FIELD_VAR, AT(into)},
     END_OF_FIELDS,
 };
 
@@ -204,7 +206,7 @@ static const struct kind kinds[] = {
     [NODE_QUEUE] = {"queue", queue_fields,
                     EXITS("served", "timeout", "full", "left_by_key", "failed")},
     [NODE_CALLBACK] = {"callback", callback_fields,
-                       EXITS("scheduled", "duplicate", "refused"),
+                       EXITS("scheduled", "duplicate", "refused"), .may_exit = "moved",
                        .check = check_callback},
     [NODE_SMS] = {"sms", sms_fields, EXITS("queued", "refused")},
     [NODE_LANGUAGE] = {"language", language_fields,
@@ -359,6 +361,8 @@ static bool knows_exit(const struct kind *k, const struct node *n, const char *n
     for (size_t i = 0; k->exits[i]; i++)
         if (strcmp(k->exits[i], name) == 0)
             return true;
+    if (k->may_exit && strcmp(k->may_exit, name) == 0)
+        return true;
     if (k->digit_exits)
         return strcmp(name, "any") == 0 || is_keys(name);
     if (!k->case_exits || n->case_count == 0)

@@ -94,6 +94,8 @@ struct ivr_prompt {
 /* The prompts that need nothing of a call (an asset, or text without expressions), so
  * that a host can fetch or synthesise them first. False when i is past the last. */
 bool ivr_prog_prompt(const struct ivr_prog *p, size_t i, struct ivr_prompt *out);
+/* May a call of it ask to be called back? Then its env wants open. */
+bool ivr_prog_calls_back(const struct ivr_prog *p);
 
 /* ---- state ---- */
 
@@ -183,6 +185,11 @@ enum ivr_cap {
     IVR_CAP_ALL = (1 << 6) - 1,
 };
 
+/* Half open. */
+struct ivr_span {
+    int64_t from_ms, until_ms;
+};
+
 /* All that depends on time, identity or configuration. Borrowed for the call. */
 struct ivr_env {
     int64_t now_ms;
@@ -198,6 +205,10 @@ struct ivr_env {
     const char *const *voices;
     const json_t *contact; /* object behind {{contact.*}}; NULL: none */
     uint32_t caps;         /* enum ivr_cap */
+    /* When the party may be called, in order; a callback asked for outside of them is
+     * moved to the next. NULL: any time. */
+    const struct ivr_span *open;
+    size_t open_count;
 };
 
 enum ivr_input_kind {
@@ -358,7 +369,7 @@ struct ivr_effect {
             const char *to, *flow; /* flow "": the same */
         } callback;
         struct {
-            const char *scope; /* campaign or tenant */
+            const char *scope; /* campaign, topic or tenant */
         } opt_out;
         struct {
             const char *tag;

@@ -141,7 +141,7 @@ struct node {
 struct global_key {
     const char *keys;
     uint16_t target;
-    bool of_campaign; /* TARGET_OPT_OUT */
+    int64_t scope; /* of TARGET_OPT_OUT */
 };
 
 struct flow {
@@ -166,7 +166,7 @@ struct ivr_prog {
 
 extern const char *const words_pipeline[],
     *const words_scope[], *const words_reason[], *const words_method[];
-enum { SCOPE_NONE, SCOPE_CAMPAIGN, SCOPE_TENANT };
+enum { SCOPE_NONE, SCOPE_CAMPAIGN, SCOPE_TENANT, SCOPE_TOPIC, SCOPE_ALL };
 
 const char *node_kind_name(enum node_kind kind);
 bool flow_has_language(const struct flow *f, const char *lang);

@@ -280,14 +280,15 @@ void set_var(struct sprint *sp, const char *name, const struct ivr_value *value,
 
 /* ---- opting out and global keys ---- */
 
-void opt_out(struct sprint *sp, bool campaign)
+void opt_out(struct sprint *sp, int64_t scope)
 {
     struct ivr_effect *fx = effect(sp, IVR_FX_OPT_OUT);
+    const char *word = words_scope[scope == SCOPE_ALL ? SCOPE_TENANT : scope];
 
     sp->s.opted_out = true;
     if (fx)
-        fx->opt_out.scope = campaign ? "campaign" : "tenant";
-    event(sp, IVR_EV_RESULT, "opt_out", campaign ? "campaign" : "tenant", "opted_out");
+        fx->opt_out.scope = word;
+    event(sp, IVR_EV_RESULT, "opt_out", word, "opted_out");
 }
 
 const char *const *global_keys(struct sprint *sp, int *longest)
@@ -333,7 +334,7 @@ static void run_global(struct sprint *sp, const struct global_key *g, int depth)
         sp->s.wait.media_node = IVR_NO_NODE;
     if (g->target == TARGET_OPT_OUT) {
         uint16_t after = sprint_flow(sp)->after_opt_out;
-        opt_out(sp, g->of_campaign);
+        opt_out(sp, g->scope);
         if (after == IVR_NO_NODE)
             sprint_end(sp, "normal", "opted_out");
         else

@@ -54,7 +54,7 @@ void sprint_end(struct sprint *sp, const char *reason, const char *outcome);
 void sprint_wait(struct sprint *sp, enum ivr_wait_kind kind, int64_t within_ms);
 void set_var(struct sprint *sp, const char *name, const struct ivr_value *value,
              bool quiet);
-void opt_out(struct sprint *sp, bool campaign);
+void opt_out(struct sprint *sp, int64_t scope);
 /* A global key's work; false: it is none. */
 bool take_global(struct sprint *sp, const char *digits);
 /* NULL-terminated; longest in *longest. NULL: ENOMEM. */

@@ -65,7 +65,7 @@ static void enter_set(struct sprint *sp, const struct node *n)
         set_var(sp, a->name, &v, false);
     }
     if (n->scope != SCOPE_NONE)
-        opt_out(sp, n->scope == SCOPE_CAMPAIGN);
+        opt_out(sp, n->scope);
     take_exit(sp, n, "done", "");
 }
 
@@ -90,7 +90,7 @@ static void enter_hangup(struct sprint *sp, const struct node *n)
     if (!speak(sp, &n->prompt, false))
         event(sp, IVR_EV_WARNING, "goodbye_not_said", sp->s.lang, "");
     if (n->scope != SCOPE_NONE)
-        opt_out(sp, n->scope == SCOPE_CAMPAIGN);
+        opt_out(sp, n->scope);
     sprint_end(sp, words_reason[n->reason], outcome);
 }
 
@@ -174,6 +174,17 @@ static int64_t days_from_civil(int64_t y, int m, int d)
     return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
 }
 
+/* "0930" or "930", as it is keyed in: to "09:30". */
+static bool read_keyed_time(const char *text, char out[6])
+{
+    size_t n = strlen(text);
+
+    if ((n != 3 && n != 4) || strspn(text, "0123456789") != n)
+        return false;
+    snprintf(out, 6, "%s%.*s:%s", n == 3 ? "0" : "", (int)n - 2, text, text + n - 2);
+    return true;
+}
+
 /* "2026-11-26 09:30", or "09:30" for its next time; on the contact's clock. */
 static bool read_instant(const char *text, int64_t now_ms, int tz_min, int64_t *at_ms)
 {
@@ -209,8 +220,11 @@ static bool callback_time(struct sprint *sp, const struct node *n, int64_t *at_m
         bool faulty = false;
         const char *text = render(sp, &n->at, TEMPLATE_TEXT, &faulty);
         struct ivr_value v;
+        char keyed[6];
         if (!text || faulty)
             return false;
+        if (read_keyed_time(text, keyed))
+            return read_instant(keyed, now_ms, sp->env->tz_min, at_ms);
         if (value_parse_number(text, &v) && v.type == IVR_INT)
             *at_ms = v.i;
         else if (!read_instant(text, now_ms, sp->env->tz_min, at_ms))
@@ -224,9 +238,44 @@ static bool callback_time(struct sprint *sp, const struct node *n, int64_t *at_m
     return *at_ms > now_ms && *at_ms - now_ms <= CALLBACK_FURTHEST_S * INT64_C(1000);
 }
 
+/* To the first instant from *at_ms on at which the party may be called. */
+static bool move_into_open_hours(const struct ivr_env *env, int64_t *at_ms)
+{
+    for (size_t i = 0; env->open && i < env->open_count; i++) {
+        if (*at_ms >= env->open[i].until_ms)
+            continue;
+        if (*at_ms < env->open[i].from_ms)
+            *at_ms = env->open[i].from_ms;
+        return true;
+    }
+    return !env->open;
+}
+
+static bool has_exit(const struct node *n, const char *name)
+{
+    for (size_t i = 0; i < n->exit_count; i++)
+        if (strcmp(n->exits[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static void callback_asked(struct sprint *sp, const struct node *n, int64_t at_ms,
+                           bool moved)
+{
+    const char *when = arena_printf(sp->arena, "%" PRId64, at_ms);
+    const char *exit = moved && has_exit(n, "moved") ? "moved" : "scheduled";
+
+    event(sp, IVR_EV_RESULT, "callback_at", when, moved ? "moved" : "scheduled");
+    if (*n->into) {
+        const struct ivr_value v = {.type = IVR_INT, .i = at_ms};
+        set_var(sp, n->into, &v, false);
+    }
+    take_exit(sp, n, exit, when ? when : "");
+}
+
 static void enter_callback(struct sprint *sp, const struct node *n)
 {
-    int64_t at_ms = 0;
+    int64_t at_ms = 0, asked_ms = 0;
     const char *to = recipient(sp, n);
 
     if (sp->err)
@@ -247,6 +296,11 @@ static void enter_callback(struct sprint *sp, const struct node *n)
         refuse(sp, n, "bad_time");
         return;
     }
+    asked_ms = at_ms;
+    if (!move_into_open_hours(sp->env, &at_ms)) {
+        refuse(sp, n, "no_open_hours");
+        return;
+    }
     struct ivr_effect *fx = effect(sp, IVR_FX_CALLBACK);
     if (!fx)
         return;
@@ -254,9 +308,7 @@ static void enter_callback(struct sprint *sp, const struct node *n)
     fx->callback.to = to;
     fx->callback.flow = n->flow_name;
     sp->s.callback_asked = true;
-    const char *when = arena_printf(sp->arena, "%" PRId64, at_ms);
-    event(sp, IVR_EV_RESULT, "callback_at", when, "scheduled");
-    take_exit(sp, n, "scheduled", when ? when : "");
+    callback_asked(sp, n, at_ms, at_ms != asked_ms);
 }
 
 void node_enter(struct sprint *sp, const struct node *n)

@@ -83,6 +83,24 @@ static void read_caps(struct drive *d, const json_t *list)
     }
 }
 
+/* [[from, until], …] in seconds from now. */
+static void read_open(struct drive *d, const json_t *list)
+{
+    json_t *item = NULL;
+    size_t i = 0;
+
+    json_array_foreach(list, i, item)
+    {
+        assert_true(i < ARRAY_LEN(d->open));
+        d->open[i].from_ms =
+            DRIVE_NOW_MS + json_integer_value(json_array_get(item, 0)) * 1000;
+        d->open[i].until_ms =
+            DRIVE_NOW_MS + json_integer_value(json_array_get(item, 1)) * 1000;
+    }
+    d->env.open = d->open;
+    d->env.open_count = i;
+}
+
 void drive_env(struct drive *d, json_t *env)
 {
     const char *key = NULL;
@@ -104,6 +122,8 @@ void drive_env(struct drive *d, json_t *env)
             d->env.seed = (uint64_t)json_integer_value(v);
         else if (strcmp(key, "caps") == 0)
             read_caps(d, v);
+        else if (strcmp(key, "open") == 0)
+            read_open(d, v);
         else if (strcmp(key, "voices") == 0) {
             json_t *item = NULL;
             size_t i = 0;

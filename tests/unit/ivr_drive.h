@@ -18,6 +18,7 @@ struct drive {
     const struct ivr_prog *prog;
     struct ivr_env env;
     const char *voices[16];
+    struct ivr_span open[8];
     const struct ivr_state *state; /* NULL before the start */
     struct ivr_out out;            /* of the last input */
 };
