@@ -165,8 +165,8 @@ static int write_attempts(const struct ledger *l)
     CLEANUP(free_cleanup) struct uuid *ids = xcalloc(l->n + 1, sizeof(*ids));
     CLEANUP(free_cleanup)
     int64_t *values = xcalloc(NUMBERS * l->n + 1, sizeof(*values));
-    CLEANUP(free_cleanup) const char **texts = xcalloc(3 * l->n + 1, sizeof(*texts));
-    struct buf arrays[1 + NUMBERS + 3] = {0};
+    CLEANUP(free_cleanup) const char **texts = xcalloc(4 * l->n + 1, sizeof(*texts));
+    struct buf arrays[1 + NUMBERS + 4] = {0};
     struct pg_args a = {0};
     size_t n = 0;
 
@@ -185,6 +185,7 @@ static int write_attempts(const struct ledger *l)
         texts[n] = attempt_state_name(r->state);
         texts[l->n + n] = called ? disposition_name(disposition_of(r)) : "";
         texts[2 * l->n + n] = r->end && r->end->note ? r->end->note : "";
+        texts[3 * l->n + n] = called && r->end->answered_by ? r->end->answered_by : "";
         n++;
     }
     if (n == 0)
@@ -192,7 +193,7 @@ static int write_attempts(const struct ledger *l)
     pg_array_uuid(&arrays[0], ids, n);
     for (size_t k = 0; k < NUMBERS; k++)
         pg_array_i64(&arrays[1 + k], values + k * l->n, n);
-    for (size_t k = 0; k < 3; k++)
+    for (size_t k = 0; k < 4; k++)
         pg_array_text(&arrays[1 + NUMBERS + k], texts + k * l->n, n);
     for (size_t k = 0; k < ARRAY_LEN(arrays); k++)
         pg_arg_text(&a, arrays[k].data);
@@ -204,10 +205,12 @@ static int write_attempts(const struct ledger *l)
         "furrow_ts(nullif(v.ended, 0))), cause = coalesce(nullif(v.cause, 0), a.cause), "
         "tech_cause = coalesce(nullif(v.tech_cause, 0), a.tech_cause), disposition = "
         "coalesce(nullif(v.disposition, ''), a.disposition), note = "
-        "coalesce(nullif(v.note, ''), a.note) FROM unnest($1::uuid[], $2::bigint[], "
+        "coalesce(nullif(v.note, ''), a.note), answered_by = "
+        "coalesce(nullif(v.answered_by, ''), a.answered_by) FROM unnest($1::uuid[], "
+        "$2::bigint[], "
         "$3::bigint[], $4::bigint[], $5::int[], $6::int[], $7::text[], $8::text[], "
-        "$9::text[]) v(id, ringing, answered, ended, cause, tech_cause, state, "
-        "disposition, note) WHERE a.id = v.id",
+        "$9::text[], $10::text[]) v(id, ringing, answered, ended, cause, tech_cause, "
+        "state, disposition, note, answered_by) WHERE a.id = v.id",
         &a);
     for (size_t k = 0; k < ARRAY_LEN(arrays); k++)
         buf_free(&arrays[k]);

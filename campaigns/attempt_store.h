@@ -84,6 +84,7 @@ struct attempt_move {
     int cause, tech_cause;        /* ended, unknown */
     enum disposition disposition; /* ended, unknown */
     const char *note;             /* shown by `why`; may be NULL */
+    const char *answered_by;      /* human, machine, unsure; NULL: not asked */
     bool opted_out;               /* the contact is final after this */
     bool only_intent;             /* legal from `intent` alone: by who holds no permit */
     int64_t callback_at_ms;       /* the called party asked to be called then; 0 none */

@@ -108,6 +108,12 @@ static void read_variants(struct doc_reader *r, json_t *value, const char *point
     variant_rules_read(r, value, pointer, &((struct draft *)owner)->doc.variants);
 }
 
+static void read_machine(struct doc_reader *r, json_t *value, const char *pointer,
+                         void *owner)
+{
+    machine_rule_read(r, value, pointer, &((struct draft *)owner)->doc.machine);
+}
+
 /* ---- pacing, schedule ---- */
 
 static void read_pacing(struct doc_reader *r, json_t *value, const char *pointer,
@@ -310,6 +316,7 @@ static const struct doc_field document_fields[] = {
      .hint = "the number the called party sees, e.g. \"+251115550100\""},
     {.key = "caller_ids", .kind = DOC_PART, .read = read_caller_ids},
     {.key = "variants", .kind = DOC_PART, .read = read_variants},
+    {.key = "machine", .kind = DOC_PART, .read = read_machine},
     {.key = "topic",
      TEXT(struct draft, doc.topic),
      .hint = "what the calls are about, e.g. \"harvest\": people may leave a topic"},
@@ -530,6 +537,7 @@ static int read_document(const char *text, size_t len, struct draft *d,
     retry_rules_default(&d->doc.retry);
     mode_rules_default(&d->doc.mode);
     caller_id_rule_default(&d->doc.caller_ids);
+    machine_rule_default(&d->doc.machine);
     d->doc.ring_timeout_s = d->policy.ring_timeout_s;
     d->consent = (int)d->policy.consent_required;
     d->purpose = PURPOSE_TELEMARKETING;

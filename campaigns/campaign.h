@@ -18,6 +18,7 @@
 #include "campaigns/caller_id_pool.h"
 #include "campaigns/campaign_lists.h"
 #include "campaigns/cohort.h"
+#include "campaigns/machine_rule.h"
 #include "campaigns/mode.h"
 #include "campaigns/retry.h"
 #include "campaigns/schedule.h"
@@ -63,6 +64,7 @@ struct campaign_doc {
     char caller_id[CAMPAIGN_CALLER_ID_MAX]; /* "" as the trunk has it */
     struct caller_id_rule caller_ids;       /* instead of caller_id */
     struct variant_rules variants;
+    struct machine_rule machine;    /* when a machine answers */
     char topic[CAMPAIGN_TOPIC_MAX]; /* what people may leave as one; "" none */
     struct policy *policy;          /* owned; never NULL */
     struct campaign_pacing pacing;

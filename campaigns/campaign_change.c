@@ -156,6 +156,8 @@ void campaign_check_change(const struct campaign_doc *before,
         doc_issue(&r, "/trunks", JSON_PLACE_VALUE,
                   "'furrow campaign clone' makes another campaign with them",
                   "the trunks of a campaign stay what they were");
+    check_same(&r, "/machine/flow", before->machine.flow, after->machine.flow,
+               "flow of the message");
     if (memcmp(&before->variants, &after->variants, sizeof(before->variants)) != 0)
         doc_issue(&r, "/variants", JSON_PLACE_VALUE,
                   "'furrow campaign clone' makes another campaign of it",

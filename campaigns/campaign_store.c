@@ -25,7 +25,7 @@
 #define COLUMNS                                                                          \
     "id, tenant_id, name, state, list_id, trunk_id, flow_revision_id, stop_reason, "     \
     "furrow_ms(created_at), furrow_ms(started_at), furrow_ms(ended_at), "                \
-    "furrow_ms(changed_at), revision"
+    "furrow_ms(changed_at), revision, machine_flow_revision_id"
 
 static int read_row(const PGresult *res, int row, struct campaign_row *out)
 {
@@ -38,7 +38,8 @@ static int read_row(const PGresult *res, int row, struct campaign_row *out)
                              .started_at_ms = pg_i64(res, row, 9),
                              .ended_at_ms = pg_i64(res, row, 10),
                              .changed_at_ms = pg_i64(res, row, 11),
-                             .revision = (int)pg_i64(res, row, 12)};
+                             .revision = (int)pg_i64(res, row, 12),
+                             .machine_flow_revision_id = pg_i64(res, row, 13)};
 
     if (!campaign_state_parse(pg_text(res, row, 3), &c.state)) {
         log_error("campaign", "id=%lld state=%s is none of this build", (long long)c.id,
@@ -182,8 +183,8 @@ static int resolve(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
                    struct campaign_row *row, int64_t trunk_ids[CAMPAIGN_TRUNKS_MAX],
                    int64_t revisions[VARIANTS_MAX], struct doc_reader *r)
 {
-    struct flow_row flow = {0};
-    struct errtext no_flow = {0}, no_pool = {0};
+    struct flow_row flow = {0}, message = {0};
+    struct errtext no_flow = {0}, no_pool = {0}, no_message = {0};
 
     int err = find_lists(pg, doc, &row->list_id, r);
     if (!err)
@@ -201,8 +202,18 @@ static int resolve(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
                          caller_id_pool_find(pg, doc->caller_ids.pool, &no_pool),
                          &no_pool, "'furrow caller-id add NUMBER --pool NAME' makes one");
     row->flow_revision_id = flow.revision_id;
+    if (!err && doc->machine.flow[0])
+        err = note_missing(
+            r, "/machine/flow",
+            flow_find(pg, tenant_id, doc->machine.flow, &message, &no_message),
+            &no_message, "'furrow flow publish FILE' makes one");
+    row->machine_flow_revision_id = message.revision_id;
     if (!err)
         err = resolve_variants(pg, tenant_id, doc, flow.revision_id, revisions, r);
+    for (size_t i = 0; !err && i < doc->variants.n; i++)
+        err = revisions[i] == flow.revision_id
+                  ? 0
+                  : check_flow(pg, tenant_id, doc, revisions[i], r);
     return !err && r->issues->found ? EINVAL : err;
 }
 
@@ -220,12 +231,15 @@ static int insert(struct pg *pg, const struct campaign_doc *doc, const char *tex
     pg_arg_i64(&a, row->trunk_id);
     pg_arg_i64(&a, row->flow_revision_id);
     pg_arg_ms(&a, now_ms);
-    int err = pg_run(pg, &res,
-                     "INSERT INTO campaigns (tenant_id, name, state, document, "
-                     "document_text, list_id, trunk_id, flow_revision_id, created_at, "
-                     "changed_at) VALUES ($1, $2, $3, $4::text::jsonb, $4::text, $5, $6, "
-                     "$7, furrow_ts($8), furrow_ts($8)) RETURNING " COLUMNS,
-                     &a);
+    pg_arg_i64(&a, row->machine_flow_revision_id);
+    int err =
+        pg_run(pg, &res,
+               "INSERT INTO campaigns (tenant_id, name, state, document, "
+               "document_text, list_id, trunk_id, flow_revision_id, created_at, "
+               "changed_at, machine_flow_revision_id) VALUES ($1, $2, $3, "
+               "$4::text::jsonb, $4::text, $5, $6, "
+               "$7, furrow_ts($8), furrow_ts($8), nullif($9, 0)) RETURNING " COLUMNS,
+               &a);
     return err ? err : read_row(res, 0, row);
 }
 

@@ -25,7 +25,8 @@ struct campaign_row {
     char name[CAMPAIGN_NAME_MAX];
     enum campaign_state state;
     int64_t list_id, trunk_id, flow_revision_id;
-    int revision; /* of its document, from 1 */
+    int64_t machine_flow_revision_id; /* what a machine hears; 0 none */
+    int revision;                     /* of its document, from 1 */
     char stop_reason[200];
     int64_t created_at_ms, started_at_ms, ended_at_ms, changed_at_ms; /* 0 null */
 };

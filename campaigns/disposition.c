@@ -4,7 +4,8 @@
 
 static const char *const names[] = {"completed",   "busy",       "no_answer",  "rejected",
                                     "unreachable", "bad_number", "congestion", "config",
-                                    "canceled",    "failed",     "unknown"};
+                                    "canceled",    "failed",     "unknown",    "machine",
+                                    "message"};
 _Static_assert(ARRAY_LEN(names) == DISPOSITIONS, "a name for every disposition");
 
 /* Q.850 cause → disposition of a call that was never up. */

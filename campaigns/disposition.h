@@ -22,6 +22,8 @@ enum disposition {
     DISPOSITION_CANCELED,    /* we or another device ended it before answer */
     DISPOSITION_FAILED,      /* anything else */
     DISPOSITION_UNKNOWN,     /* lost in a crash */
+    DISPOSITION_MACHINE,     /* an answering machine, and nothing was left on it */
+    DISPOSITION_MESSAGE,     /* an answering machine that was left a message */
     DISPOSITIONS,
 };
 

@@ -24,6 +24,8 @@ static const struct retry_rules defaults = {
         [DISPOSITION_CANCELED] = RULE(4, 10 * MINUTE_S, 3, 4 * HOUR_S),
         [DISPOSITION_FAILED] = RULE(3, 10 * MINUTE_S, 4, 4 * HOUR_S),
         [DISPOSITION_UNKNOWN] = RULE(3, HOUR_S, 4, DAY_S),
+        [DISPOSITION_MACHINE] = RULE(3, 4 * HOUR_S, 3, DAY_S),
+        [DISPOSITION_MESSAGE] = RULE(1, DAY_S, 1, DAY_S),
     }};
 
 void retry_rules_default(struct retry_rules *out)

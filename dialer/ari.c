@@ -118,6 +118,10 @@ static void on_channel(struct ari *a, const struct ari_event *ev)
     if (ev->kind == ARI_KEY)
         live_event(a->dialer->lives, &c->id,
                    &(struct live_event){.kind = LIVE_KEY, .key = ev->key});
+    else if (ev->kind == ARI_TALKS)
+        placed_talk(a->dialer, &c->id, true, clock_now_ms());
+    else if (ev->kind == ARI_QUIET)
+        placed_talk(a->dialer, &c->id, false, clock_now_ms() - ARI_QUIET_MS);
     else if (ev->kind == ARI_HANGUP_REQUEST && ev->cause)
         c->hangup_cause = ev->cause;
     else if (ev->kind == ARI_STASIS_END && !c->left_ms)

@@ -15,6 +15,8 @@ static const struct {
     {"ChannelStateChange", ARI_CHANNEL_STATE},
     {"Dial", ARI_DIAL},
     {"ChannelDtmfReceived", ARI_KEY},
+    {"ChannelTalkingStarted", ARI_TALKS},
+    {"ChannelTalkingFinished", ARI_QUIET},
     {"ChannelHangupRequest", ARI_HANGUP_REQUEST},
     {"ChannelDestroyed", ARI_DESTROYED},
     {"PlaybackFinished", ARI_PLAYED},

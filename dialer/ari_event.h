@@ -19,6 +19,8 @@ enum ari_event_kind {
     ARI_CHANNEL_STATE,
     ARI_DIAL,
     ARI_KEY,
+    ARI_TALKS, /* the other side, where TALK_DETECT listens */
+    ARI_QUIET,
     ARI_HANGUP_REQUEST,
     ARI_DESTROYED,
     ARI_PLAYED,

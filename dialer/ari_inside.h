@@ -32,6 +32,8 @@ enum {
     ARI_NAME_MAX = 176, /* of a recording */
     ARI_BUCKETS = 256,
     ARI_TICK_MS = 1000,
+    ARI_LOUDNESS = 256, /* what counts as talk, in Asterisk's own measure */
+    ARI_QUIET_MS = 300, /* of silence before Asterisk says that the talking is over */
 };
 
 enum ari_leg_state { LEG_NONE, LEG_RINGING, LEG_CONFIRMING, LEG_TALKING };

@@ -67,6 +67,8 @@ static int read_facts(struct pg *pg, const struct campaign_row *row,
     f->id = row->id;
     f->tenant_id = row->tenant_id;
     f->flow_revision_id = row->flow_revision_id;
+    f->machine = doc->machine;
+    f->machine_flow_revision_id = row->machine_flow_revision_id;
     f->revision = row->revision;
     f->priority = doc->priority;
     f->cps = doc->pacing.cps;

@@ -23,6 +23,7 @@
 #include "dialer/db.h"
 #include "dialer/dialer.h"
 #include "dialer/id_table.h"
+#include "dialer/listening.h"
 #include "dialer/sweep.h"
 #include "dialer/trunk.h"
 
@@ -52,6 +53,11 @@ struct call {
     int64_t ask_at_ms, ended_at_ms; /* monotonic; 0 none */
     bool opted_out;
     int64_t callback_at_ms;
+    struct machine_rule machine;
+    int64_t machine_flow_revision_id;
+    struct listening *ear; /* while it is not known who answered */
+    enum machine_verdict answered_by;
+    bool leaves_message;
 };
 
 struct placed {
@@ -69,8 +75,10 @@ void placed_free(struct placed *p)
 
     if (!p)
         return;
-    for (size_t at = 0; (c = id_table_next(&p->calls, &at));)
+    for (size_t at = 0; (c = id_table_next(&p->calls, &at));) {
+        listening_free(c->ear);
         free(c);
+    }
     id_table_free(&p->calls);
     free(p);
 }
@@ -209,6 +217,8 @@ static void settle(struct dialer *d, struct call *c, enum attempt_state to,
     m->move.cause = c->end.cause;
     m->move.tech_cause = c->end.tech_cause;
     m->move.note = note;
+    if (c->answered_by != MACHINE_OPEN)
+        m->move.answered_by = machine_verdict_name(c->answered_by);
     m->move.opted_out = c->opted_out;
     m->move.callback_at_ms = c->callback_at_ms;
     m->gives = true;
@@ -244,6 +254,8 @@ static void settle_ended(struct dialer *d, struct call *c)
         .tech_cause = c->end.tech_cause,
         .dial_status = c->dial_status[0] ? c->dial_status : NULL};
     enum disposition ended = disposition_from(&facts);
+    if (c->answered_by == MACHINE_MACHINE && c->machine.action != MACHINE_AS_HUMAN)
+        ended = c->leaves_message ? DISPOSITION_MESSAGE : DISPOSITION_MACHINE;
     if (!c->adopted)
         tell_trunk(d, c, ended);
     settle(d, c, ATTEMPT_ENDED, ended,
@@ -331,6 +343,8 @@ void placed_send(struct dialer *d, const struct placed_order *order)
     c->row = order->row;
     c->trunk = order->trunk;
     c->flow_revision_id = order->flow_revision_id;
+    c->machine = order->machine;
+    c->machine_flow_revision_id = order->machine_flow_revision_id;
     c->state = ATTEMPT_RELEASED;
     if (!id_table_add(&d->placed->calls, &c->row.id, c)) {
         free(c); /* it is out already: never twice */
@@ -391,6 +405,68 @@ static void run_flow(struct dialer *d, struct call *c)
     c->trunk->ops->hang_up(c->trunk, &c->row.id);
 }
 
+static void stop_listening(struct call *c)
+{
+    listening_free(c->ear);
+    c->ear = NULL;
+}
+
+/* Who answered, or (records) the machine is ready for the message. */
+static void on_heard(struct dialer *d, const struct uuid *attempt,
+                     enum machine_verdict verdict, bool records)
+{
+    struct call *c = find(d, attempt);
+    char id[UUID_TEXT_MAX];
+
+    if (!c || c->ended || c->settling)
+        return;
+    if (!records)
+        log_debug("placed", "attempt=%s answered_by=%s", uuid_text(attempt, id),
+                  machine_verdict_name(verdict));
+    c->answered_by = verdict;
+    if (verdict != MACHINE_MACHINE || c->machine.action == MACHINE_AS_HUMAN) {
+        stop_listening(c);
+        run_flow(d, c);
+    } else if (c->machine.action == MACHINE_HANG_UP) {
+        stop_listening(c);
+        c->trunk->ops->hang_up(c->trunk, attempt);
+    } else if (records) {
+        stop_listening(c);
+        c->leaves_message = true;
+        c->flow_revision_id = c->machine_flow_revision_id;
+        run_flow(d, c);
+    }
+}
+
+void placed_talk(struct dialer *d, const struct uuid *attempt, bool talking,
+                 int64_t at_ms)
+{
+    struct call *c = find(d, attempt);
+
+    if (c && c->ear)
+        listening_talk(c->ear, talking, at_ms);
+}
+
+void placed_beep(struct dialer *d, const struct uuid *attempt, int64_t at_ms)
+{
+    struct call *c = find(d, attempt);
+
+    if (c && c->ear)
+        listening_beep(c->ear, at_ms);
+}
+
+/* False: nobody wants to know, or the trunk cannot listen. */
+static bool listen_first(struct dialer *d, struct call *c)
+{
+    struct uuid id = c->row.id;
+
+    if (c->machine.action == MACHINE_NOT_ASKED || !c->trunk->ops->listen)
+        return false;
+    c->ear = listening_new(d, &id, &c->machine, on_heard);
+    c->trunk->ops->listen(c->trunk, &id);
+    return true;
+}
+
 void placed_answered(struct dialer *d, const struct uuid *attempt)
 {
     struct call *c = find_told(d, attempt, "answered");
@@ -405,7 +481,8 @@ void placed_answered(struct dialer *d, const struct uuid *attempt)
     record_ringing(d, c);
     move_to(d, c, ATTEMPT_ANSWERED);
     pacing_told(d->pacing, c->row.trunk_id, PACING_TOOK_CALL);
-    run_flow(d, c);
+    if (!listen_first(d, c))
+        run_flow(d, c);
 }
 
 void placed_ended(struct dialer *d, const struct uuid *attempt,
@@ -418,6 +495,7 @@ void placed_ended(struct dialer *d, const struct uuid *attempt,
     c->ended = true;
     c->ended_at_ms = mono_ms();
     c->end = *end;
+    stop_listening(c);
     str_cut(c->dial_status, sizeof(c->dial_status),
             end->dial_status ? end->dial_status : "");
     c->end.dial_status = NULL;

@@ -15,6 +15,7 @@
 #include "base/attrs.h"
 #include "base/uuid.h"
 #include "campaigns/attempt_store.h"
+#include "campaigns/machine_rule.h"
 #include "dialer/live.h"
 #include "dialer/pacing.h"
 
@@ -35,6 +36,8 @@ struct placed_order {
     struct trunk *trunk;
     int64_t flow_revision_id;
     int ring_timeout_s;
+    struct machine_rule machine; /* asked only where the trunk can listen */
+    int64_t machine_flow_revision_id;
 };
 void placed_send(struct dialer *d, const struct placed_order *order);
 
@@ -62,6 +65,11 @@ void placed_hang_up_all(struct dialer *d);
 /* What the switch says; unknown ids are ignored (logged at debug). */
 void placed_ringing(struct dialer *d, const struct uuid *attempt);
 void placed_answered(struct dialer *d, const struct uuid *attempt);
+/* Of a call that the trunk listens to: the other side speaks, is silent, a machine's tone
+ * was heard. at_ms: business time. */
+void placed_talk(struct dialer *d, const struct uuid *attempt, bool talking,
+                 int64_t at_ms);
+void placed_beep(struct dialer *d, const struct uuid *attempt, int64_t at_ms);
 
 struct placed_end {
     bool was_up, we_hung_up, ring_timeout;

@@ -42,21 +42,31 @@ static int read_seed(json_t *o, uint64_t *out, struct errtext *e)
     return 0;
 }
 
-static int read_ring(json_t *o, struct simulated_settings *s, struct errtext *e)
+/* [least, most] seconds; what is not there keeps what it is. */
+static int read_span(json_t *o, const char *key, double *least, double *most,
+                     struct errtext *e)
 {
-    json_t *v = json_object_get(o, "ring_s");
+    json_t *v = json_object_get(o, key);
 
-    s->ring_min_s = 4;
-    s->ring_max_s = 18;
     if (!v)
         return 0;
-    s->ring_min_s = json_number_value(json_array_get(v, 0));
-    s->ring_max_s = json_number_value(json_array_get(v, 1));
-    if (json_array_size(v) != 2 || s->ring_min_s < 0 || s->ring_max_s < s->ring_min_s ||
-        s->ring_max_s > 600)
+    *least = json_number_value(json_array_get(v, 0));
+    *most = json_number_value(json_array_get(v, 1));
+    if (json_array_size(v) != 2 || *least < 0 || *most < *least || *most > 600)
         return errtext_set(e, EINVAL, 0, 0,
-                           "ring_s: want [least, most] seconds, e.g. [4, 18]");
+                           "%s: want [least, most] seconds, e.g. [4, 18]", key);
     return 0;
+}
+
+static int read_spans(json_t *o, struct simulated_settings *s, struct errtext *e)
+{
+    s->ring_min_s = 4;
+    s->ring_max_s = 18;
+    s->greeting_min_s = 4;
+    s->greeting_max_s = 10;
+    int err = read_span(o, "ring_s", &s->ring_min_s, &s->ring_max_s, e);
+    return err ? err
+               : read_span(o, "greeting_s", &s->greeting_min_s, &s->greeting_max_s, e);
 }
 
 static int read_all(json_t *o, struct simulated_settings *s, struct errtext *e)
@@ -70,12 +80,12 @@ static int read_all(json_t *o, struct simulated_settings *s, struct errtext *e)
         {"no_answer", &no_answer},      {"rejected", &s->rejected},
         {"congestion", &s->congestion}, {"bad_number", &s->bad_number},
         {"speak", &s->speak},           {"opt_out", &s->opt_out},
-        {"hang_up", &s->hang_up},
+        {"hang_up", &s->hang_up},       {"machine", &s->machine},
     };
 
     int err = read_seed(o, &s->seed, e);
     if (!err)
-        err = read_ring(o, s, e);
+        err = read_spans(o, s, e);
     for (size_t i = 0; !err && i < ARRAY_LEN(shares); i++)
         err = read_share(o, shares[i].key, shares[i].at, e);
     if (err)
@@ -152,4 +162,13 @@ void simulated_script(const struct simulated_settings *s, int64_t phone, int num
     if (out->outcome == SIMULATED_BAD_NUMBER)
         out->ring_ms = BAD_NUMBER_MS;
     out->voice = draw(s, phone, number, 4);
+    double greeting = share(draw(s, phone, number, 6));
+    out->greeting_ms = 0;
+    if (share(draw(s, phone, number, 5)) < s->machine) {
+        out->manner = SIMULATED_SILENT;
+        out->greeting_ms =
+            (int64_t)((s->greeting_min_s +
+                       greeting * (s->greeting_max_s - s->greeting_min_s)) *
+                      1000);
+    }
 }

@@ -8,6 +8,8 @@
  *   seed                                           a number or a text
  *   answer busy no_answer rejected congestion bad_number
  *   ring_s                                         [least, most]
+ *   machine                                        of the answers: a machine
+ *   greeting_s                                     [least, most] of a machine
  *   speak opt_out hang_up                          of those who answer
  *   voices                                         manifest [{"file","text"}] or ""
  */
@@ -24,6 +26,7 @@ struct simulated_settings {
     uint64_t seed;
     double answer, busy, rejected, congestion, bad_number;
     double ring_min_s, ring_max_s;
+    double machine, greeting_min_s, greeting_max_s;
     double speak, opt_out, hang_up;
     char voices[512];
 };
@@ -49,6 +52,7 @@ struct simulated_script {
     enum simulated_manner manner; /* once answered */
     int64_t ring_ms;              /* until the outcome; business time */
     uint64_t voice;               /* modulo the number of voices */
+    int64_t greeting_ms;          /* of a machine that answers; 0: a person answers */
 };
 
 /* EINVAL with a text that names the field. */

@@ -440,6 +440,9 @@ static void send_head(struct runner *r)
                                        .permit = item.permit,
                                        .trunk = r->trunk,
                                        .flow_revision_id = revision_of(r, &item.row),
+                                       .machine = r->facts.machine,
+                                       .machine_flow_revision_id =
+                                           r->facts.machine_flow_revision_id,
                                        .ring_timeout_s = r->facts.ring_timeout_s});
 }
 
@@ -519,6 +522,8 @@ void runner_update(struct sweep *s, const struct campaign_facts *f)
         sort_in(s, r);
         r->usable = true;
         lives_warm(s->dialer->lives, f->tenant_id, f->flow_revision_id);
+        if (f->machine_flow_revision_id)
+            lives_warm(s->dialer->lives, f->tenant_id, f->machine_flow_revision_id);
         for (size_t i = 0; i < f->variant_count; i++)
             lives_warm(s->dialer->lives, f->tenant_id, f->variants[i]);
         log_info("sweep", "campaign=%lld name=%s state=running trunk=%s",

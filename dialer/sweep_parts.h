@@ -37,7 +37,9 @@ struct campaign_facts {
     struct trunk_row trunk;
     int trunk_weight, trunk_priority, trunk_count;
     struct limit_row tenant, caller_id; /* id 0: none is set */
-    int64_t variants[VARIANTS_MAX];     /* flow revisions of its variants */
+    struct machine_rule machine;
+    int64_t machine_flow_revision_id;
+    int64_t variants[VARIANTS_MAX]; /* flow revisions of its variants */
     size_t variant_count;
 };
 

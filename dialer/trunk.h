@@ -77,6 +77,9 @@ struct trunk_ops {
     void (*query)(struct trunk *t, const struct uuid *attempt, trunk_query_fn *done);
     /* Ends a call that rings or is up, whoever answers for it. Idempotent. */
     void (*hang_up)(struct trunk *t, const struct uuid *attempt);
+    /* Of a call that is up: tells placed_talk and placed_beep from now on, until its flow
+     * begins. NULL: it cannot. */
+    void (*listen)(struct trunk *t, const struct uuid *attempt);
     const struct live_phone_ops *phone; /* for live_start, with the trunk as phone */
     /* After a crash: does the switch still hold this recording of a call that is over?
      * done is called once, perhaps from inside, with arg. NULL: it keeps none. */

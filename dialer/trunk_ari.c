@@ -219,6 +219,20 @@ static void ari_trunk_hang_up(struct trunk *t, const struct uuid *attempt)
         ari_call_hang_up(t->dialer->ari, attempt, "normal");
 }
 
+/* Asterisk tells when its other side speaks; it hears no beep: the pause after a
+ * machine's greeting stands in for it. */
+static void ari_listen(struct trunk *t, const struct uuid *attempt)
+{
+    char channel[ARI_CHANNEL_MAX], value[24];
+
+    if (!t->dialer->ari)
+        return;
+    ari_channel_name(t->dialer->ari, attempt, channel);
+    snprintf(value, sizeof(value), "%d,%d", ARI_QUIET_MS, ARI_LOUDNESS);
+    ari_sendf(t->dialer, "POST", NULL, NULL, "/channels/%s/variable?variable=%s&value=%s",
+              channel, "TALK_DETECT(set)", value);
+}
+
 static void on_recording(struct dialer *d, const struct web_resp *resp,
                          const struct ari_ask *ask)
 {
@@ -252,6 +266,7 @@ const struct trunk_ops trunk_ari = {
     .originate = ari_originate,
     .query = ari_query,
     .hang_up = ari_trunk_hang_up,
+    .listen = ari_listen,
     .phone = &ari_phone_ops,
     .recording_exists = ari_recording_exists,
 };

@@ -37,6 +37,10 @@ enum {
     /* Real: on a fast clock AGAIN_MS is gone before a busy machine has stored the step
      * that the first key began, and what people do would hang on the machine's load. */
     AGAIN_MIN_REAL_MS = 2 * LIVE_COMMIT_WAIT_MS,
+    HELLO_AFTER_MS = 300, /* somebody picks up */
+    HELLO_MS = 600,
+    BEEP_AFTER_MS = 500, /* a machine's greeting */
+    TAPE_MS = 60000,     /* what it records at most */
     MANIFEST_MAX = 16 << 20,
     PATH_BYTES = 1024,
 };
@@ -49,6 +53,10 @@ enum next {
     NEXT_RECORDED,
     NEXT_BRIDGED,
     NEXT_DIALLED,
+    NEXT_TALKS,
+    NEXT_QUIET,
+    NEXT_BEEP,
+    NEXT_BORED, /* hears nothing: gone, unless something is played meanwhile */
     NEXT_GONE
 };
 
@@ -75,10 +83,11 @@ struct sim_call {
     int64_t record_began_ms, record_ms; /* business */
     enum ivr_recorded record_result;
     const char *record_reason;
+    int64_t voice_ms; /* business; when the next of talk, pause and beep is due */
 };
 
 static void schedule(struct sim_call *c, enum next next, int64_t business_ms);
-static void schedule_again(struct sim_call *c);
+static void schedule_patiently(struct sim_call *c, enum next next, int64_t business_ms);
 
 /* ---- the end ---- */
 
@@ -157,7 +166,7 @@ static void press_key(struct sim_call *c)
         ev.key = '9';
     c->keys++;
     /* A menu that does not know the key may say nothing: press another one later. */
-    schedule_again(c);
+    schedule_patiently(c, NEXT_KEY, AGAIN_MS);
     live_event(c->sim->base.dialer->lives, &c->id, &ev);
 }
 
@@ -181,6 +190,34 @@ static void dial_answered(struct sim_call *c)
     schedule(c, NEXT_DIALLED, DIAL_TALK_MS);
     live_event(c->sim->base.dialer->lives, &c->id,
                &(struct live_event){.kind = LIVE_BRIDGED});
+}
+
+/* Told with the time it was due: on a fast clock a busy loop is seconds late. */
+static void speak_first(struct sim_call *c, enum next what)
+{
+    struct dialer *d = c->sim->base.dialer;
+    int64_t at_ms = c->voice_ms, next_ms = 0;
+    enum next next = NEXT_BORED;
+    struct uuid id = c->id;
+
+    if (what == NEXT_TALKS) {
+        next = NEXT_QUIET;
+        next_ms = c->script.greeting_ms ? c->script.greeting_ms : HELLO_MS;
+    } else if (what == NEXT_QUIET && c->script.greeting_ms) {
+        next = NEXT_BEEP;
+        next_ms = BEEP_AFTER_MS;
+    } else {
+        next_ms = TAPE_MS;
+    }
+    c->voice_ms += next_ms;
+    if (next == NEXT_BORED)
+        schedule_patiently(c, next, next_ms);
+    else
+        schedule(c, next, next_ms);
+    if (what == NEXT_BEEP)
+        placed_beep(d, &id, at_ms);
+    else
+        placed_talk(d, &id, what == NEXT_TALKS, at_ms);
 }
 
 static void dial_ended(struct sim_call *c)
@@ -220,6 +257,15 @@ static void on_timer(uv_timer_t *timer)
     case NEXT_DIALLED:
         dial_ended(c);
         break;
+    case NEXT_TALKS:
+    case NEXT_QUIET:
+    case NEXT_BEEP:
+        speak_first(c, next);
+        break;
+    case NEXT_BORED:
+        c->cause = 16;
+        end_call(c);
+        break;
     case NEXT_GONE:
         end_call(c);
         break;
@@ -232,13 +278,15 @@ static void schedule(struct sim_call *c, enum next next, int64_t business_ms)
     uv_timer_start(&c->timer, on_timer, (uint64_t)clock_real_delay_ms(business_ms), 0);
 }
 
-static void schedule_again(struct sim_call *c)
+/* What people wait for is ours to bring, and a busy machine needs its real time for it.
+ */
+static void schedule_patiently(struct sim_call *c, enum next next, int64_t business_ms)
 {
-    int64_t real_ms = clock_real_delay_ms(AGAIN_MS);
+    int64_t real_ms = clock_real_delay_ms(business_ms);
 
     if (clock_is_virtual() && real_ms < AGAIN_MIN_REAL_MS)
         real_ms = AGAIN_MIN_REAL_MS;
-    c->next = NEXT_KEY;
+    c->next = next;
     uv_timer_start(&c->timer, on_timer, (uint64_t)real_ms, 0);
 }
 
@@ -511,6 +559,16 @@ static void sim_hang_up(struct trunk *t, const struct uuid *attempt)
     hang_up(find(t, attempt));
 }
 
+static void sim_listen(struct trunk *t, const struct uuid *attempt)
+{
+    struct sim_call *c = find(t, attempt);
+
+    if (!c || c->next == NEXT_GONE)
+        return;
+    c->voice_ms = clock_now_ms() + HELLO_AFTER_MS;
+    schedule(c, NEXT_TALKS, HELLO_AFTER_MS);
+}
+
 const struct trunk_ops trunk_simulated = {
     .kind = "simulated",
     .open = sim_open,
@@ -519,5 +577,6 @@ const struct trunk_ops trunk_simulated = {
     .originate = sim_originate,
     .query = sim_query,
     .hang_up = sim_hang_up,
+    .listen = sim_listen,
     .phone = &phone_ops,
 };
