@@ -54,13 +54,16 @@ struct queue {
     "WHERE id = picked RETURNING id, kind, payload, attempts, max_attempts, "            \
     "last_error, deaths, cancel_asked, priority, greatest(0, extract(epoch FROM "        \
     "clock_timestamp() - run_at) * 1000)::bigint"
+/* Mostly no kind has a rule: this is asked once, not for every row. */
+#define QUEUE_NO_RULES "(SELECT count(*) = 0 FROM job_queues) OR "
 #define QUEUE_NOT_HELD                                                                   \
-    "NOT EXISTS (SELECT FROM job_queues r WHERE r.kind = jobs.kind AND r.hold_from <= "  \
-    "jobs.created_at)"
+    "(" QUEUE_NO_RULES "NOT EXISTS (SELECT FROM job_queues r WHERE r.kind = jobs.kind "  \
+    "AND r.hold_from <= jobs.created_at))"
 /* Neither held nor limited: by limits only queue_limits.c takes jobs. */
 #define QUEUE_NOT_RULED                                                                  \
-    "NOT EXISTS (SELECT FROM job_queues r WHERE r.kind = jobs.kind AND (r.hold_from <= " \
-    "jobs.created_at OR r.rate_per_s IS NOT NULL OR r.max_running IS NOT NULL))"
+    "(" QUEUE_NO_RULES "NOT EXISTS (SELECT FROM job_queues r WHERE r.kind = jobs.kind "  \
+    "AND (r.hold_from <= jobs.created_at OR r.rate_per_s IS NOT NULL OR r.max_running "  \
+    "IS NOT NULL)))"
 void queue_read_item(const struct queue *q, int tenant_id, PGresult *res, int row,
                      struct queue_item *item);
 /* A transaction whose commit a crash of Postgres may undo. */

@@ -24,6 +24,18 @@ start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" "$BIN/furrow-server"
 wait_for 20 "the server listens" test -s "$T/port"
 PORT=$(cat "$T/port")
 
+# What workers counted is on the metrics page, as counters and as histograms that add up.
+sql "INSERT INTO job_counts (tenant_id, kind, done, buried, wait_ms, run_ms, wait_le, run_le) VALUES
+    (1, 'asr', 7, 1, 4500, 9000, '{1,2,3,0,1,0,0,0,1}', '{0,0,0,8,0,0,0,0,0}')" >/dev/null
+curl -s -m 20 "http://127.0.0.1:$PORT/metrics" >"$T/answer" || fail "no /metrics"
+for line in 'furrow_job_results_total{tenant="default",kind="asr",result="done"} 7' \
+    'furrow_job_wait_seconds_bucket{tenant="default",kind="asr",le="0.025"} 3' \
+    'furrow_job_wait_seconds_bucket{tenant="default",kind="asr",le="+Inf"} 8' \
+    'furrow_job_wait_seconds_sum{tenant="default",kind="asr"} 4.500' \
+    'furrow_job_run_seconds_count{tenant="default",kind="asr"} 8' 'furrow_database_up 1'; do
+    grep -qxF "$line" "$T/answer" || fail "/metrics does not say '$line': $(grep furrow_job "$T/answer")"
+done
+
 ends 2 furrow key create website
 ends 2 furrow key create website --scope everything
 ends 2 furrow key create 'Web site' --scope opt_outs
