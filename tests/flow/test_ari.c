@@ -67,6 +67,15 @@ void placed_answered(struct dialer *d, const struct uuid *attempt)
     note("answered");
 }
 
+void placed_talk(struct dialer *d, const struct uuid *attempt, bool talking,
+                 int64_t at_ms)
+{
+    (void)d;
+    (void)attempt;
+    (void)at_ms;
+    note(talking ? "talks" : "quiet");
+}
+
 void placed_ended(struct dialer *d, const struct uuid *attempt,
                   const struct placed_end *end)
 {

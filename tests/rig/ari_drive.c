@@ -78,6 +78,14 @@ static void begin(struct call *c)
     c->ops->play(c->phone_arg, &c->id, 1, media, 1);
 }
 
+void placed_talk(struct dialer *d, const struct uuid *attempt, bool talking,
+                 int64_t at_ms)
+{
+    (void)d;
+    (void)at_ms;
+    say(attempt, talking ? "talks" : "quiet");
+}
+
 void placed_answered(struct dialer *d, const struct uuid *attempt)
 {
     struct call *c = find(attempt);
