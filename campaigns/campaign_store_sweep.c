@@ -168,33 +168,40 @@ static int count_enrolled(struct pg *pg, const struct source *s, int64_t seen)
         &a);
 }
 
+/* Of one list of one campaign. */
+struct filling {
+    struct pg *pg;
+    int tenant_id, place;
+    int64_t campaign_id, now_ms;
+};
+
 /* One batch; *more: the list may hold more. */
-static int populate_batch(struct pg *pg, int tenant_id, int64_t campaign_id, int place,
-                          size_t max, int64_t now_ms, size_t *added, bool *more,
+static int populate_batch(const struct filling *f, size_t max, size_t *added, bool *more,
                           bool *loading)
 {
+    struct pg *pg = f->pg;
     struct source before = {0}, after = {0};
     const struct campaign_doc *doc = NULL;
     struct batch batch = {0};
     struct pg_args a = {0};
 
-    pg_arg_i64(&a, campaign_id);
+    pg_arg_i64(&a, f->campaign_id);
     int err = pg_run(pg, NULL,
                      "SELECT pg_advisory_xact_lock(" POPULATE_LOCK
                      ", ($1::bigint & 2147483647)::int)",
                      &a);
     if (!err)
-        err = read_source(pg, campaign_id, place, &before);
+        err = read_source(pg, f->campaign_id, f->place, &before);
     if (!err)
-        err = campaign_doc_get(pg, tenant_id, campaign_id, &doc);
+        err = campaign_doc_get(pg, f->tenant_id, f->campaign_id, &doc);
     if (err == EINVAL) /* logged; it calls nobody, but who is in it can be told */
         err = 0;
     if (!err)
-        err = copy_batch(pg, &before, max, doc, now_ms, &batch);
+        err = copy_batch(pg, &before, max, doc, f->now_ms, &batch);
     if (!err && doc && doc->lists.n > 0 && batch.added > 0)
         err = count_enrolled(pg, &before, batch.added);
     if (!err)
-        err = read_source(pg, campaign_id, place, &after);
+        err = read_source(pg, f->campaign_id, f->place, &after);
     if (err)
         return err;
     *added = (size_t)batch.added;
@@ -212,8 +219,8 @@ static int populate_batch(struct pg *pg, int tenant_id, int64_t campaign_id, int
     return set_last_contact(pg, &before, mark);
 }
 
-static int populate_list(struct pg *pg, int tenant_id, int64_t campaign_id, int place,
-                         size_t max, int64_t now_ms, size_t *added, bool *loading)
+static int populate_list(const struct filling *f, size_t max, size_t *added,
+                         bool *loading)
 {
     bool more = true;
 
@@ -226,11 +233,9 @@ static int populate_list(struct pg *pg, int tenant_id, int64_t campaign_id, int 
     while (more && *added == 0) {
         bool own = false;
 
-        int err = pg_begin_own(pg, tenant_id, &own);
+        int err = pg_begin_own(f->pg, f->tenant_id, &own);
         if (!err)
-            err = pg_end_own(pg, own,
-                             populate_batch(pg, tenant_id, campaign_id, place, max,
-                                            now_ms, added, &more, loading));
+            err = pg_end_own(f->pg, own, populate_batch(f, max, added, &more, loading));
         if (err)
             return err;
         if (*loading && *added == 0)
@@ -262,8 +267,12 @@ int campaign_populate(struct pg *pg, int tenant_id, int64_t campaign_id, size_t 
         if (i >= lists && lists == 1)
             break;
         part = part < max - *added ? part : max - *added;
-        err = populate_list(pg, tenant_id, campaign_id, (int)(i % lists), part, now_ms,
-                            &one, &busy);
+        const struct filling f = {.pg = pg,
+                                  .tenant_id = tenant_id,
+                                  .place = (int)(i % lists),
+                                  .campaign_id = campaign_id,
+                                  .now_ms = now_ms};
+        err = populate_list(&f, part, &one, &busy);
         *added += one;
         *loading |= busy;
     }

@@ -82,7 +82,7 @@ static void print_left(const struct campaign_watch *w, FILE *to)
 
     if (left_s == 0)
         return;
-    if (left_s >= 2 * 3600)
+    if (left_s >= INT64_C(7200))
         fprintf(to, ", about %" PRId64 " h left", left_s / 3600);
     else
         fprintf(to, ", about %" PRId64 " min left", left_s / 60 + 1);
