@@ -71,6 +71,7 @@ static int read_facts(struct pg *pg, const struct campaign_row *row,
     f->machine_flow_revision_id = row->machine_flow_revision_id;
     f->revision = row->revision;
     f->priority = doc->priority;
+    f->pooled = doc->caller_ids.pool[0] != '\0';
     f->cps = doc->pacing.cps;
     f->max_concurrent = doc->pacing.max_concurrent;
     f->ring_timeout_s = doc->ring_timeout_s;

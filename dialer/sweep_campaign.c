@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/campaign_trunks.h"
 #include "dialer/db.h"
@@ -26,6 +27,7 @@ enum {
     STOCK_MAX = 256,
     CLAIM_IDLE_MS = 1000,  /* between two looks at a campaign with nothing due */
     CLAIM_SOON_MS = 100,   /* the least of them */
+    NEXT_NUMBER_MS = 25,   /* another number of the pool may have room */
     FULL_RETRY_MS = 250,   /* another dialer's call may end */
     SENT_MEMORY = 1000,    /* calls after which the past counts half */
     PERMIT_MARGIN_MS = 50, /* do not bother with a permit that is about to die */
@@ -37,7 +39,8 @@ static const double stock_s = 0.8;
 struct item {
     struct attempt_row row;
     struct permit *permit;
-    int64_t got_at_ms; /* monotonic, just after it was minted */
+    int64_t got_at_ms;          /* monotonic, just after it was minted */
+    struct limit_row caller_id; /* of the pool's number that it shows; id 0: none */
 };
 
 struct runner {
@@ -58,18 +61,18 @@ struct runner {
 
 /* ---- stock ---- */
 
-static struct pacing_ask ask_of(const struct runner *r, const struct attempt_row *row)
+static struct pacing_ask ask_of(const struct runner *r, const struct item *item)
 {
     const struct dialer_config *all = &r->sweep->dialer->config;
     const struct campaign_facts *f = &r->facts;
     const struct trunk_row *trunk = &r->trunk->row;
+    const struct limit_row *shown = f->pooled ? &item->caller_id : &f->caller_id;
 
     return (struct pacing_ask){
-        .attempt = row->id,
+        .attempt = item->row.id,
         .at = {[PACING_TRUNK] = {trunk->id, trunk->cps, trunk->max_channels},
                [PACING_CAMPAIGN] = {f->id, f->cps, f->max_concurrent},
-               [PACING_CALLER_ID] = {f->caller_id.id, f->caller_id.cps,
-                                     f->caller_id.max_concurrent},
+               [PACING_CALLER_ID] = {shown->id, shown->cps, shown->max_concurrent},
                [PACING_TENANT] = {f->tenant_id, f->tenant.cps, f->tenant.max_concurrent},
                [PACING_ALL] = {1, (double)all->max_cps, (int)all->max_calls}}};
 }
@@ -81,6 +84,14 @@ static struct item pop(struct runner *r)
     r->n--;
     memmove(r->stock, r->stock + 1, r->n * sizeof(r->stock[0]));
     return first;
+}
+
+/* The next one may show another number of the pool, with room. */
+static void rotate(struct runner *r)
+{
+    struct item first = pop(r);
+
+    r->stock[r->n++] = first;
 }
 
 static void withdraw(struct runner *r, struct item *item, bool has_slots,
@@ -290,8 +301,23 @@ struct claim {
     bool released; /* the gate's transaction is known to be committed */
     struct attempt_row *rows;
     struct permit **permits;
+    struct limit_row *limits; /* of the numbers they show; NULL: no pool */
     int64_t got_at_ms;
 };
+
+/* Read before the release: what nobody can pace is not sent. */
+static int read_limits(struct pg *pg, struct claim *c)
+{
+    CLEANUP(free_cleanup) struct limit_row *all = NULL;
+    size_t n = 0;
+
+    int err = limit_list(pg, c->tenant_id, &all, &n);
+    for (size_t i = 0; !err && i < c->claimed; i++)
+        for (size_t k = 0; k < n; k++)
+            if (all[k].caller_id[0] && str_is(all[k].caller_id, c->rows[i].caller_id))
+                c->limits[i] = all[k];
+    return err;
+}
 
 static int run_claim(struct pg *pg, void *arg)
 {
@@ -307,6 +333,8 @@ static int run_claim(struct pg *pg, void *arg)
     c->next_due_ms = result.next_due_ms;
     if (c->claimed == 0)
         return 0;
+    if (c->limits && (err = read_limits(pg, c)))
+        return err;
     err = attempt_release(pg, c->tenant_id, c->rows, c->claimed, clock_now_ms(),
                           c->permits);
     c->got_at_ms = mono_ms();
@@ -318,6 +346,7 @@ static void free_claim(struct claim *c)
 {
     free(c->rows);
     free(c->permits);
+    free(c->limits);
     free(c);
 }
 
@@ -369,7 +398,10 @@ static void on_claimed(int err, void *arg)
         plan_next_claim(r, c);
     }
     for (size_t i = 0; i < c->claimed; i++) {
-        struct item item = {c->rows[i], c->permits[i], c->got_at_ms};
+        struct item item = {
+            .row = c->rows[i], .permit = c->permits[i], .got_at_ms = c->got_at_ms};
+        if (c->limits)
+            item.caller_id = c->limits[i];
         if (!c->released)
             placed_withdraw(d, &item.row, false, "the release failed");
         else if (item.permit && r->running && !s->stopping && r->n < STOCK_MAX)
@@ -398,7 +430,9 @@ static void pump_claim(struct runner *r)
                         .slot = d->slot,
                         .max = n,
                         .rows = xcalloc(n, sizeof(struct attempt_row)),
-                        .permits = xcalloc(n, sizeof(struct permit *))};
+                        .permits = xcalloc(n, sizeof(struct permit *)),
+                        .limits = r->facts.pooled ? xcalloc(n, sizeof(struct limit_row))
+                                                  : NULL};
     if (db_submit(d->db, DB_TRY, (uint64_t)r->facts.id, run_claim, on_claimed, c)) {
         free_claim(c);
         return;
@@ -466,6 +500,10 @@ static void on_taken(enum pacing_result result, int64_t retry_ms, void *arg)
         }
         break;
     case PACING_FULL:
+        if (r->facts.pooled)
+            rotate(r);
+        take_later(r, r->facts.pooled ? NEXT_NUMBER_MS : FULL_RETRY_MS);
+        break;
     case PACING_AWAY:
         take_later(r, retry_ms > 0 ? retry_ms : FULL_RETRY_MS);
         break;
@@ -486,7 +524,7 @@ static void pump_take(struct runner *r)
     if (r->n == 0 || !r->running || !sweep_may_send(r->sweep) ||
         mono_ms() < r->take_at_ms)
         return;
-    struct pacing_ask ask = ask_of(r, &r->stock[0].row);
+    struct pacing_ask ask = ask_of(r, &r->stock[0]);
     r->taking = true;
     pacing_take(r->sweep->dialer->pacing, &ask, on_taken, r);
 }

@@ -37,6 +37,7 @@ struct campaign_facts {
     struct trunk_row trunk;
     int trunk_weight, trunk_priority, trunk_count;
     struct limit_row tenant, caller_id; /* id 0: none is set */
+    bool pooled; /* each call shows a number of a pool; caller_id is not set */
     struct machine_rule machine;
     int64_t machine_flow_revision_id;
     int64_t variants[VARIANTS_MAX]; /* flow revisions of its variants */

@@ -24,6 +24,7 @@
 #include "campaigns/campaign_store.h"
 #include "campaigns/cohort.h"
 #include "campaigns/flow_store.h"
+#include "campaigns/limit_store.h"
 #include "campaigns/trunk_store.h"
 #include "store/pgtest.h"
 
@@ -170,6 +171,9 @@ static void set_up(void)
         0);
     assert_int_equal(
         caller_id_add(pg, TENANT, "et", INT64_C(251115550102), 10, clock_now_ms()), 0);
+    const struct limit_row one = {.caller_id = "+251115550102", .max_concurrent = 1};
+    assert_int_equal(limit_set(pg, TENANT, &one, clock_now_ms(), &(struct errtext){0}),
+                     0);
     trial = campaign(
         "trial", INT64_C(251911100000), PEOPLE,
         "\"flow\": \"tell\", \"trunk\": \"people\", \"topic\": \"harvest\", "
@@ -230,6 +234,21 @@ static void nobody_is_called_beyond_the_caps_of_the_pool(void **state)
     assert_int_equal(OF(trial, "SELECT count(*) FROM campaign_contacts WHERE campaign_id "
                                "= %" PRId64 " AND state = 'pending' AND attempts = 0"),
                      PEOPLE - ROOM);
+}
+
+static void a_limit_of_a_number_holds_in_a_pool_too(void **state)
+{
+    static const char together[] =
+        "SELECT count(*) FROM attempts a JOIN attempts b USING (caller_id) WHERE a.id <> "
+        "b.id AND caller_id = '%s' AND b.ringing_at > a.ringing_at AND b.ringing_at < "
+        "a.ended_at";
+    char sql[300];
+
+    (void)state;
+    snprintf(sql, sizeof(sql), together, "+251115550102");
+    assert_int_equal(count(sql), 0);
+    snprintf(sql, sizeof(sql), together, "+251115550101");
+    assert_true(count(sql) > 0);
 }
 
 static void everybody_gets_the_variant_of_their_cohort(void **state)
@@ -341,6 +360,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_is_called_beyond_the_caps_of_the_pool),
+        cmocka_unit_test(a_limit_of_a_number_holds_in_a_pool_too),
         cmocka_unit_test(everybody_gets_the_variant_of_their_cohort),
         cmocka_unit_test(a_callback_in_the_night_is_moved_to_the_morning_and_said_so),
         cmocka_unit_test(who_leaves_the_topic_is_on_its_list_and_final),
