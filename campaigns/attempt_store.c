@@ -19,6 +19,7 @@
 #include "campaigns/attempt_store_cost.h"
 #include "campaigns/attempt_store_person.h"
 #include "campaigns/attempt_store_retry.h"
+#include "campaigns/budget_store.h"
 #include "campaigns/call_store.h"
 #include "campaigns/campaign.h"
 #include "campaigns/campaign_store.h"
@@ -406,6 +407,20 @@ static int book_costs(struct ledger *l)
     return err ? err : attempt_book_costs(l->pg, list, n);
 }
 
+/* Of each campaign that an attempt ends of. */
+static int hold_rules(struct ledger *l)
+{
+    int64_t held = 0;
+    int err = 0;
+
+    for (size_t i = 0; !err && i < l->n; i++)
+        if (l->at[i].end && l->at[i].campaign_id != held) {
+            held = l->at[i].campaign_id;
+            err = budget_hold_rules(l->pg, held, false);
+        }
+    return err;
+}
+
 static int move_all(struct ledger *l, const struct attempt_move *moves, size_t n,
                     size_t *illegal)
 {
@@ -414,7 +429,9 @@ static int move_all(struct ledger *l, const struct attempt_move *moves, size_t n
     if (err)
         return err;
     play_all(l, moves, n, illegal);
-    err = write_attempts(l);
+    err = hold_rules(l);
+    if (!err)
+        err = write_attempts(l);
     if (!err)
         err = write_contacts(l);
     if (!err)

@@ -478,7 +478,9 @@ static int claim(struct claim *c)
         due_at(c, c->now_ms + ASK_AGAIN_MS);
         return 0;
     }
-    err = campaign_doc_get(c->pg, c->tenant_id, c->campaign_id, &c->doc);
+    err = budget_hold_rules(c->pg, c->campaign_id, false);
+    if (!err)
+        err = campaign_doc_get(c->pg, c->tenant_id, c->campaign_id, &c->doc);
     if (!err)
         err = heed_budget(c);
     if (!err && c->max > 0)

@@ -6,6 +6,7 @@
 #ifndef CAMPAIGNS_BUDGET_STORE_H
 #define CAMPAIGNS_BUDGET_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,12 @@
 #include "campaigns/budget.h"
 
 struct pg;
+
+/* Until the transaction ends the campaign's rules stay as they are for who picks its
+ * contacts or ends its calls (not alone), or change (alone: waits for all of those).
+ * Before the document is read: what is booked by the old one is then counted by who
+ * states a new budget, or the new one is read. */
+NODISCARD int budget_hold_rules(struct pg *pg, int64_t campaign_id, bool alone);
 
 /* How many calls may begin; those that live are set aside. Locks the campaign's account
  * until the transaction ends, so that of two who ask the second sees what the first

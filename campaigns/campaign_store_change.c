@@ -87,6 +87,8 @@ static int change(struct pg *pg, const struct campaign_row *row, const char *tex
     bool archived = false;
 
     int err = lock(pg, row->id, &revision, &before_text, &archived);
+    if (!err)
+        err = budget_hold_rules(pg, row->id, true);
     if (err)
         return err;
     if (archived) {

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -456,6 +458,81 @@ static void a_budget_stated_later_counts_what_was_called_before(void **state)
     assert_int_equal(spent.micros, 3 * 10000 + 3 * 200000);
 }
 
+struct background {
+    pthread_t thread;
+    struct attempt_row row;
+    int64_t campaign;
+    _Atomic bool done;
+};
+
+static void *end_in_background(void *arg)
+{
+    struct background *b = arg;
+    const struct attempt_move m = {.id = b->row.id,
+                                   .to = ATTEMPT_ENDED,
+                                   .at_ms = T0 + 1000,
+                                   .disposition = DISPOSITION_BUSY};
+
+    if (attempt_move(other, TENANT, &m, 1, NULL))
+        fail_msg("the end: %s", pg_error(other));
+    b->done = true;
+    return NULL;
+}
+
+static void *change_in_background(void *arg)
+{
+    struct background *b = arg;
+
+    change(b->campaign, "budget.calls=5");
+    b->done = true;
+    return NULL;
+}
+
+/* So many wait for a lock, or it is over. */
+static void wait_for_waiting(struct pg *db, int n, const struct background *b)
+{
+    while (!b->done &&
+           pgtest_i64(db, 0, "SELECT count(*) FROM pg_locks WHERE NOT granted") < n)
+        sched_yield();
+}
+
+/* The end of a call and the first budget of its campaign meet: it was counted by none. */
+static void a_call_that_ends_while_a_budget_is_stated_is_counted(void **state)
+{
+    int64_t c = new_campaign(NO_LIMITS);
+    struct background ends = {0}, changes = {.campaign = c};
+    struct pg *holder = pgtest_open(), *watcher = pgtest_open();
+    const struct budget b = {.stated = true, .calls = 5};
+    struct budget_spent spent;
+    struct permit *p = NULL;
+    int64_t open = 0;
+    char sql[200];
+
+    (void)state;
+    new_contact(c);
+    assert_int_equal(claim(pg, c, T0, 1, &ends.row, NULL), 1);
+    assert_int_equal(attempt_release(pg, TENANT, &ends.row, 1, T0, &p), 0);
+    permit_free(p);
+    assert_int_equal(pg_begin(holder, TENANT), 0);
+    snprintf(sql, sizeof(sql),
+             "SELECT 1 FROM campaign_contacts WHERE campaign_id = %" PRId64 " FOR UPDATE",
+             c);
+    assert_int_equal(pg_run(holder, NULL, sql, NULL), 0);
+    assert_int_equal(pthread_create(&ends.thread, NULL, end_in_background, &ends), 0);
+    wait_for_waiting(watcher, 1, &ends);
+    assert_int_equal(
+        pthread_create(&changes.thread, NULL, change_in_background, &changes), 0);
+    wait_for_waiting(watcher, 2, &changes);
+    pg_rollback(holder);
+    pthread_join(ends.thread, NULL);
+    pthread_join(changes.thread, NULL);
+    assert_int_equal(budget_load(pg, TENANT, c, &b, &spent, &open), 0);
+    assert_int_equal(open, 0);
+    assert_int_equal(spent.calls, 1);
+    pg_close(holder);
+    pg_close(watcher);
+}
+
 static void the_forecast_ends_where_the_budget_does(void **state)
 {
     int64_t c =
@@ -773,6 +850,7 @@ int main(void)
         cmocka_unit_test(two_dialers_never_take_more_than_the_budget_together),
         cmocka_unit_test(minutes_are_set_aside_for_live_calls_and_billed_when_they_end),
         cmocka_unit_test(a_budget_stated_later_counts_what_was_called_before),
+        cmocka_unit_test(a_call_that_ends_while_a_budget_is_stated_is_counted),
         cmocka_unit_test(the_forecast_ends_where_the_budget_does),
         cmocka_unit_test(a_changed_window_holds_for_what_was_picked_and_not_released),
         cmocka_unit_test(a_raised_limit_lets_those_be_called_whom_it_held),
