@@ -134,9 +134,9 @@ pg_start() {
         $DROP "$PG_BIN/initdb" -D "$T/pg" -U furrow -A trust -E UTF8 --no-locale --no-sync \
             >"$T/log/initdb.log" 2>&1 || fail "initdb"
     fi
-    # No fsync: a killed process loses nothing by it, only a killed machine would.
+    # No fsync unless PG_FSYNC=on: a killed process loses nothing by it, only a killed machine would.
     start postgres $DROP "$PG_BIN/postgres" -D "$T/pg" -k "$T/pg-socket" -c listen_addresses= \
-        -c fsync=off -c max_connections=200 -c log_min_messages=fatal
+        -c fsync="${PG_FSYNC:-off}" -c max_connections=200 -c log_min_messages=fatal
     wait_for 30 "PostgreSQL is ready" pg_ready
     export DATABASE_URL="host=$T/pg-socket user=furrow dbname=furrow"
     [ -n "$first_" ] || return 0
