@@ -24,7 +24,7 @@ xml_tsan=$(pwd)/var/test/results-tsan.xml
 rm -f "$xml" "$xml_tsan"
 code=0
 ctest --test-dir "build/$preset" -j 2 --output-on-failure --output-junit "$xml" "$@" || code=1
-ctest --test-dir build/tsan -L threads --output-on-failure --output-junit "$xml_tsan" "$@" || code=1
+ctest --test-dir build/tsan -j 2 -L threads --output-on-failure --output-junit "$xml_tsan" "$@" || code=1
 
 cases() { cat "$xml" "$xml_tsan" 2>/dev/null | grep '<testcase ' || true; }
 count() { cases | grep -c "status=\"$1\"" || true; }

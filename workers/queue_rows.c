@@ -495,10 +495,13 @@ bool queue_wait_notice(struct queue *q, int stop_fd, int wait_ms)
     struct pollfd fds[2] = {{.fd = stop_fd, .events = POLLIN}, {.fd = -1}};
     bool any = false, soon = false;
 
-    if (pg_is_connected(q->pg) && PQbackendPID(pg_conn(q->pg)) != q->listening_pid)
+    if (pg_is_connected(q->pg) && PQbackendPID(pg_conn(q->pg)) != q->listening_pid) {
         q->listening_pid = pg_run(q->pg, NULL, "LISTEN furrow_jobs", NULL)
                                ? 0
                                : PQbackendPID(pg_conn(q->pg));
+        if (q->listening_pid)
+            return true; /* what was said before it was listened for is looked for */
+    }
     if (pg_is_connected(q->pg)) {
         fds[1] = (struct pollfd){.fd = PQsocket(pg_conn(q->pg)), .events = POLLIN};
         soon = read_notices(q, &any); /* those that were read with an answer */

@@ -10,13 +10,13 @@
 #include "base/files.h"
 #include "fuzz/fuzz.h"
 
-/* A long input is run an eighth as often: it costs as much as all the others. */
+/* A long input is run a sixteenth as often: it costs as much as all the others. */
 enum {
     FILE_LIMIT = 4 << 20,
     CUTS = 24,
     CHANGES = 64,
     LONG_BYTES = 1 << 15,
-    LONG_LESS = 8
+    LONG_LESS = 16
 };
 
 static void run(const char *data, size_t len)
