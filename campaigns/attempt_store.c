@@ -211,7 +211,9 @@ static int write_attempts(const struct ledger *l)
         "$2::bigint[], "
         "$3::bigint[], $4::bigint[], $5::int[], $6::int[], $7::text[], $8::text[], "
         "$9::text[], $10::text[]) v(id, ringing, answered, ended, cause, tech_cause, "
-        "state, disposition, note, answered_by) WHERE a.id = v.id",
+        "state, disposition, note, answered_by) WHERE a.id = v.id "
+        /* said twice: the planner would look at every attempt for a join */
+        "AND a.id = ANY ($1::uuid[])",
         &a);
     for (size_t k = 0; k < ARRAY_LEN(arrays); k++)
         buf_free(&arrays[k]);
