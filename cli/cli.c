@@ -4,6 +4,7 @@
 #include "compliance/dnc_list.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -136,4 +137,16 @@ void progress_end(struct progress *p, int64_t done)
     if (took > PROGRESS_QUIET_MS)
         fprintf(stderr, "%s: %" PRId64 " %s in %.1f s\n", p->label, done, p->unit,
                 (double)took / 1000.0);
+}
+
+int cli_only_json(int argc, char **argv, bool *json)
+{
+    static const struct option json_only[] = {{"json", no_argument, NULL, 'j'}, {0}};
+
+    for (int o; (o = getopt_long(argc, argv, "", json_only, NULL)) != -1;) {
+        if (o == '?')
+            return CLI_USAGE;
+        *json = true;
+    }
+    return optind < argc ? cli_usage("unexpected argument '%s'", argv[optind]) : CLI_OK;
 }

@@ -67,6 +67,9 @@ NODISCARD int cli_open_pg(struct cli *cli);
 int cli_fail(const char *fmt, ...) PRINTF_LIKE(1, 2);
 int cli_usage(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
+/* The words of a verb that takes --json and nothing else: CLI_OK or CLI_USAGE. */
+int cli_only_json(int argc, char **argv, bool *json);
+
 /* Prints and frees json (a reference is taken over). */
 int cli_print_json(json_t *json);
 

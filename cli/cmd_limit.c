@@ -82,19 +82,13 @@ static void number_text(char *out, size_t size, double v)
 
 static int cmd_list(struct cli *cli, int argc, char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
     CLEANUP(free_cleanup) struct limit_row *rows = NULL;
     bool json = false;
     size_t n = 0;
 
-    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (o == '?')
-            return CLI_USAGE;
-        json = true;
-    }
-    if (optind < argc)
-        return cli_usage("unexpected argument '%s'", argv[optind]);
-    int code = cli_open_pg(cli);
+    int code = cli_only_json(argc, argv, &json);
+    if (!code)
+        code = cli_open_pg(cli);
     if (code)
         return code;
     if (limit_list(cli->pg, cli->tenant_id, &rows, &n))

@@ -27,20 +27,14 @@ static void print_row(const struct slot_row *row)
 
 static int cmd_list(struct cli *cli, int argc, char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
     CLEANUP(free_cleanup) struct slot_row *rows = NULL;
     json_t *all = NULL;
     bool json = false;
     size_t n = 0;
 
-    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (o == '?')
-            return CLI_USAGE;
-        json = true;
-    }
-    if (optind < argc)
-        return cli_usage("unexpected argument '%s'", argv[optind]);
-    int code = cli_open_pg(cli);
+    int code = cli_only_json(argc, argv, &json);
+    if (!code)
+        code = cli_open_pg(cli);
     if (code)
         return code;
     if (slot_list(cli->pg, &rows, &n))

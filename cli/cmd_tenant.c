@@ -40,19 +40,13 @@ static int add(struct cli *cli, int argc, char **argv)
 
 static int list(struct cli *cli, int argc, char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {0}};
     CLEANUP(pg_result_free) PGresult *res = NULL;
     char made[CLOCK_TEXT_MAX];
     bool json = false;
 
-    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (o == '?')
-            return CLI_USAGE;
-        json = true;
-    }
-    if (optind < argc)
-        return cli_usage("unexpected argument '%s'", argv[optind]);
-    int code = cli_open_pg(cli);
+    int code = cli_only_json(argc, argv, &json);
+    if (!code)
+        code = cli_open_pg(cli);
     if (code)
         return code;
     if (pg_run(cli->pg, &res,

@@ -260,7 +260,7 @@ static bool trunk_may(const struct runner *r)
     return campaign_trunk_may(all, n, own);
 }
 
-/* Counted anew for all when a trunk comes back, so that it does not have to catch up. */
+/* The past counts half in time, so that shares are those of lately. */
 static void count_sent(struct runner *r, size_t claimed)
 {
     r->sent += (double)claimed;
@@ -271,6 +271,7 @@ static void count_sent(struct runner *r, size_t claimed)
             o->sent /= 2;
 }
 
+/* Counted anew for all when a trunk comes back, so that it does not have to catch up. */
 static void look_at_use(struct runner *r)
 {
     bool usable = is_usable(r);
