@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "base/xalloc.h"
 
 static int hex_digit(char c)
@@ -101,4 +102,19 @@ void form_sort(struct form *f)
 {
     if (f->n > 1)
         qsort(f->pairs, f->n, sizeof(*f->pairs), compare_pairs);
+}
+
+char *form_escape(const char *text)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                "0123456789-._~";
+    struct buf b = {0};
+
+    for (; *text; text++) {
+        if (strchr(plain, *text))
+            buf_add(&b, text, 1);
+        else
+            buf_printf(&b, "%%%02X", (unsigned char)*text);
+    }
+    return b.data ? buf_take(&b) : xstrdup("");
 }

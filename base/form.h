@@ -36,4 +36,8 @@ const struct form_text *form_get(const struct form *f, const char *name);
 /* By name, then by value, byte by byte; a prefix comes first. */
 void form_sort(struct form *f);
 
+/* RFC 3986: everything but unreserved characters is percent encoded. The caller's to
+ * free(). */
+char *form_escape(const char *text);
+
 #endif

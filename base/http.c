@@ -1,9 +1,11 @@
 #include "base/http.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include <curl/curl.h>
 
@@ -137,6 +139,58 @@ static struct curl_slist *build_headers(const struct http_req *req)
     return list;
 }
 
+/* IANA's special-purpose registries: addresses that are nobody's on the Internet. */
+static bool is_public4(uint32_t a)
+{
+    static const struct {
+        uint32_t net;
+        int bits;
+    } inner[] = {
+        {0x00000000, 8},  {0x0a000000, 8},  {0x64400000, 10}, {0x7f000000, 8},
+        {0xa9fe0000, 16}, {0xac100000, 12}, {0xc0000000, 24}, {0xc0a80000, 16},
+        {0xc6120000, 15}, {0xe0000000, 3},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(inner); i++)
+        if ((a ^ inner[i].net) >> (32 - inner[i].bits) == 0)
+            return false;
+    return true;
+}
+
+/* Global unicast alone, and what is not a v4 address in disguise. */
+static bool is_public6(const uint8_t *b)
+{
+    return (b[0] & 0xe0) == 0x20 && !(b[0] == 0x20 && b[1] == 0x02) &&
+           !(b[0] == 0x20 && b[1] == 0x01 && b[2] == 0 && b[3] == 0);
+}
+
+bool http_address_is_public(const struct sockaddr *at)
+{
+    if (at->sa_family == AF_INET)
+        return is_public4(
+            ntohl(((const struct sockaddr_in *)(const void *)at)->sin_addr.s_addr));
+    return at->sa_family == AF_INET6 &&
+           is_public6(((const struct sockaddr_in6 *)(const void *)at)->sin6_addr.s6_addr);
+}
+
+/* Asked with the address that the name has led to, so no name leads around it. */
+static curl_socket_t open_public(void *arg, curlsocktype purpose,
+                                 struct curl_sockaddr *at)
+{
+    (void)arg, (void)purpose;
+    if (!http_address_is_public(&at->addr))
+        return CURL_SOCKET_BAD;
+    return socket(at->family, at->socktype | SOCK_CLOEXEC, at->protocol);
+}
+
+void http_curl_public_only(void *curl)
+{
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_public);
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L); /* none that was opened without */
+    curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
+    curl_easy_setopt(curl, CURLOPT_PROXY, "");
+}
+
 static void set_limits(struct http *h, const struct http_req *req)
 {
     CURL *c = h->curl;
@@ -152,6 +206,12 @@ static void set_limits(struct http *h, const struct http_req *req)
     curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, req->redirects > 0 ? 1L : 0L);
     curl_easy_setopt(c, CURLOPT_MAXREDIRS, (long)req->redirects);
+    if (req->public_only)
+        http_curl_public_only(c);
+    if (req->once) {
+        curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
+        curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
+    }
     curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(c, CURLOPT_XFERINFODATA, h);
@@ -164,10 +224,20 @@ static void set_content(CURL *c, const struct http_req *req)
         curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_len);
         curl_easy_setopt(c, CURLOPT_POSTFIELDS, req->body);
     }
-    if (req->method)
+    if (req->upload) {
+        curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(c, CURLOPT_READDATA, req->upload); /* by fread */
+        curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)req->upload_bytes);
+    }
+    if (req->method && strcmp(req->method, "HEAD") == 0)
+        curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+    else if (req->method)
         curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, req->method);
     if (req->user) {
-        curl_easy_setopt(c, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+        if (req->aws_sigv4)
+            curl_easy_setopt(c, CURLOPT_AWS_SIGV4, req->aws_sigv4);
+        else
+            curl_easy_setopt(c, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
         curl_easy_setopt(c, CURLOPT_USERNAME, req->user);
         curl_easy_setopt(c, CURLOPT_PASSWORD, req->password ? req->password : "");
     }

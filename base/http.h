@@ -15,7 +15,9 @@
 #define BASE_HTTP_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/attrs.h"
@@ -37,11 +39,16 @@ struct http_req {
     size_t body_len;
     const struct http_part *parts; /* multipart instead of body */
     size_t part_count;
+    FILE *upload; /* or a file instead of either: PUT; borrowed */
+    int64_t upload_bytes;
     const char *user, *password; /* Basic authentication; NULL for none */
+    const char *aws_sigv4;       /* then they sign: "aws:amz:<region>:<service>" */
     int connect_ms, timeout_ms;  /* 0: 3 s, 30 s */
     size_t max_bytes;            /* of the answer; 0: 8 MiB */
     int redirects;               /* how many to follow; 0 none */
-    FILE *sink;                  /* body goes here instead of memory; borrowed */
+    bool once; /* at most once on the wire: never over a connection that may be dead */
+    bool public_only; /* to no private, loopback or link-local address: ECONNREFUSED */
+    FILE *sink;       /* body goes here instead of memory; borrowed */
 };
 
 struct http_resp {
@@ -60,6 +67,12 @@ void http_free(struct http *h);
 /* *resp is filled in any case and is the caller's to http_resp_free(). */
 NODISCARD int http_do(struct http *h, const struct http_req *req, struct http_resp *resp);
 void http_resp_free(struct http_resp *resp); /* for CLEANUP */
+
+/* What public_only asks of an address. */
+struct sockaddr;
+bool http_address_is_public(const struct sockaddr *at);
+/* curl: a CURL that is not of this module, which is held to the same. */
+void http_curl_public_only(void *curl);
 
 /* Percent-encode a path segment or query value; the caller's to free(). */
 char *http_escape(const char *text);

@@ -1,0 +1,27 @@
+#include "base/url.h"
+
+#include <string.h>
+#include <strings.h>
+
+const char *url_authority(const char *url, size_t *len, bool *https)
+{
+    const char *host;
+
+    *https = strncasecmp(url, "https://", 8) == 0;
+    if (*https)
+        host = url + 8;
+    else if (strncasecmp(url, "http://", 7) == 0)
+        host = url + 7;
+    else
+        return NULL;
+    *len = strcspn(host, "/?#\\");
+    return *len > 0 && !memchr(host, '@', *len) ? host : NULL;
+}
+
+bool url_host_is_in(const char *host, size_t len, const char *domain, size_t domain_len)
+{
+    if (domain_len == 0 || len < domain_len ||
+        strncasecmp(host + len - domain_len, domain, domain_len) != 0)
+        return false;
+    return len == domain_len || host[len - domain_len - 1] == '.';
+}
