@@ -32,10 +32,15 @@ struct pg {
     PGconn *conn;
     struct kept kept[PG_KEEP_MAX];
     char *url, *role, *name;
+    bool by_key; /* pg.h, as is: */
+    int statement_ms;
     char error[512], sqlstate[6];
     struct statement statements[STATEMENTS_MAX];
     int statement_count, next_number;
     bool in_transaction;
+    int pending; /* statements that were sent and not asked for, in pipeline mode */
+    int group;   /* tenant of the transactions that run as one, 0 none */
+    bool group_spoilt;
     int64_t retry_at_ms; /* monotonic */
     int backoff_ms;
 };
@@ -46,6 +51,13 @@ static void remember(struct pg *pg, const char *text, const char *state)
     size_t len = strlen(pg->error);
     while (len > 0 && (pg->error[len - 1] == '\n' || pg->error[len - 1] == ' '))
         pg->error[--len] = '\0';
+    char *to = pg->error; /* one line: of a log, or of a command's answer */
+    for (const char *p = pg->error; *p;) {
+        size_t gap = strspn(p, "\n\t");
+        *to++ = gap ? ' ' : *p;
+        p += gap ? gap : 1;
+    }
+    *to = '\0';
     str_cut(pg->sqlstate, sizeof(pg->sqlstate), state ? state : "");
 }
 
@@ -62,6 +74,7 @@ static void disconnect(struct pg *pg)
         PQfinish(pg->conn);
     pg->conn = NULL;
     pg->in_transaction = false;
+    pg->pending = 0;
     forget_statements(pg);
 }
 
@@ -118,6 +131,13 @@ static int set_up_session(struct pg *pg)
         /* Compiling a statement takes longer than any of ours runs. */
         err = plain(pg, "SET client_min_messages = warning; SET timezone = 'UTC'; SET "
                         "jit = off");
+    if (!err && pg->by_key)
+        err = plain(pg, "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = "
+                        "off; SET random_page_cost = 1.1");
+    if (!err && pg->statement_ms > 0) {
+        snprintf(sql, sizeof(sql), "SET statement_timeout = %d", pg->statement_ms);
+        err = plain(pg, sql);
+    }
     return err ? err : check_row_security(pg);
 }
 
@@ -137,6 +157,10 @@ static int connect_now(struct pg *pg)
     pg->conn = PQconnectdbParams(keys, values, 1);
     if (PQstatus(pg->conn) != CONNECTION_OK) {
         remember(pg, PQerrorMessage(pg->conn), "");
+        char *question =
+            strstr(pg->error, " Is the server running"); /* libpq's second line */
+        if (question)
+            *question = '\0';
         disconnect(pg);
         return ECONNRESET;
     }
@@ -151,7 +175,7 @@ static int ensure_connected(struct pg *pg)
 {
     if (pg->conn && PQstatus(pg->conn) == CONNECTION_OK)
         return 0;
-    if (pg->in_transaction) { /* it died with the connection */
+    if (pg->in_transaction || pg->group) { /* it died with the connection */
         disconnect(pg);
         return ECONNRESET;
     }
@@ -177,9 +201,12 @@ int pg_open(struct pg **out, const struct pg_options *options, struct errtext *e
     pg->url = xstrdup(options->url);
     pg->role = options->role ? xstrdup(options->role) : NULL;
     pg->name = options->name ? xstrdup(options->name) : NULL;
+    pg->by_key = options->by_key;
+    pg->statement_ms = options->statement_ms;
     int err = connect_now(pg);
     if (err) {
-        errtext_set(e, err, 0, 0, "PostgreSQL: %s", pg->error);
+        errtext_set(e, err, 0, 0, "PostgreSQL: %s%s", pg->error,
+                    err == ECONNRESET ? " (DATABASE_URL says where it is)" : "");
         pg_close(pg);
         return err;
     }
@@ -221,65 +248,6 @@ PGconn *pg_conn(struct pg *pg)
     return pg->conn;
 }
 
-static char *next_arg(struct pg_args *a)
-{
-    if (a->n >= PG_ARGS_MAX)
-        abort(); /* a programming error: the statement is a literal */
-    a->values[a->n] = a->text[a->n];
-    return a->text[a->n++];
-}
-
-void pg_arg_i64(struct pg_args *a, int64_t v)
-{
-    snprintf(next_arg(a), PG_ARG_TEXT, "%" PRId64, v);
-}
-
-void pg_arg_double(struct pg_args *a, double v)
-{
-    snprintf(next_arg(a), PG_ARG_TEXT, "%.17g", v);
-}
-
-void pg_arg_bool(struct pg_args *a, bool v)
-{
-    snprintf(next_arg(a), PG_ARG_TEXT, "%s", v ? "t" : "f");
-}
-
-void pg_arg_text(struct pg_args *a, const char *v)
-{
-    next_arg(a);
-    a->values[a->n - 1] = v;
-}
-
-void pg_arg_bytes(struct pg_args *a, const void *v, size_t len)
-{
-    next_arg(a);
-    a->values[a->n - 1] = v;
-    a->lengths[a->n - 1] = (int)len;
-    a->formats[a->n - 1] = 1;
-}
-
-void pg_arg_uuid(struct pg_args *a, const struct uuid *u)
-{
-    if (!u) {
-        pg_arg_null(a);
-        return;
-    }
-    uuid_text(u, next_arg(a));
-}
-
-void pg_arg_null(struct pg_args *a)
-{
-    pg_arg_text(a, NULL);
-}
-
-void pg_arg_ms(struct pg_args *a, int64_t at_ms)
-{
-    if (at_ms == 0)
-        pg_arg_null(a);
-    else
-        pg_arg_i64(a, at_ms);
-}
-
 static const struct statement *find_statement(const struct pg *pg, const char *sql)
 {
     for (int i = 0; i < pg->statement_count; i++)
@@ -311,6 +279,39 @@ static int fail_with(struct pg *pg, const PGresult *res)
     return EPROTO;
 }
 
+/* Results of what was sent; the first error of all. *last: of the last one, if it is
+ * asked for and there was no error. */
+static int read_pending(struct pg *pg, PGresult **last)
+{
+    int err = PQpipelineSync(pg->conn) ? 0 : fail_with(pg, NULL);
+
+    for (int left = pg->pending; left > 0; left--) {
+        PGresult *res = NULL;
+        while ((res = PQgetResult(pg->conn))) {
+            ExecStatusType status = PQresultStatus(res);
+            if (!err && status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+                err = fail_with(pg, res);
+            if (!err && left == 1 && last && !*last)
+                *last = STEAL(res);
+            PQclear(res);
+        }
+        if (PQstatus(pg->conn) != CONNECTION_OK)
+            return err ? err : fail_with(pg, NULL);
+    }
+    pg->pending = 0;
+    PQclear(PQgetResult(pg->conn)); /* the synchronisation point */
+    if (PQexitPipelineMode(pg->conn) == 0 && !err)
+        err = fail_with(pg, NULL);
+    if (err && PQpipelineStatus(pg->conn) != PQ_PIPELINE_OFF)
+        disconnect(pg); /* who knows what is under way */
+    return err;
+}
+
+static int settle(struct pg *pg)
+{
+    return pg->pending > 0 ? read_pending(pg, NULL) : 0;
+}
+
 static int prepare(struct pg *pg, const char *sql, const struct statement **out)
 {
     char name[24];
@@ -318,6 +319,9 @@ static int prepare(struct pg *pg, const char *sql, const struct statement **out)
     *out = find_statement(pg, sql);
     if (*out)
         return 0;
+    int err = settle(pg);
+    if (err)
+        return err;
     if (pg->statement_count == STATEMENTS_MAX)
         forget_statements(pg);
     struct statement *st = &pg->statements[pg->statement_count];
@@ -332,6 +336,47 @@ static int prepare(struct pg *pg, const char *sql, const struct statement **out)
     return 0;
 }
 
+static int send_one(struct pg *pg, const struct statement *st, const struct pg_args *args)
+{
+    const struct pg_args none = {0}, *a = args ? args : &none;
+    char name[24];
+
+    snprintf(name, sizeof(name), "s%d", st->number);
+    if (PQsendQueryPrepared(pg->conn, name, a->n, a->values, a->lengths, a->formats, 0) ==
+        0)
+        return fail_with(pg, NULL);
+    pg->pending++;
+    return 0;
+}
+
+int pg_run_later(struct pg *pg, const char *sql, const struct pg_args *args)
+{
+    const struct statement *st = NULL;
+
+    int err = pg->in_transaction ? ensure_connected(pg) : EINVAL;
+    if (!err)
+        err = prepare(pg, sql, &st);
+    if (err || !st)
+        return err ? err : EPROTO;
+    if (pg->pending == 0 && PQenterPipelineMode(pg->conn) == 0)
+        return fail_with(pg, NULL);
+    return send_one(pg, st, args);
+}
+
+/* With those that were sent before it. */
+static int run_with_pending(struct pg *pg, PGresult **out, const struct statement *st,
+                            const struct pg_args *args)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+
+    int err = send_one(pg, st, args);
+    if (!err)
+        err = read_pending(pg, &res);
+    if (!err && out)
+        *out = STEAL(res);
+    return err;
+}
+
 int pg_run(struct pg *pg, PGresult **out, const char *sql, const struct pg_args *args)
 {
     const struct statement *st = NULL;
@@ -342,6 +387,8 @@ int pg_run(struct pg *pg, PGresult **out, const char *sql, const struct pg_args 
         err = prepare(pg, sql, &st);
     if (err || !st)
         return err ? err : EPROTO;
+    if (pg->pending > 0)
+        return run_with_pending(pg, out, st, args);
     snprintf(name, sizeof(name), "s%d", st->number);
     CLEANUP(pg_result_free)
     PGresult *res =
@@ -356,25 +403,175 @@ int pg_run(struct pg *pg, PGresult **out, const char *sql, const struct pg_args 
     return 0;
 }
 
+static const char set_tenant_sql[] = "SELECT set_config('furrow.tenant', $1, true)";
+
+/* The statements of a transaction of one. */
+enum { ALONE_BEGIN, ALONE_TENANT, ALONE_OWN, ALONE_COMMIT, ALONE_ALL };
+
+static int send_all(struct pg *pg, const char *const sql[ALONE_ALL],
+                    const struct pg_args *const args[ALONE_ALL])
+{
+    const struct statement *st[ALONE_ALL] = {NULL};
+    int err = 0;
+
+    if (pg->statement_count + ALONE_ALL > STATEMENTS_MAX)
+        forget_statements(pg); /* now, not between two of them */
+    for (int i = 0; !err && i < ALONE_ALL; i++)
+        err = prepare(pg, sql[i], &st[i]);
+    if (err)
+        return err;
+    if (PQenterPipelineMode(pg->conn) == 0)
+        return fail_with(pg, NULL);
+    for (int i = 0; i < ALONE_ALL; i++) {
+        const struct pg_args none = {0}, *a = args[i] ? args[i] : &none;
+        char name[24];
+        snprintf(name, sizeof(name), "s%d", st[i]->number);
+        if (PQsendQueryPrepared(pg->conn, name, a->n, a->values, a->lengths, a->formats,
+                                0) == 0)
+            return fail_with(pg, NULL);
+    }
+    return PQpipelineSync(pg->conn) ? 0 : fail_with(pg, NULL);
+}
+
+/* The first error of all; *out is the own statement's result. */
+static int read_all(struct pg *pg, PGresult **out)
+{
+    int err = 0;
+
+    for (int i = 0; i < ALONE_ALL; i++) {
+        PGresult *res = NULL;
+        while ((res = PQgetResult(pg->conn))) {
+            ExecStatusType status = PQresultStatus(res);
+            if (!err && status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+                err = fail_with(pg, res);
+            if (!err && i == ALONE_COMMIT && strcmp(PQcmdStatus(res), "COMMIT") != 0)
+                err = EPROTO;
+            if (i == ALONE_OWN && out && !*out)
+                *out = STEAL(res);
+            PQclear(res);
+        }
+        if (PQstatus(pg->conn) != CONNECTION_OK)
+            return err ? err : fail_with(pg, NULL);
+    }
+    PQclear(PQgetResult(pg->conn)); /* the synchronisation point */
+    if (PQexitPipelineMode(pg->conn) == 0 && !err)
+        err = fail_with(pg, NULL);
+    return err;
+}
+
+static int run_in_group(struct pg *pg, int tenant_id, PGresult **out, const char *sql,
+                        const struct pg_args *args)
+{
+    int err = pg_begin(pg, tenant_id);
+
+    return err ? err : pg_end(pg, pg_run(pg, out, sql, args));
+}
+
+int pg_run_alone(struct pg *pg, int tenant_id, PGresult **out, const char *sql,
+                 const struct pg_args *args)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args tenant = {0};
+
+    if (pg->in_transaction)
+        return EINVAL;
+    if (pg->group)
+        return run_in_group(pg, tenant_id, out, sql, args);
+    pg_arg_i64(&tenant, tenant_id);
+    const char *const all[ALONE_ALL] = {"BEGIN", set_tenant_sql, sql, "COMMIT"};
+    const struct pg_args *const with[ALONE_ALL] = {NULL, &tenant, args, NULL};
+    int err = ensure_connected(pg);
+    if (!err)
+        err = send_all(pg, all, with);
+    if (!err)
+        err = read_all(pg, &res);
+    if (err && pg_is_connected(pg) && PQpipelineStatus(pg->conn) != PQ_PIPELINE_OFF)
+        disconnect(pg); /* who knows what is under way */
+    if (err)
+        pg_rollback(pg);
+    else if (out)
+        *out = STEAL(res);
+    return err;
+}
+
 int pg_script(struct pg *pg, const char *sql)
 {
     int err = ensure_connected(pg);
 
+    if (!err)
+        err = settle(pg);
+
     return err ? err : plain(pg, sql);
+}
+
+/* ---- transactions ---- */
+
+static int begin(struct pg *pg, int tenant_id)
+{
+    char sql[96];
+
+    int err = ensure_connected(pg);
+    if (err)
+        return err;
+    /* One message: the tenant is a number of ours, no text of anybody's. */
+    snprintf(sql, sizeof(sql), "BEGIN; SELECT set_config('furrow.tenant', '%d', true)",
+             tenant_id);
+    CLEANUP(pg_result_free)
+    PGresult *res = PQexec(pg->conn, tenant_id == 0 ? "BEGIN" : sql);
+    ExecStatusType status = PQresultStatus(res);
+    return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK ? 0
+                                                                   : fail_with(pg, res);
+}
+
+static int commit(struct pg *pg)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+
+    int err = pg_run(pg, &res, "COMMIT", NULL);
+    /* COMMIT of a failed transaction answers ROLLBACK. */
+    return err || strcmp(PQcmdStatus(res), "COMMIT") == 0 ? err : EPROTO;
+}
+
+static void rollback(struct pg *pg)
+{
+    if (pg_is_connected(pg) && pg->pending > 0 && settle(pg))
+        log_debug("pg", "rolled back after: %s", pg->error);
+    if (!pg_is_connected(pg) || PQtransactionStatus(pg->conn) == PQTRANS_IDLE)
+        return;
+    CLEANUP(pg_result_free) PGresult *res = PQexec(pg->conn, "ROLLBACK");
+    if (PQresultStatus(res) != PGRES_COMMAND_OK)
+        disconnect(pg);
 }
 
 int pg_begin(struct pg *pg, int tenant_id)
 {
-    struct pg_args a = {0};
+    int err = 0;
 
-    int err = pg_run(pg, NULL, "BEGIN", NULL);
+    if (!pg->group)
+        err = begin(pg, tenant_id);
+    else if (pg->group_spoilt || pg->group != tenant_id)
+        err = EXDEV;
+    if (!err)
+        pg->in_transaction = true;
+    else
+        pg_rollback(pg);
+    return err;
+}
+
+int pg_begin_later(struct pg *pg, int tenant_id)
+{
+    struct pg_args tenant = {0};
+
+    if (pg->group || tenant_id == 0)
+        return pg_begin(pg, tenant_id);
+    pg_arg_i64(&tenant, tenant_id);
+    int err = ensure_connected(pg);
     if (err)
         return err;
     pg->in_transaction = true;
-    if (tenant_id == 0)
-        return 0;
-    pg_arg_i64(&a, tenant_id);
-    err = pg_run(pg, NULL, "SELECT set_config('furrow.tenant', $1, true)", &a);
+    err = pg_run_later(pg, "BEGIN", NULL);
+    if (!err)
+        err = pg_run_later(pg, set_tenant_sql, &tenant);
     if (err)
         pg_rollback(pg);
     return err;
@@ -382,26 +579,45 @@ int pg_begin(struct pg *pg, int tenant_id)
 
 int pg_commit(struct pg *pg)
 {
-    CLEANUP(pg_result_free) PGresult *res = NULL;
+    int err = pg->group ? 0 : commit(pg);
 
-    int err = pg_run(pg, &res, "COMMIT", NULL);
     pg->in_transaction = false;
-    if (err) {
+    if (err)
         pg_rollback(pg);
-        return err;
-    }
-    /* COMMIT of a failed transaction answers ROLLBACK. */
-    return strcmp(PQcmdStatus(res), "COMMIT") == 0 ? 0 : EPROTO;
+    return err;
 }
 
 void pg_rollback(struct pg *pg)
 {
     pg->in_transaction = false;
-    if (!pg_is_connected(pg) || PQtransactionStatus(pg->conn) == PQTRANS_IDLE)
-        return;
-    CLEANUP(pg_result_free) PGresult *res = PQexec(pg->conn, "ROLLBACK");
-    if (PQresultStatus(res) != PGRES_COMMAND_OK)
-        disconnect(pg);
+    if (pg->group)
+        pg->group_spoilt = true;
+    else
+        rollback(pg);
+}
+
+int pg_group_begin(struct pg *pg, int tenant_id)
+{
+    int err = tenant_id > 0 ? begin(pg, tenant_id) : EINVAL;
+
+    if (err) {
+        rollback(pg);
+        return err;
+    }
+    pg->group = tenant_id;
+    pg->group_spoilt = false;
+    return 0;
+}
+
+int pg_group_end(struct pg *pg)
+{
+    int err = pg->group_spoilt ? EAGAIN : commit(pg);
+
+    pg->group = 0;
+    pg->in_transaction = false;
+    if (err)
+        rollback(pg);
+    return err && err != ECONNRESET ? EAGAIN : err;
 }
 
 int pg_end(struct pg *pg, int err)
@@ -410,6 +626,11 @@ int pg_end(struct pg *pg, int err)
         return pg_commit(pg);
     pg_rollback(pg);
     return err;
+}
+
+bool pg_in_transaction(const struct pg *pg)
+{
+    return pg->in_transaction;
 }
 
 int pg_begin_own(struct pg *pg, int tenant_id, bool *own)
@@ -444,92 +665,4 @@ void *pg_kept(const struct pg *pg, const char *key)
         if (pg->kept[i].key && strcmp(pg->kept[i].key, key) == 0)
             return pg->kept[i].data;
     return NULL;
-}
-
-void pg_result_free(PGresult **res)
-{
-    PQclear(*res);
-    *res = NULL;
-}
-
-int64_t pg_i64(const PGresult *res, int row, int col)
-{
-    return strtoll(PQgetvalue(res, row, col), NULL, 10);
-}
-
-double pg_double(const PGresult *res, int row, int col)
-{
-    return strtod(PQgetvalue(res, row, col), NULL);
-}
-
-bool pg_bool(const PGresult *res, int row, int col)
-{
-    return PQgetvalue(res, row, col)[0] == 't';
-}
-
-const char *pg_text(const PGresult *res, int row, int col)
-{
-    return PQgetvalue(res, row, col);
-}
-
-int pg_uuid(const PGresult *res, int row, int col, struct uuid *out)
-{
-    return uuid_parse(PQgetvalue(res, row, col), out);
-}
-
-int pg_bytes(const PGresult *res, int row, int col, uint8_t *out, size_t n)
-{
-    size_t len = 0;
-    unsigned char *bytes =
-        PQunescapeBytea((const unsigned char *)PQgetvalue(res, row, col), &len);
-    int err = bytes && len == n ? 0 : EBADMSG;
-
-    if (!err && n > 0)
-        memcpy(out, bytes, n);
-    PQfreemem(bytes);
-    return err;
-}
-
-int64_t pg_affected(PGresult *res)
-{
-    return strtoll(PQcmdTuples(res), NULL, 10);
-}
-
-void pg_array_i64(struct buf *b, const int64_t *v, size_t n)
-{
-    buf_puts(b, "{");
-    for (size_t i = 0; i < n; i++) {
-        if (i)
-            buf_add(b, ",", 1);
-        buf_i64(b, v[i]);
-    }
-    buf_puts(b, "}");
-}
-
-void pg_array_text(struct buf *b, const char *const *v, size_t n)
-{
-    buf_puts(b, "{");
-    for (size_t i = 0; i < n; i++) {
-        buf_puts(b, i ? ",\"" : "\"");
-        for (const char *p = v[i]; *p; p++) {
-            if (*p == '"' || *p == '\\')
-                buf_puts(b, "\\");
-            buf_add(b, p, 1);
-        }
-        buf_puts(b, "\"");
-    }
-    buf_puts(b, "}");
-}
-
-void pg_array_uuid(struct buf *b, const struct uuid *v, size_t n)
-{
-    char text[UUID_TEXT_MAX];
-
-    buf_puts(b, "{");
-    for (size_t i = 0; i < n; i++) {
-        if (i)
-            buf_add(b, ",", 1);
-        buf_puts(b, uuid_text(&v[i], text));
-    }
-    buf_puts(b, "}");
 }

@@ -32,6 +32,11 @@ struct pg_options {
     const char *url;  /* libpq URL or keyword string; copied */
     const char *role; /* SET ROLE after connecting, NULL for none; copied */
     const char *name; /* application_name; copied */
+    /* Its statements find their rows by key: each is planned once, for any parameters
+     * (the plan would cost more than the run, and partitions are many), and over
+     * indexes, whatever the statistics of a table say that was empty when counted. */
+    bool by_key;
+    int statement_ms; /* a statement that takes longer is given up (EPROTO); 0: none is */
 };
 
 /* Connects at once; ECONNRESET with a text when that fails. With the role
@@ -63,6 +68,7 @@ void pg_arg_text(struct pg_args *a, const char *v);              /* NULL gives S
 void pg_arg_bytes(struct pg_args *a, const void *v, size_t len); /* bytea */
 void pg_arg_uuid(struct pg_args *a, const struct uuid *u);       /* NULL gives SQL null */
 void pg_arg_null(struct pg_args *a);
+void pg_arg_id(struct pg_args *a, int64_t id); /* of 1 on; anything else gives SQL null */
 /* Epoch ms; write furrow_ts($n) in the SQL. 0 gives SQL null. */
 void pg_arg_ms(struct pg_args *a, int64_t at_ms);
 
@@ -70,20 +76,38 @@ void pg_arg_ms(struct pg_args *a, int64_t at_ms);
  * args may be NULL. */
 NODISCARD int pg_run(struct pg *pg, PGresult **out, const char *sql,
                      const struct pg_args *args);
+/* The same within a transaction, for a statement whose result nobody asks for: it leaves
+ * with the next one, or with the commit, in one round trip. That one returns its error.
+ */
+NODISCARD int pg_run_later(struct pg *pg, const char *sql, const struct pg_args *args);
 /* A script of several statements without parameters (migrations). */
 NODISCARD int pg_script(struct pg *pg, const char *sql);
 
 /* A transaction of one tenant: BEGIN + set_config('furrow.tenant', …, true).
  * tenant_id 0: none set, so row security shows no tenant's rows. */
 NODISCARD int pg_begin(struct pg *pg, int tenant_id);
+/* The same, sent with the transaction's first statement, which returns its error. */
+NODISCARD int pg_begin_later(struct pg *pg, int tenant_id);
 NODISCARD int pg_commit(struct pg *pg);
 void pg_rollback(struct pg *pg); /* harmless outside a transaction */
 /* Commits when err is 0, else rolls back and returns err. */
 NODISCARD int pg_end(struct pg *pg, int err);
+/* A transaction of that one statement, sent with its BEGIN, tenant and COMMIT in a single
+ * round trip. EINVAL: a transaction is open. */
+NODISCARD int pg_run_alone(struct pg *pg, int tenant_id, PGresult **out, const char *sql,
+                           const struct pg_args *args);
 /* For functions that may run inside the caller's transaction: begin and end one
  * only when none is open. */
+bool pg_in_transaction(const struct pg *pg);
 NODISCARD int pg_begin_own(struct pg *pg, int tenant_id, bool *own);
 NODISCARD int pg_end_own(struct pg *pg, bool own, int err);
+
+/* Several transactions of one tenant as one, which costs one commit: between the two
+ * calls pg_begin and pg_commit of that tenant open and end nothing. One that rolls back,
+ * or is of another tenant (EXDEV), spoils the group: then, and when the commit itself
+ * fails, pg_group_end undoes all of it (EAGAIN, ECONNRESET): run each on its own. */
+NODISCARD int pg_group_begin(struct pg *pg, int tenant_id);
+NODISCARD int pg_group_end(struct pg *pg);
 
 /* Something a store wants to keep with the connection (parsed rows that never
  * change): at most PG_KEEP_MAX keys, literals. Freed by pg_close. */
@@ -104,6 +128,9 @@ const char *pg_text(const PGresult *res, int row, int col); /* "" for null; borr
 NODISCARD int pg_uuid(const PGresult *res, int row, int col, struct uuid *out);
 /* A bytea of exactly n bytes; EBADMSG. */
 NODISCARD int pg_bytes(const PGresult *res, int row, int col, uint8_t *out, size_t n);
+/* A bytea of any length, the caller's to free(); NULL and 0 for null. ENOMEM. */
+NODISCARD int pg_bytes_dup(const PGresult *res, int row, int col, uint8_t **out,
+                           size_t *len);
 int64_t pg_affected(PGresult *res);
 
 /* Arrays as text parameters: "{1,2,3}". buf_free() after use. */

@@ -54,13 +54,15 @@ static void every_table_but_the_installations_own_is_isolated(void **state)
             "WHERE nspname = 'public' AND relkind IN ('r', 'p') AND NOT relispartition "
             "AND NOT (relrowsecurity AND relforcerowsecurity) AND relname NOT IN "
             "('installation', 'clock_epoch', 'node_slots', 'schema_migrations', "
-            "'tenants', 'extension_tenants', 'api_key_tenants', 'pack_bodies')"),
+            "'tenants', 'extension_tenants', 'api_key_tenants', 'provider_hooks', "
+            "'pack_bodies')"),
         0);
-    /* Two have no grant at all: their functions answer one question each. */
+    /* Three have no grant at all: their functions answer one question each. */
     assert_int_equal(
         pgtest_i64(pg, 0,
                    "SELECT count(*) FROM unnest(ARRAY['extension_tenants', "
-                   "'api_key_tenants']) t WHERE has_table_privilege('furrow_app', t, "
+                   "'api_key_tenants', 'provider_hooks']) t WHERE "
+                   "has_table_privilege('furrow_app', t, "
                    "'SELECT') OR has_table_privilege('furrow_app', t, 'INSERT')"),
         0);
     pg_close(pg);
@@ -108,6 +110,42 @@ static void a_lost_connection_is_told_once_and_comes_back(void **state)
     pg_rollback(pg);
     /* Statements prepared before the loss are prepared anew. */
     assert_int_equal(pgtest_i64(pg, 1, "SELECT 7"), 7);
+    pg_close(pg);
+    pg_close(super);
+}
+
+static void a_statement_alone_is_a_whole_transaction(void **state)
+{
+    static const char insert[] = "INSERT INTO lists (tenant_id, name, created_at) VALUES "
+                                 "($1, $2, now()) RETURNING name";
+    struct pg *super = pgtest_open_super(), *pg = pgtest_open();
+    struct pg_args ours = {0}, theirs = {0};
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+
+    (void)state;
+    pg_arg_i64(&ours, 1);
+    pg_arg_text(&ours, "alone");
+    pg_arg_i64(&theirs, other_tenant);
+    pg_arg_text(&theirs, "alone");
+    assert_int_equal(pg_run_alone(pg, 1, &res, insert, &ours), 0);
+    assert_string_equal(pg_text(res, 0, 0), "alone");
+    assert_int_equal(
+        pgtest_i64(super, 0, "SELECT count(*) FROM lists WHERE name = 'alone'"), 1);
+    /* Its tenant holds for it, and for nothing after it. */
+    assert_int_equal(pg_run_alone(pg, 1, NULL, insert, &theirs), EPROTO);
+    assert_non_null(strstr(pg_error(pg), "row-level security"));
+    assert_int_equal(pgtest_i64(pg, 0, "SELECT count(*) FROM lists"), 0);
+    /* A refusal leaves no transaction behind. */
+    assert_int_equal(pg_run_alone(pg, 1, NULL, insert, &ours), EEXIST);
+    assert_int_equal(pg_run_alone(pg, 1, NULL, "SELECT no such thing", NULL), EPROTO);
+    assert_int_equal(PQtransactionStatus(pg_conn(pg)), PQTRANS_IDLE);
+    assert_int_equal(pg_begin(pg, 1), 0);
+    assert_int_equal(pg_run_alone(pg, 1, NULL, insert, &ours), EINVAL);
+    pg_rollback(pg);
+    cut(pg, super);
+    assert_int_equal(pg_run_alone(pg, 1, NULL, "SELECT 1", NULL), ECONNRESET);
+    assert_int_equal(pgtest_i64(pg, 1, "SELECT count(*) FROM lists WHERE name = 'alone'"),
+                     1);
     pg_close(pg);
     pg_close(super);
 }
@@ -264,6 +302,7 @@ int main(void)
         cmocka_unit_test(every_table_but_the_installations_own_is_isolated),
         cmocka_unit_test(refusals_have_their_errno),
         cmocka_unit_test(a_lost_connection_is_told_once_and_comes_back),
+        cmocka_unit_test(a_statement_alone_is_a_whole_transaction),
         cmocka_unit_test(parameters_of_every_type_arrive),
         cmocka_unit_test(an_unknown_tenant_is_told_which_there_are),
         cmocka_unit_test(the_last_of_many_tenants_is_found),
