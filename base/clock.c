@@ -75,6 +75,11 @@ int64_t clock_now_ms(void)
     return now + offset_ms();
 }
 
+int64_t clock_business_ms(int64_t real_ms)
+{
+    return (int64_t)llround((double)real_ms * state.scale);
+}
+
 int64_t clock_real_delay_ms(int64_t business_ms)
 {
     if (business_ms <= 0)

@@ -35,6 +35,8 @@ int64_t clock_real_ms(void); /* the machine's wall clock, never virtual */
 int64_t mono_ms(void);       /* monotonic real time */
 int64_t mono_us(void);
 bool clock_is_virtual(void);
+/* Business ms that pass in so many real ones, however the clock is set meanwhile. */
+int64_t clock_business_ms(int64_t real_ms);
 /* Real ms until business time has advanced by ms (at least 1 for ms > 0). */
 int64_t clock_real_delay_ms(int64_t business_ms);
 

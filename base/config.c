@@ -10,9 +10,9 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 
-enum { FILE_MAX = 1 << 20, ENV_NAME_MAX = 96 };
+enum { FILE_MAX = 1 << 20 };
 
-static const struct config_option *find_option(const struct config_table *t,
+const struct config_option *config_option_find(const struct config_table *t,
                                                const char *name)
 {
     for (size_t i = 0; i < t->count; i++)
@@ -95,7 +95,7 @@ static int read_line(const struct config_table *t, char *text, const char *file,
                            file, line, key);
     *equals = '\0';
     key = str_trim(key);
-    const struct config_option *o = find_option(t, key);
+    const struct config_option *o = config_option_find(t, key);
     if (!o)
         return errtext_set(e, EINVAL, line, 0,
                            "%s:%d: unknown key '%s' (%s --config-reference lists them)",
@@ -119,14 +119,19 @@ static int read_file(const struct config_table *t, const char *file, void *cfg,
     return err;
 }
 
+void config_env_name(const char *option, char out[CONFIG_ENV_MAX])
+{
+    snprintf(out, CONFIG_ENV_MAX, "FURROW_%s", option);
+    for (char *p = out; *p; p++)
+        *p = (char)toupper((unsigned char)*p);
+}
+
 static int read_environment(const struct config_table *t, void *cfg, struct errtext *e)
 {
     for (size_t i = 0; i < t->count; i++) {
         const struct config_option *o = &t->options[i];
-        char name[ENV_NAME_MAX];
-        size_t n = (size_t)snprintf(name, sizeof(name), "FURROW_%s", o->name);
-        for (size_t k = 0; k < n && k < sizeof(name); k++)
-            name[k] = (char)toupper((unsigned char)name[k]);
+        char name[CONFIG_ENV_MAX];
+        config_env_name(o->name, name);
         const char *value = getenv(name);
         if (!value && o->env)
             value = getenv(o->env);

@@ -45,6 +45,12 @@ struct config_table {
 /* file may be NULL. Fills *out wholly or leaves it alone. */
 NODISCARD int config_load(const struct config_table *t, const char *file, void *out,
                           struct errtext *e);
+/* NULL: there is none of that name. */
+const struct config_option *config_option_find(const struct config_table *t,
+                                               const char *name);
+enum { CONFIG_ENV_MAX = 64 };
+/* "tick_ms" as "FURROW_TICK_MS". */
+void config_env_name(const char *option, char out[CONFIG_ENV_MAX]);
 void config_show(const struct config_table *t, const void *cfg, FILE *to);
 void config_reference(const struct config_table *t, FILE *to); /* a Markdown table */
 
@@ -55,6 +61,12 @@ struct config_common {
     char clock[64];
     char log_level[16];
     char data_dir[512];
+    char public_url[256];
+    char secret_key[64], secret_key_old[64];
+    char content_bucket[64], content_endpoint[256], content_region[64];
+    char content_addressing[8], content_prefix[128];
+    char content_key_id[129], content_secret[257];
+    int64_t content_max_mib, content_timeout_s;
 };
 
 #define CONFIG_COMMON(owner, member)                                                     \
@@ -84,10 +96,86 @@ struct config_common {
          .choices = "error|warn|info|debug",                                             \
          .reloadable = true,                                                             \
          .help = "How much is logged."},                                                 \
+        {.name = "data_dir",                                                             \
+         .type = CONFIG_TEXT,                                                            \
+         CONFIG_FIELD_AT(owner, member.data_dir),                                        \
+         .initial = "var",                                                               \
+         .help = "Media, prompts and sockets live below this directory."},               \
+        {.name = "public_url",                                                           \
+         .type = CONFIG_TEXT,                                                            \
+         CONFIG_FIELD_AT(owner, member.public_url),                                      \
+         .initial = "",                                                                  \
+         .help = "By which providers reach furrow-server from outside, e.g. "            \
+                 "https://voice.example.org; what they sign is compared with it."},      \
+        {.name = "secret_key",                                                           \
+         .type = CONFIG_TEXT,                                                            \
+         CONFIG_FIELD_AT(owner, member.secret_key),                                      \
+         .initial = "",                                                                  \
+         .secret = true,                                                                 \
+         .help = "Seals the tokens of providers in the database; 'furrow provider key' " \
+                 "makes one. The same for every program."},                              \
+        {.name = "content_bucket",                                                       \
+         .type = CONFIG_TEXT,                                                            \
+         CONFIG_FIELD_AT(owner, member.content_bucket),                                  \
+         .initial = "",                                                                  \
+         .help = "Recordings and prompts lie in this bucket of any S3-compatible "       \
+                 "service; without one below data_dir."},                                \
+        {.name = "content_endpoint",                                                     \
+         .type = CONFIG_TEXT,                                                            \
+         CONFIG_FIELD_AT(owner, member.content_endpoint),                                \
+         .initial = "",                                                                  \
+         .help =                                                                         \
+             "That service, https://host[:port]; without one Amazon's of the region."},  \
+        {.name = "content_region",                                                       \
+         .type = CONFIG_TEXT,                                                            \
+         CONFIG_FIELD_AT(owner, member.content_region),                                  \
+         .initial = "us-east-1",                                                         \
+         .help = "Its region, as requests are signed for."},                             \
+        {.name = "content_addressing",                                                   \
+         .type = CONFIG_CHOICE,                                                          \
+         CONFIG_FIELD_AT(owner, member.content_addressing),                              \
+         .initial = "auto",                                                              \
+         .choices = "auto|path|host",                                                    \
+         .help = "How the bucket is named: host/bucket or bucket.host; auto is path "    \
+                 "where content_endpoint is set."},                                      \
+        {.name = "content_prefix",                                                       \
+         .type = CONFIG_TEXT,                                                            \
+         CONFIG_FIELD_AT(owner, member.content_prefix),                                  \
+         .initial = "",                                                                  \
+         .help = "Before every name in the bucket, e.g. furrow/."},                      \
+        {.name = "content_key_id",                                                       \
+         .type = CONFIG_TEXT,                                                            \
+         CONFIG_FIELD_AT(owner, member.content_key_id),                                  \
+         .initial = "",                                                                  \
+         .env = "AWS_ACCESS_KEY_ID",                                                     \
+         .secret = true,                                                                 \
+         .help = "Access key of the bucket."},                                           \
+        {.name = "content_secret",                                                       \
+         .type = CONFIG_TEXT,                                                            \
+         CONFIG_FIELD_AT(owner, member.content_secret),                                  \
+         .initial = "",                                                                  \
+         .env = "AWS_SECRET_ACCESS_KEY",                                                 \
+         .secret = true,                                                                 \
+         .help = "Its secret; signs requests and is never sent."},                       \
+        {.name = "content_max_mib",                                                      \
+         .type = CONFIG_INT,                                                             \
+         CONFIG_FIELD_AT(owner, member.content_max_mib),                                 \
+         .min = 1,                                                                       \
+         .max = 4096,                                                                    \
+         .initial = "256",                                                               \
+         .help = "Larger recordings and prompts are refused."},                          \
+        {.name = "content_timeout_s",                                                    \
+         .type = CONFIG_INT,                                                             \
+         CONFIG_FIELD_AT(owner, member.content_timeout_s),                               \
+         .min = 1,                                                                       \
+         .max = 600,                                                                     \
+         .initial = "60",                                                                \
+         .help = "How long one request to the bucket may last."},                        \
     {                                                                                    \
-        .name = "data_dir", .type = CONFIG_TEXT,                                         \
-        CONFIG_FIELD_AT(owner, member.data_dir), .initial = "var",                       \
-        .help = "Media, prompts and sockets live below this directory."                  \
+        .name = "secret_key_old", .type = CONFIG_TEXT,                                   \
+        CONFIG_FIELD_AT(owner, member.secret_key_old), .initial = "", .secret = true,    \
+        .help = "While secret_key is changed: the one before; it opens and seals "       \
+                "nothing new."                                                           \
     }
 
 #define CONFIG_FIELD_AT(owner, member)                                                   \

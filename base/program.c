@@ -14,8 +14,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/redis.h"
 
-enum { EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2, FLAGS_MAX = 4, FLAG_FIRST = 256 };
 
 static atomic_bool stop_flag;
 static int stop_fd = -1;
@@ -69,9 +70,23 @@ static void show_help(const struct program *p)
            "  --check-config       say whether the configuration is sound, and leave\n"
            "  --show-config        print the configuration in force (secrets hidden)\n"
            "  --config-reference   print every option with its meaning (Markdown)\n"
-           "  --version, --help\n\n"
-           "example: %s\n",
-           p->table->program, p->about, p->table->program, p->example);
+           "  --version, --help\n",
+           p->table->program, p->about, p->table->program);
+    for (size_t i = 0; p->flags && p->flags[i]; i++) {
+        const struct config_option *o = config_option_find(p->table, p->flags[i]);
+        printf("  --%s %s\n                       %s\n", p->flags[i],
+               o && o->choices ? o->choices : "VALUE", o ? o->help : "");
+    }
+    printf("\nexample: %s\n", p->example);
+}
+
+/* The command line wins as the environment does. */
+static void set_flag(const struct program *p, int flag, const char *value)
+{
+    char name[CONFIG_ENV_MAX];
+
+    config_env_name(p->flags[flag], name);
+    setenv(name, value, 1);
 }
 
 struct args {
@@ -81,19 +96,24 @@ struct args {
 
 static bool parse_args(const struct program *p, int argc, char **argv, struct args *a)
 {
-    static const struct option options[] = {
+    enum { FIXED = 6 };
+    struct option options[FIXED + FLAGS_MAX + 1] = {
         {"config", required_argument, NULL, 'c'},
         {"check-config", no_argument, NULL, 'k'},
         {"show-config", no_argument, NULL, 's'},
         {"config-reference", no_argument, NULL, 'r'},
         {"version", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
-        {0},
     };
 
+    for (int i = 0; i < FLAGS_MAX && p->flags && p->flags[i]; i++)
+        options[FIXED + i] =
+            (struct option){p->flags[i], required_argument, NULL, FLAG_FIRST + i};
     for (int c; (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
         if (c == 'c')
             a->file = optarg;
+        if (c >= FLAG_FIRST)
+            set_flag(p, c - FLAG_FIRST, optarg);
         a->check |= c == 'k';
         a->show |= c == 's';
         a->reference |= c == 'r';
@@ -115,6 +135,7 @@ bool program_start(const struct program *p, int argc, char **argv, void *cfg,
 {
     struct args a = {0};
     struct errtext e = {0};
+    struct redis_address redis;
     enum log_level level = LOG_INFO;
 
     log_set_program(p->table->program);
@@ -137,6 +158,8 @@ bool program_start(const struct program *p, int argc, char **argv, void *cfg,
         log_set_level(level);
     if (!err)
         err = clock_init(p->common->clock, &e);
+    if (!err && p->common->redis_url[0])
+        err = redis_address_parse(p->common->redis_url, &redis, &e);
     if (err) {
         fprintf(stderr, "%s: %s\n", p->table->program, e.text);
         *exit_code = EXIT_USAGE;

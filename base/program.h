@@ -1,6 +1,6 @@
 /*
  * program - what the main() of every daemon does first: library set-up, command
- * line (--config FILE, --check-config, --show-config, --config-reference,
+ * line (flags, --config FILE, --check-config, --show-config, --config-reference,
  * --version, --help), configuration, log level, clock, stop flag.
  */
 #ifndef BASE_PROGRAM_H
@@ -16,6 +16,9 @@ struct program {
     const struct config_table *table;
     const char *about;   /* one sentence for --help */
     const char *example; /* a command line for --help */
+    /* Options that the command line takes too, as --name VALUE; it wins. NULL-ended;
+     * may be NULL. */
+    const char *const *flags;
     /* Where the common options sit in cfg. */
     const struct config_common *common;
 };

@@ -17,6 +17,7 @@ struct redis {
     redisContext *ctx;
     struct redis_address address;
     int timeout_ms, backoff_ms;
+    unsigned connects;
     int64_t retry_at_ms; /* monotonic */
     char error[256];
 };
@@ -90,7 +91,9 @@ static struct timeval to_timeval(int ms)
 
 static void drop(struct redis *r, const char *why)
 {
-    str_cut(r->error, sizeof(r->error), why);
+    bool late = strcmp(why, strerror(EAGAIN)) == 0; /* what hiredis makes of a timeout */
+
+    str_cut(r->error, sizeof(r->error), late ? "no answer in time" : why);
     if (r->ctx)
         redisFree(r->ctx);
     r->ctx = NULL;
@@ -126,6 +129,7 @@ static int connect_now(struct redis *r)
         drop(r, r->ctx->err ? r->ctx->errstr : "AUTH or SELECT refused");
         return ECONNRESET;
     }
+    r->connects++;
     return 0;
 }
 
@@ -149,20 +153,31 @@ static int ensure_connected(struct redis *r)
     return 0;
 }
 
-int redis_open(struct redis **out, const char *url, struct errtext *e)
+int redis_open_later(struct redis **out, const char *url, struct errtext *e)
 {
     struct redis *r = xcalloc(1, sizeof(*r));
 
     r->timeout_ms = 5000;
     int err = redis_address_parse(url, &r->address, e);
+    if (err)
+        redis_close(r);
+    else
+        *out = r;
+    return err;
+}
+
+int redis_open(struct redis **out, const char *url, struct errtext *e)
+{
+    struct redis *r = NULL;
+
+    int err = redis_open_later(&r, url, e);
     if (!err && (err = connect_now(r)))
         errtext_set(e, err, 0, 0, "Redis: %s", r->error);
-    if (err) {
+    if (err)
         redis_close(r);
-        return err;
-    }
-    *out = r;
-    return 0;
+    else
+        *out = r;
+    return err;
 }
 
 void redis_close(struct redis *r)
@@ -226,6 +241,22 @@ void redis_set_timeout(struct redis *r, int timeout_ms)
 const char *redis_error(const struct redis *r)
 {
     return r->error;
+}
+
+int redis_run_id(struct redis *r, char out[REDIS_RUN_ID_MAX])
+{
+    CLEANUP(redis_reply_free) redisReply *reply = NULL;
+
+    int err = redis_cmd(r, &reply, "INFO server");
+    if (err)
+        return err;
+    const char *at = reply->str ? strstr(reply->str, "run_id:") : NULL;
+    return at && sscanf(at, "run_id:%63[0-9a-f]", out) == 1 ? 0 : EPROTO;
+}
+
+unsigned redis_connects(const struct redis *r)
+{
+    return r->connects;
 }
 
 redisContext *redis_context(struct redis *r)

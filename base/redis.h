@@ -30,6 +30,8 @@ NODISCARD int redis_address_parse(const char *url, struct redis_address *out,
 struct redis;
 
 NODISCARD int redis_open(struct redis **out, const char *url, struct errtext *e);
+/* Connects with the first command: Redis may be away. EINVAL: no such URL. */
+NODISCARD int redis_open_later(struct redis **out, const char *url, struct errtext *e);
 void redis_close(struct redis *r);
 /* printf-like as in hiredis (%s, %b). *out is the caller's to free, may be NULL.
  * ECONNRESET: no connection. EPROTO: Redis answered an error (redis_error).
@@ -39,6 +41,11 @@ NODISCARD int redis_cmd_argv(struct redis *r, redisReply **out, int argc,
                              const char **argv, const size_t *lengths);
 void redis_set_timeout(struct redis *r, int timeout_ms); /* default 5000 */
 const char *redis_error(const struct redis *r);
+/* Redis' run_id: another one is another process, whose data may be of another day. */
+enum { REDIS_RUN_ID_MAX = 64 };
+NODISCARD int redis_run_id(struct redis *r, char out[REDIS_RUN_ID_MAX]);
+/* How often it has connected; more than before: the server may be another. */
+unsigned redis_connects(const struct redis *r);
 redisContext *
 redis_context(struct redis *r); /* for pipelining; NULL when away; borrowed */
 

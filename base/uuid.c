@@ -72,6 +72,13 @@ int uuid_parse(const char *text, struct uuid *out)
     return 0;
 }
 
+bool uuid_is_zero(const struct uuid *u)
+{
+    static const struct uuid zero;
+
+    return memcmp(u, &zero, sizeof(zero)) == 0;
+}
+
 int64_t uuid_ms(const struct uuid *u)
 {
     int64_t ms = 0;

@@ -5,6 +5,7 @@
 #ifndef BASE_UUID_H
 #define BASE_UUID_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attrs.h"
@@ -18,6 +19,7 @@ struct uuid {
 struct uuid uuid_v7(int64_t now_ms);
 const char *uuid_text(const struct uuid *u, char out[UUID_TEXT_MAX]);
 NODISCARD int uuid_parse(const char *text, struct uuid *out); /* EBADMSG */
+bool uuid_is_zero(const struct uuid *u);                      /* none */
 int64_t uuid_ms(const struct uuid *u);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/files.h"
+#include "base/latency.h"
 #include "base/log.h"
 #include "base/proc.h"
 #include "base/redis.h"
@@ -379,6 +380,24 @@ static void children_are_bounded(void **state)
                      ETIMEDOUT);
 }
 
+static void waits_are_read_back_to_a_sixteenth(void **state)
+{
+    struct latency l = {0};
+
+    (void)state;
+    assert_int_equal(latency_at(&l, 0.5), 0);
+    for (int us = 1; us <= 10000; us++)
+        latency_add(&l, us);
+    assert_in_range(latency_at(&l, 0.5), 5000, 5000 * 17 / 16);
+    assert_in_range(latency_at(&l, 0.99), 9900, 10000);
+    assert_int_equal(latency_at(&l, 1), 10000);
+    assert_int_equal(latency_at(&l, 0.0005), 5); /* short ones to the microsecond */
+    latency_add(&l, -3);
+    latency_add(&l, INT64_C(1) << 60);
+    assert_true(latency_at(&l, 1) == INT64_C(1) << 60);
+    assert_int_equal(l.n, 10002);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +416,7 @@ int main(void)
         cmocka_unit_test(redis_addresses_are_read_or_refused),
         cmocka_unit_test(files_are_replaced_whole_and_hashed),
         cmocka_unit_test(children_are_bounded),
+        cmocka_unit_test(waits_are_read_back_to_a_sixteenth),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
