@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/content.h"
 #include "base/errors.h"
 #include "base/migrate.h"
 #include "base/pg.h"
@@ -131,7 +132,9 @@ static void look_at_disk(struct doctor *d)
     struct statvfs fs;
 
     if (access(dir, W_OK))
-        doctor_found(d, "data folder", FAIL, "%s: %s", dir, strerror(errno));
+        doctor_found(d, "data folder", FAIL,
+                     "%s: %s; FURROW_DATA_DIR says where it is, 'furrow up' makes it",
+                     dir, strerror(errno));
     else if (statvfs(dir, &fs))
         doctor_found(d, "data folder", FAIL, "%s: %s", dir, strerror(errno));
     else if ((uint64_t)fs.f_bavail * fs.f_frsize < GIB)
@@ -141,13 +144,31 @@ static void look_at_disk(struct doctor *d)
                      (double)fs.f_bavail * (double)fs.f_frsize / GIB);
 }
 
+static void look_at_content(struct doctor *d)
+{
+    struct content content;
+    struct errtext e = {0};
+
+    if (!d->cli->config.common.content_bucket[0])
+        return; /* the data folder */
+    int err = content_init(&content, &d->cli->config.common, &e);
+    if (!err)
+        err = content_check(&content, &e);
+    if (err)
+        doctor_found(d, "bucket", FAIL, "%s; recordings wait", e.text);
+    else
+        doctor_found(d, "bucket", OK, "%s answers", content_place(&content));
+}
+
 static void look_at_redis(struct doctor *d)
 {
     struct errtext e = {0};
     struct redis *redis = NULL;
 
     if (redis_open(&redis, d->cli->config.common.redis_url, &e))
-        doctor_found(d, "Redis", FAIL, "%s; no call is placed without it", e.text);
+        doctor_found(d, "Redis", FAIL,
+                     "%s; no call is placed without it (REDIS_URL says where it is)",
+                     e.text);
     else
         doctor_found(d, "Redis", OK, "%s", "answers");
     redis_close(redis);
@@ -183,11 +204,11 @@ static void look_at_clock(struct doctor *d)
 static void look_at_database(struct doctor *d)
 {
     char note[256];
+    struct errtext e = {0};
     int64_t stopped_ms = 0;
 
-    if (cli_open_pg(d->cli) != CLI_OK) {
-        doctor_found(d, "Postgres", FAIL,
-                     "it cannot be used, see above; DATABASE_URL says where it is");
+    if (cli_try_pg(d->cli, &e)) {
+        doctor_found(d, "Postgres", FAIL, "%s", e.text);
         return;
     }
     look_at_clock(d);
@@ -217,6 +238,7 @@ static int run(struct cli *cli, int argc, char **argv)
     look_at_data(&d);
     look_at_packs(&d);
     look_at_disk(&d);
+    look_at_content(&d);
     look_at_database(&d);
     look_at_redis(&d);
     doctor_look_at_services(&d);

@@ -16,6 +16,23 @@
 
 enum { GRACE_MS = 20000, DEATHS_MAX = 4 };
 
+static void pass_on_bucket(const struct config_common *c)
+{
+    char number[32];
+
+    setenv("FURROW_CONTENT_BUCKET", c->content_bucket, 1);
+    setenv("FURROW_CONTENT_ENDPOINT", c->content_endpoint, 1);
+    setenv("FURROW_CONTENT_REGION", c->content_region, 1);
+    setenv("FURROW_CONTENT_ADDRESSING", c->content_addressing, 1);
+    setenv("FURROW_CONTENT_PREFIX", c->content_prefix, 1);
+    setenv("FURROW_CONTENT_KEY_ID", c->content_key_id, 1);
+    setenv("FURROW_CONTENT_SECRET", c->content_secret, 1);
+    snprintf(number, sizeof(number), "%lld", (long long)c->content_max_mib);
+    setenv("FURROW_CONTENT_MAX_MIB", number, 1);
+    snprintf(number, sizeof(number), "%lld", (long long)c->content_timeout_s);
+    setenv("FURROW_CONTENT_TIMEOUT_S", number, 1);
+}
+
 /* What our configuration file or environment said holds for the children too. */
 static void pass_on_settings(const struct cli *cli)
 {
@@ -26,6 +43,8 @@ static void pass_on_settings(const struct cli *cli)
     setenv("FURROW_CLOCK", c->clock, 1);
     setenv("FURROW_DATA_DIR", c->data_dir, 1);
     setenv("FURROW_LOG_LEVEL", c->log_level, 1);
+    if (c->content_bucket[0])
+        pass_on_bucket(c);
 }
 
 static int find_program(struct run_child *c, const char *name, const char *data_dir,
