@@ -8,15 +8,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
+#include "base/content.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "base/sha256.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "dialer/speech.h"
+#include "speech/speech.h"
 
 struct waiter {
     struct waiter *next;
@@ -29,9 +29,9 @@ struct job {
     struct job *next;
     struct prompts *prompts;
     char hash[PROMPT_HASH_MAX], voice[64];
-    char *text;  /* to say; NULL: */
-    char *asset; /* file to convert */
-    char *base;  /* of the files to come */
+    char *text; /* to say; NULL: */
+    bool asset; /* content to convert */
+    char *base; /* of the files to come */
     int err;
     struct waiter *waiters;
 };
@@ -39,7 +39,8 @@ struct job {
 struct prompts {
     char beep[PROMPT_HASH_MAX];
     uv_loop_t *loop;
-    char *dir, *folder; /* data_dir, data_dir/prompts */
+    const struct config_common *config;
+    char *folder; /* data_dir/prompts */
     char version[32];
     char **voices;
     struct job *jobs;
@@ -70,13 +71,13 @@ const char *prompts_beep(const struct prompts *p)
     return p->beep;
 }
 
-int prompts_new(struct prompts **out, uv_loop_t *loop, const char *dir)
+int prompts_new(struct prompts **out, uv_loop_t *loop, const struct config_common *config)
 {
     struct prompts *p = xcalloc(1, sizeof(*p));
 
     p->loop = loop;
-    p->dir = xstrdup(dir);
-    p->folder = xasprintf("%s/prompts", dir);
+    p->config = config;
+    p->folder = xasprintf("%s/prompts", config->data_dir);
     int err = files_mkdirs(p->folder);
     if (err) {
         prompts_free(p);
@@ -96,7 +97,6 @@ static void release(struct prompts *p)
 {
     speech_voices_free(p->voices);
     free(p->folder);
-    free(p->dir);
     free(p);
 }
 
@@ -131,25 +131,6 @@ const char *const *prompts_voices(const struct prompts *p)
     return (const char *const *)p->voices;
 }
 
-/* "am-ET" is spoken by "am", never the other way round. */
-static int find_voice(const struct prompts *p, const struct ivr_prompt *prompt,
-                      char out[64])
-{
-    char lang[64];
-
-    if (str_copy(lang, sizeof(lang), prompt->lang ? prompt->lang : ""))
-        return ENOENT;
-    for (int tries = 0; tries < 2; tries++) {
-        for (char **v = p->voices; *v; v++)
-            if (strcasecmp(*v, lang) == 0) {
-                bool own = prompt->voice && prompt->voice[0] != '\0';
-                return str_copy(out, 64, own ? prompt->voice : *v) ? ENOENT : 0;
-            }
-        lang[strcspn(lang, "-_")] = '\0';
-    }
-    return ENOENT;
-}
-
 static bool is_content_id(const char *id)
 {
     return strlen(id) == PROMPT_HASH_MAX - 1 &&
@@ -160,22 +141,15 @@ static bool is_content_id(const char *id)
 static int name_of(const struct prompts *p, const struct ivr_prompt *prompt,
                    char hash[PROMPT_HASH_MAX], char voice[64])
 {
-    CLEANUP(buf_free) struct buf b = {0};
-    uint8_t bytes[SHA256_BYTES];
-
     voice[0] = '\0';
     if (prompt->asset && prompt->asset[0] != '\0')
         return is_content_id(prompt->asset)
                    ? str_copy(hash, PROMPT_HASH_MAX, prompt->asset)
                    : ENOENT;
-    int err = find_voice(p, prompt, voice);
-    if (err)
-        return err;
-    buf_printf(&b, "espeak-ng %s\n%s\n%s\n", p->version, prompt->lang, voice);
-    buf_puts(&b, prompt->text ? prompt->text : "");
-    sha256_of(b.data, b.len, bytes);
-    sha256_text(bytes, hash);
-    return 0;
+    int err = speech_voice_find(p->voices, prompt->lang, prompt->voice, voice);
+    if (!err)
+        speech_name(p->version, prompt->lang, voice, prompt->text, hash);
+    return err;
 }
 
 static bool is_there(const char *base)
@@ -199,6 +173,29 @@ int prompts_find(struct prompts *p, const struct ivr_prompt *prompt,
 
 /* ---- making ---- */
 
+/* From the shelf of prompts; before there was one, assets lay beside recordings. */
+static int convert(const struct job *j)
+{
+    char path[CONTENT_FD_PATH_MAX];
+    struct content content;
+    struct errtext e = {0}, none = {0};
+    int64_t bytes = 0;
+    int fd = -1;
+
+    int err = content_init(&content, j->prompts->config, &e);
+    if (!err)
+        err = content_open(&content, NULL, CONTENT_PROMPTS, j->hash, &fd, &bytes, &e);
+    if (err == ENOENT)
+        err = content_open(&content, NULL, CONTENT_MEDIA, j->hash, &fd, &bytes, &none);
+    if (err) {
+        log_warn("prompts", "prompt=%s %s", j->hash, LOG_ESC(e.text));
+        return err;
+    }
+    err = speech_convert(content_fd_path(fd, path), j->base);
+    close(fd);
+    return err;
+}
+
 static void run(uv_work_t *work)
 {
     struct job *j = work->data;
@@ -206,7 +203,7 @@ static void run(uv_work_t *work)
     if (is_there(j->base))
         j->err = 0;
     else if (j->asset)
-        j->err = speech_convert(j->asset, j->base);
+        j->err = convert(j);
     else
         j->err = speech_say(j->text, j->voice, j->base);
 }
@@ -226,7 +223,6 @@ static void ran(uv_work_t *work, int status)
         log_warn("prompts", "prompt=%s state=failed err=%d", j->hash, err);
     tell(j, err);
     free(j->text);
-    free(j->asset);
     free(j->base);
     free(j);
     if (p->closed && !p->jobs)
@@ -244,12 +240,11 @@ static struct job *start(struct prompts *p, const struct ivr_prompt *prompt,
     str_cut(j->voice, sizeof(j->voice), voice);
     j->base = xasprintf("%s/%s", p->folder, hash);
     if (prompt->asset && prompt->asset[0] != '\0')
-        j->asset = xasprintf("%s/media/%.2s/%s", p->dir, hash, hash);
+        j->asset = true;
     else
         j->text = xstrdup(prompt->text ? prompt->text : "");
     if (uv_queue_work(p->loop, &j->work, run, ran)) {
         free(j->text);
-        free(j->asset);
         free(j->base);
         free(j);
         return NULL;

@@ -1,7 +1,8 @@
 /*
  * prompts - speech for flows: text to a WAV at 8 and 16 kHz by the espeak-ng program
  * and libsoxr, kept under data_dir/prompts/<sha256>.wav and .wav16; recorded assets by
- * their hash. The same text, language and voice are synthesised once, whoever asks.
+ * their hash, read from the content store. The same text, language and voice are
+ * synthesised once, whoever asks.
  *
  * A language without a voice is an error (ENOENT), never another language's voice.
  * Thread: the loop's; synthesis runs on libuv's thread pool.
@@ -15,14 +16,16 @@
 #include <uv.h>
 
 #include "base/attrs.h"
+#include "base/config.h"
 #include "ivr/ivr.h"
 
 struct prompts;
 
 enum { PROMPT_HASH_MAX = 65 };
 
-/* dir: data_dir. */
-NODISCARD int prompts_new(struct prompts **out, uv_loop_t *loop, const char *dir);
+/* config is borrowed: data_dir, and where recorded assets lie (base/content.h). */
+NODISCARD int prompts_new(struct prompts **out, uv_loop_t *loop,
+                          const struct config_common *config);
 /* Who still waits is told ECANCELED, from inside. */
 void prompts_free(struct prompts *p);
 

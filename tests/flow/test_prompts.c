@@ -18,6 +18,7 @@
 #include "dialer/prompts.h"
 
 static char dir[64];
+static struct config_common config;
 static uv_loop_t loop;
 static struct prompts *prompts;
 
@@ -26,8 +27,9 @@ static int setup(void **state)
     (void)state;
     snprintf(dir, sizeof(dir), "/tmp/furrow-prompts.XXXXXX");
     assert_non_null(mkdtemp(dir));
+    str_cut(config.data_dir, sizeof(config.data_dir), dir);
     assert_int_equal(uv_loop_init(&loop), 0);
-    assert_int_equal(prompts_new(&prompts, &loop, dir), 0);
+    assert_int_equal(prompts_new(&prompts, &loop, &config), 0);
     if (!prompts_voices(prompts)[0]) {
         fprintf(stderr, "skipped: espeak-ng is missing (./run deps)\n");
         exit(getenv("CI") ? 1 : 77);
@@ -191,7 +193,7 @@ static void a_recorded_asset_is_converted_under_its_own_hash(void **state)
     sf_close(f);
     assert_int_equal(sha256_file(path, bytes, NULL), 0);
     sha256_text(bytes, id);
-    snprintf(wav, sizeof(wav), "%s/media/%.2s/%s", dir, id, id);
+    snprintf(wav, sizeof(wav), "%s/prompts/%.2s/%s", dir, id, id);
     const struct ivr_prompt p = {.asset = id, .text = "", .lang = "en", .voice = ""};
     assert_int_equal(make(&p), ENOENT);
     assert_int_equal(files_mkdirs_for(wav), 0);
@@ -233,7 +235,7 @@ static void closing_tells_those_who_wait(void **state)
     assert_int_equal(m.calls, 1);
     assert_int_equal(m.err, ECANCELED);
     uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(prompts_new(&prompts, &loop, dir), 0);
+    assert_int_equal(prompts_new(&prompts, &loop, &config), 0);
     assert_int_equal(m.calls, 1);
 }
 

@@ -1,4 +1,4 @@
-#include "dialer/speech.h"
+#include "speech/speech.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 
 #include "base/files.h"
 #include "base/proc.h"
+#include "base/sha256.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 
@@ -104,6 +106,36 @@ void speech_voices_free(char **voices)
     for (char **v = voices; v && *v; v++)
         free(*v);
     free(voices);
+}
+
+int speech_voice_find(char *const *voices, const char *lang, const char *wish,
+                      char out[SPEECH_VOICE_MAX])
+{
+    char tag[SPEECH_VOICE_MAX];
+
+    if (str_copy(tag, sizeof(tag), lang ? lang : ""))
+        return ENOENT;
+    for (int tries = 0; tries < 2; tries++) {
+        for (char *const *v = voices; *v; v++)
+            if (strcasecmp(*v, tag) == 0) {
+                const char *voice = wish && wish[0] ? wish : *v;
+                return str_copy(out, SPEECH_VOICE_MAX, voice) ? ENOENT : 0;
+            }
+        tag[strcspn(tag, "-_")] = '\0';
+    }
+    return ENOENT;
+}
+
+void speech_name(const char *version, const char *lang, const char *voice,
+                 const char *text, char hash[SPEECH_HASH_MAX])
+{
+    CLEANUP(buf_free) struct buf b = {0};
+    uint8_t bytes[SHA256_BYTES];
+
+    buf_printf(&b, "espeak-ng %s\n%s\n%s\n", version, lang, voice);
+    buf_puts(&b, text ? text : "");
+    sha256_of(b.data, b.len, bytes);
+    sha256_text(bytes, hash);
 }
 
 /* ---- audio ---- */
@@ -236,6 +268,26 @@ int speech_beep(const char *base)
         tone.samples[i] = 0.4F * fminf(edge, 1.0F) * sinf(2.0F * (float)M_PI * turns);
     }
     int err = audio_write(&tone, wide);
+    return err ? err : speech_convert(wide, base);
+}
+
+/* Notes of half a second that fade, so that a second round of it begins where one ends.
+ */
+int speech_music(const char *base)
+{
+    enum { NOTE_MS = 500, NOTES = 16, NOTE_N = BEEP_RATE / 1000 * NOTE_MS };
+    static const float hz[] = {262, 330, 392, 523, 392, 330, 294, 349};
+    CLEANUP(audio_deinit) struct audio tune = {.rate = BEEP_RATE, .n = NOTES * NOTE_N};
+    CLEANUP(free_cleanup) char *wide = xasprintf("%s.wav16", base);
+
+    tune.samples = xcalloc(tune.n, sizeof(*tune.samples));
+    for (size_t i = 0; i < tune.n; i++) {
+        float at = (float)(i % NOTE_N) / NOTE_N, s = (float)(i % NOTE_N) / BEEP_RATE;
+        float shape = sinf((float)M_PI * at) * (1.0F - at);
+        float turns = s * hz[i / NOTE_N % ARRAY_LEN(hz)];
+        tune.samples[i] = 0.25F * shape * sinf(2.0F * (float)M_PI * turns);
+    }
+    int err = audio_write(&tune, wide);
     return err ? err : speech_convert(wide, base);
 }
 

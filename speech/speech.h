@@ -3,10 +3,11 @@
  * assets through libsndfile, both resampled by libsoxr into mono 16-bit WAV files of
  * 8 kHz (BASE.wav) and 16 kHz (BASE.wav16), which appear whole or not at all.
  *
- * Blocks; thread-safe; called on libuv's pool, never on the loop.
+ * Blocks; thread-safe. The dialer calls it on libuv's pool, never on the loop;
+ * furrow-server where the audio is asked for.
  */
-#ifndef DIALER_SPEECH_H
-#define DIALER_SPEECH_H
+#ifndef SPEECH_SPEECH_H
+#define SPEECH_SPEECH_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,6 +24,17 @@ NODISCARD int speech_engine(const char *scratch, char *version, size_t size,
 void speech_voices_free(char **voices);
 /* The tone before a recording: BASE.wav and .wav16. */
 NODISCARD int speech_beep(const char *base);
+
+/* The language of a voice that speaks lang: "am-ET" is spoken by "am", never the other
+ * way round. wish: the voice that a flow names; "" none. ENOENT: none speaks it. */
+enum { SPEECH_VOICE_MAX = 64, SPEECH_HASH_MAX = 65 };
+NODISCARD int speech_voice_find(char *const *voices, const char *lang, const char *wish,
+                                char out[SPEECH_VOICE_MAX]);
+/* The name of a text's files: known before they are made. version: speech_engine()'s. */
+void speech_name(const char *version, const char *lang, const char *voice,
+                 const char *text, char hash[SPEECH_HASH_MAX]);
+/* What who waits may hear, eight seconds of soft tones: BASE.wav and .wav16. */
+NODISCARD int speech_music(const char *base);
 
 /* voice is one espeak-ng understands. EMSGSIZE: text too long; EINVAL: not a voice's
  * name; ECHILD, ETIMEDOUT: espeak-ng failed. */
