@@ -302,7 +302,7 @@ static int write_persons(const struct ledger *l, const int64_t *values,
         without += !talked;
         at_ms = values[5 * l->n + i];
     }
-    int err = attempt_settle_persons(l->pg, l->tenant_id, done, done + n, found, at_ms);
+    int err = attempt_settle_persons(l->pg, done, done + n, found, at_ms);
     return err ? err : attempt_next_numbers(l->pg, failed, failed + n, without, at_ms);
 }
 
@@ -375,7 +375,7 @@ static int tell_agents(struct ledger *l)
     for (size_t i = 0; !err && i < l->n; i++) {
         const struct ledger_row *r = &l->at[i];
 
-        if (!r->changed)
+        if (!r->changed || r->state == ATTEMPT_RINGING)
             continue;
         err = read_doc(l, r->campaign_id);
         if (!err && l->doc && l->doc->mode.kind != MODE_FIXED)

@@ -16,15 +16,14 @@ struct pg;
 
 #define ATTEMPT_FINAL_OTHER_NUMBER "other_number"
 
-/* next_attempt_at of a held number, or later: the year 9999. */
+/* next_attempt_at of a held number: the year 9999. Later is quarantine_store.h's. */
 #define ATTEMPT_HELD_MS INT64_C(253370764800000)
 
 /* Of the persons of these contacts, pending contacts of the same campaign become final.
  * Two settlements never wait for each other: one number of a person is called at a time,
  * and what is being called is left alone. */
-NODISCARD int attempt_settle_persons(struct pg *pg, int tenant_id,
-                                     const int64_t *campaigns, const int64_t *contacts,
-                                     size_t n, int64_t at_ms);
+NODISCARD int attempt_settle_persons(struct pg *pg, const int64_t *campaigns,
+                                     const int64_t *contacts, size_t n, int64_t at_ms);
 
 /* These contacts are final without a conversation: of each person the next held number
  * is due. */

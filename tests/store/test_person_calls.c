@@ -299,6 +299,78 @@ static void the_other_number_is_for_when_the_preferred_one_fails(void **state)
     assert_true(is(elsewhere, survey, "pending", ""));
 }
 
+/* The contact of another campaign waits in this one too. */
+static void join(int64_t campaign, int64_t phone)
+{
+    ledger_run(pg,
+               "INSERT INTO campaign_contacts (tenant_id, campaign_id, contact_id, "
+               "phone, zone_group, next_attempt_at) SELECT tenant_id, %" PRId64
+               ", id, phone, zone_group, furrow_ts(%" PRId64
+               ") FROM contacts WHERE phone = %" PRId64,
+               campaign, T0, phone);
+}
+
+/* What rules can name of a call's end is what the ledger says of it. */
+static void rules_know_who_declined_and_where_a_machine_was(void **state)
+{
+    static const struct {
+        enum disposition how;
+        int cause;
+        const char *after;
+    } ends[] = {{DISPOSITION_REJECTED, 21, "refused"},
+                {DISPOSITION_MACHINE, 16, "machine"},
+                {DISPOSITION_MESSAGE, 16, "voicemail"}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        char rules[200];
+        struct attempt_row row = {0};
+        snprintf(rules, sizeof(rules),
+                 ",\"limits\":{\"per_24h\":0,\"min_gap_s\":0},\"cooldowns\":[{\"code\":"
+                 "\"COOLDOWN_REFUSAL\",\"after\":\"%s\",\"calendar_days\":60}]",
+                 ends[i].after);
+        int64_t before = new_campaign(""), c = new_campaign(rules);
+        int64_t phone = number_of(before, "worku", 0);
+        assert_int_equal(claim(pg, before, T0, 1, &row), 1);
+        call(&row, T0, ends[i].how, ends[i].cause);
+        join(c, phone);
+        assert_int_equal(claim(pg, c, T0 + 60000, 1, &row), 0);
+        assert_int_equal(ledger_i64(pg,
+                                    "SELECT last_refusal FROM campaign_contacts WHERE "
+                                    "campaign_id = %" PRId64,
+                                    c),
+                         REASON_COOLDOWN_REFUSAL);
+    }
+}
+
+/* Who leaves one campaign has refused: what a rule says of that holds in the others. */
+static void who_opted_out_of_one_campaign_has_refused(void **state)
+{
+    int64_t before = new_campaign(""), phone = number_of(before, "chaltu", 0);
+    struct attempt_row row = {0};
+    char id[UUID_TEXT_MAX];
+
+    (void)state;
+    assert_int_equal(claim(pg, before, T0, 1, &row), 1);
+    call(&row, T0, DISPOSITION_COMPLETED, 16);
+    ledger_run(pg,
+               "INSERT INTO dnc_entries (tenant_id, phone, campaign_id, source, call_id, "
+               "added_at) VALUES (1, %" PRId64 ", %" PRId64
+               ", 'keypress', '%s', furrow_ts(%" PRId64 "))",
+               phone, before, uuid_text(&row.id, id), T0);
+    for (int i = 0; i < 3; i++) {
+        static const char *const after[] = {"refused", "conversation", "machine"};
+        char rules[200];
+        snprintf(rules, sizeof(rules),
+                 ",\"limits\":{\"per_24h\":0,\"min_gap_s\":0},\"cooldowns\":[{\"code\":"
+                 "\"COOLDOWN_REFUSAL\",\"after\":\"%s\",\"calendar_days\":60}]",
+                 after[i]);
+        int64_t c = new_campaign(rules);
+        join(c, phone);
+        assert_int_equal(claim(pg, c, T0 + 60000, 1, &row), i == 2);
+    }
+}
+
 /* ---- one by one ---- */
 
 static int64_t due(int64_t campaign, int64_t phone)
@@ -431,6 +503,9 @@ static void a_held_number_whose_other_is_gone_is_mended_and_a_change_lets_go(voi
  * would then be taken, and all of it read for each number. */
 static void no_index_of_contacts_leads_with_the_tenant(void **state)
 {
+    CLEANUP(pg_result_free) PGresult *plan = NULL;
+    char text[4000] = "";
+
     (void)state;
     assert_int_equal(ledger_i64(pg, "SELECT count(*) FROM pg_indexes WHERE tablename = "
                                     "'contacts' AND indexdef LIKE '%%(tenant_id%%' AND "
@@ -439,6 +514,24 @@ static void no_index_of_contacts_leads_with_the_tenant(void **state)
     assert_int_equal(ledger_i64(pg, "SELECT count(*) FROM pg_indexes WHERE indexname IN "
                                     "('contacts_person', 'contacts_phone_person')"),
                      2);
+    /* Nor that of answers on their way, which row security leaves to the sweep. */
+    assert_int_equal(ledger_i64(pg, "SELECT count(*) FROM pg_indexes WHERE indexname = "
+                                    "'recordings_callback' AND indexdef LIKE "
+                                    "'%%(call_id)%%'"),
+                     1);
+    assert_int_equal(pg_begin(pg, TENANT), 0);
+    assert_int_equal(pg_run(pg, NULL, "SET LOCAL enable_seqscan = off", NULL), 0);
+    assert_int_equal(
+        pg_run(pg, &plan,
+               "EXPLAIN SELECT FROM recordings r JOIN calls c ON c.id = r.call_id WHERE "
+               "r.pipeline = 'callback' AND r.state IN ('live', 'finished', 'stored', "
+               "'transcribed') AND c.campaign_id = 1",
+               NULL),
+        0);
+    for (int i = 0; i < PQntuples(plan); i++)
+        strncat(text, pg_text(plan, i, 0), sizeof(text) - strlen(text) - 1);
+    assert_int_equal(pg_commit(pg), 0);
+    assert_non_null(strstr(text, "recordings_callback"));
 }
 
 int main(void)
@@ -451,6 +544,8 @@ int main(void)
         cmocka_unit_test(the_preferred_number_comes_first),
         cmocka_unit_test(no_index_of_contacts_leads_with_the_tenant),
         cmocka_unit_test(the_other_number_is_for_when_the_preferred_one_fails),
+        cmocka_unit_test(rules_know_who_declined_and_where_a_machine_was),
+        cmocka_unit_test(who_opted_out_of_one_campaign_has_refused),
         cmocka_unit_test(one_by_one_the_next_number_waits_until_the_one_before_is_final),
         cmocka_unit_test(a_conversation_ends_the_held_numbers_too),
         cmocka_unit_test(
