@@ -150,6 +150,18 @@ static void read_budget(struct doc_reader *r, json_t *value, const char *pointer
     campaign_read_budget(r, value, pointer, &((struct draft *)owner)->doc.budget);
 }
 
+static void read_canary(struct doc_reader *r, json_t *value, const char *pointer,
+                        void *owner)
+{
+    canary_rule_read(r, value, pointer, &((struct draft *)owner)->doc.canary);
+}
+
+static void read_quarantine(struct doc_reader *r, json_t *value, const char *pointer,
+                            void *owner)
+{
+    quarantine_rules_read(r, value, pointer, &((struct draft *)owner)->doc.quarantine);
+}
+
 static void read_schedule(struct doc_reader *r, json_t *value, const char *pointer,
                           void *owner)
 {
@@ -174,7 +186,14 @@ static void read_schedule(struct doc_reader *r, json_t *value, const char *point
     if (r->issues->found != before)
         return;
     if (schedule_parse(&d->doc.schedule, written.cron, written.timezone, &e) == 0) {
+        int64_t first_ms = 0;
         d->doc.has_schedule = true;
+        if (schedule_next(&d->doc.schedule, 0, &first_ms) == ENODATA) {
+            str_cut(at, sizeof(at), pointer);
+            json_pointer_add(at, sizeof(at), "cron");
+            doc_issue(r, at, JSON_PLACE_VALUE, fields[0].hint, "'%s' never comes",
+                      written.cron);
+        }
         return;
     }
     bool bad_zone = tz_find(written.timezone, &zone) != 0;
@@ -365,6 +384,8 @@ static const struct doc_field document_fields[] = {
      .hint = "no call begins so near a window's end; usual is ring_timeout_s + 5"},
     {.key = "retry", .kind = DOC_PART, .read = read_retry},
     {.key = "budget", .kind = DOC_PART, .read = read_budget},
+    {.key = "canary", .kind = DOC_PART, .read = read_canary},
+    {.key = "quarantine", .kind = DOC_PART, .read = read_quarantine},
     {.key = "start",
      .kind = DOC_INSTANT,
      IN(struct draft, doc.start_at_ms),
@@ -431,13 +452,13 @@ static void check_words(struct doc_reader *r, const struct draft *d)
             break;
         }
     }
-    for (const char *p = d->doc.caller_id; *p; p++) {
-        if (iscntrl((unsigned char)*p)) {
-            doc_issue(r, "/caller_id", JSON_PLACE_VALUE, NULL,
-                      "'caller_id' holds a control character");
-            break;
-        }
-    }
+    const char *number = d->doc.caller_id;
+    size_t digits = strspn(number + (*number == '+'), "0123456789");
+    if (*number && (digits < 3 || digits > 15 || number[digits + (*number == '+')]))
+        doc_issue(r, "/caller_id", JSON_PLACE_VALUE,
+                  "with its country code, e.g. \"+251115550100\", unless your carrier "
+                  "wants it otherwise",
+                  "'%s' is no number: 3 to 15 digits", number);
 }
 
 /* One is said by name, several as a list. */
@@ -452,6 +473,9 @@ static void check_trunks(struct doc_reader *r, struct campaign_doc *doc,
     if (one && several)
         doc_issue(r, "/trunks", JSON_PLACE_KEY, "put it into the list",
                   "'trunk' and 'trunks' cannot both be stated");
+    if (one && json_is_string(json_object_get(root, "trunk")) && !doc->trunk[0])
+        doc_issue(r, "/trunk", JSON_PLACE_VALUE, "'furrow trunk list' shows the trunks",
+                  "'trunk' is empty");
     if (several) {
         str_cut(doc->trunk, sizeof(doc->trunk), doc->trunks[0].name);
     } else {
@@ -472,6 +496,15 @@ static void check_together(struct doc_reader *r, struct draft *d, const json_t *
     if (doc->caller_id[0] && doc->caller_ids.pool[0])
         doc_issue(r, "/caller_id", JSON_PLACE_KEY, "leave one of them out",
                   "'caller_id' is one number, 'caller_ids' a pool of them: not both");
+    if (doc->quarantine.variants && doc->variants.n == 0)
+        doc_issue(r, "/quarantine/variants", JSON_PLACE_KEY,
+                  "add 'variants', or leave it out",
+                  "there are no 'variants' that could go into quarantine");
+    if (doc->budget.stated && doc->budget.calls > 0 &&
+        doc->canary.calls > doc->budget.calls)
+        doc_issue(r, "/canary/calls", JSON_PLACE_VALUE,
+                  "fewer calls first, or a greater budget",
+                  "the budget is spent before the canary is over");
     if (doc->start_at_ms && doc->end_at_ms && doc->end_at_ms <= doc->start_at_ms)
         doc_issue(r, "/end", JSON_PLACE_VALUE, NULL, "'end' is not after 'start'");
     if (json_object_get(root, "each_run") && !json_object_get(root, "schedule") &&
@@ -530,7 +563,8 @@ static int read_document(const char *text, size_t len, struct draft *d,
         issues->n = issues->found = 1;
         issue->line = where.line > 0 ? where.line : 1;
         issue->column = where.column > 0 ? where.column : 1;
-        snprintf(issue->text, sizeof(issue->text), "not JSON: %s", where.text);
+        snprintf(issue->text, sizeof(issue->text), "%s%s",
+                 len ? "not JSON: " : "the file is empty", len ? where.text : "");
         return EINVAL;
     }
     policy_default(&d->policy);
@@ -538,6 +572,8 @@ static int read_document(const char *text, size_t len, struct draft *d,
     mode_rules_default(&d->doc.mode);
     caller_id_rule_default(&d->doc.caller_ids);
     machine_rule_default(&d->doc.machine);
+    canary_rule_default(&d->doc.canary);
+    quarantine_rules_default(&d->doc.quarantine);
     d->doc.ring_timeout_s = d->policy.ring_timeout_s;
     d->consent = (int)d->policy.consent_required;
     d->purpose = PURPOSE_TELEMARKETING;

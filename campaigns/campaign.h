@@ -17,9 +17,11 @@
 #include "campaigns/budget.h"
 #include "campaigns/caller_id_pool.h"
 #include "campaigns/campaign_lists.h"
+#include "campaigns/canary.h"
 #include "campaigns/cohort.h"
 #include "campaigns/machine_rule.h"
 #include "campaigns/mode.h"
+#include "campaigns/quarantine.h"
 #include "campaigns/retry.h"
 #include "campaigns/schedule.h"
 
@@ -72,6 +74,8 @@ struct campaign_doc {
     int ring_timeout_s;
     struct retry_rules retry;
     struct budget budget;
+    struct quarantine_rules quarantine;
+    struct canary_rule canary;      /* calls before all the others */
     int64_t start_at_ms, end_at_ms; /* business time; 0 not stated */
     bool has_schedule;
     struct schedule schedule;

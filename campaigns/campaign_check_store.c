@@ -3,6 +3,9 @@
 #include "base/pg.h"
 #include "campaigns/caller_id_store.h"
 #include "campaigns/campaign_store.h"
+#include "campaigns/canary_store.h"
+#include "campaigns/mode_flow_store.h"
+#include "campaigns/quarantine_store.h"
 
 /* *ours: it is time, and nobody else looks. */
 static int begin_check(struct pg *pg, int tenant_id, int64_t campaign_id, int64_t now_ms,
@@ -33,12 +36,19 @@ static int check(struct pg *pg, int tenant_id, int64_t campaign_id, int64_t now_
     size_t held = 0;
 
     int err = campaign_doc_get(pg, tenant_id, campaign_id, &doc);
-    if (err || !doc->caller_ids.pool[0])
+    if (!err)
+        err = mode_flow_watch(pg, tenant_id, campaign_id, doc, now_ms);
+    if (!err)
+        err = canary_check(pg, tenant_id, campaign_id, &doc->canary, now_ms);
+    if (err ||
+        (!doc->caller_ids.pool[0] && !doc->quarantine.variants && !doc->quarantine.lists))
         return err;
     err = begin_check(pg, tenant_id, campaign_id, now_ms, &ours);
-    if (!err && ours)
-        err = caller_id_check(pg, &doc->caller_ids, doc->name, now_ms, &held);
-    return err;
+    if (err || !ours)
+        return err;
+    if (doc->caller_ids.pool[0])
+        err = caller_id_check(pg, &doc->caller_ids, campaign_id, now_ms, &held);
+    return err ? err : quarantine_check(pg, campaign_id, doc, now_ms, &held);
 }
 
 int campaign_check(struct pg *pg, int tenant_id, int64_t campaign_id, int64_t now_ms)
