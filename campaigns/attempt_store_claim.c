@@ -23,10 +23,13 @@
 #include "campaigns/agent_store_book.h"
 #include "campaigns/attempt_store_refuse.h"
 #include "campaigns/budget_store.h"
+#include "campaigns/call_store.h"
 #include "campaigns/caller_id_store.h"
 #include "campaigns/campaign_store.h"
+#include "campaigns/canary_store.h"
 #include "campaigns/hopper.h"
 #include "campaigns/lifecycle.h"
+#include "campaigns/quarantine_store.h"
 #include "campaigns/variant_store.h"
 #include "campaigns/zone_open.h"
 #include "compliance/decision_store.h"
@@ -56,6 +59,9 @@ struct claim {
     struct agent_booking booking;
     struct caller_id *callers; /* of the campaign's pool, locked; NULL no pool */
     size_t caller_count;
+    int64_t held_lists[CAMPAIGN_LISTS_MAX]; /* in quarantine */
+    size_t held_count;
+    bool put_aside; /* somebody of them was met */
 };
 
 static void due_at(struct claim *c, int64_t at_ms)
@@ -144,33 +150,56 @@ static int find_buckets(struct claim *c, struct hopper_bucket **out, size_t *n)
     return 0;
 }
 
-static int lock_bucket(struct claim *c, const struct hopper_bucket *b)
+static int read_bucket(struct claim *c, const struct hopper_bucket *b, PGresult **res)
 {
-    CLEANUP(pg_result_free) PGresult *res = NULL;
+    CLEANUP(buf_free) struct buf held = {0};
     struct pg_args a = {0};
 
+    /* Promised calls are kept. */
+    pg_array_i64(&held, c->held_lists,
+                 b->priority < CALLBACK_PRIORITY ? c->held_count : 0);
     pg_arg_i64(&a, c->campaign_id);
     pg_arg_i64(&a, b->zone_group);
     pg_arg_i64(&a, b->priority);
     pg_arg_ms(&a, c->now_ms);
     pg_arg_i64(&a, (int64_t)(c->max - c->result->looked_at));
-    int err = pg_run(
-        c->pg, &res,
-        "SELECT contact_id, phone, attempts, number_type FROM campaign_contacts WHERE "
+    pg_arg_text(&a, held.data);
+    return pg_run(
+        c->pg, res,
+        "SELECT contact_id, phone, attempts, number_type, cardinality($6::bigint[]) > 0 "
+        "AND EXISTS (SELECT FROM contacts k WHERE k.id = contact_id AND k.list_id = "
+        "ANY($6::bigint[])) FROM campaign_contacts WHERE "
         "campaign_id = $1 AND state = 'pending' AND zone_group = $2 AND priority = $3 "
         "AND next_attempt_at <= furrow_ts($4) ORDER BY next_attempt_at LIMIT $5 FOR "
         "UPDATE SKIP LOCKED",
         &a);
+}
+
+/* Who comes back from a call, or joined late, of a list in quarantine is set aside. */
+static int lock_bucket(struct claim *c, const struct hopper_bucket *b)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    size_t aside = 0;
+
+    int err = read_bucket(c, b, &res);
     if (err)
         return err;
-    for (int i = 0; i < PQntuples(res); i++)
+    CLEANUP(free_cleanup)
+    int64_t *held = xcalloc((size_t)PQntuples(res) + 1, sizeof(*held));
+    for (int i = 0; i < PQntuples(res); i++) {
+        if (pg_bool(res, i, 4)) {
+            held[aside++] = pg_i64(res, i, 0);
+            continue;
+        }
         c->due[c->result->looked_at++] =
             (struct due){.contact_id = pg_i64(res, i, 0),
                          .phone = pg_i64(res, i, 1),
                          .zone_group = b->zone_group,
                          .number = (int)pg_i64(res, i, 2) + 1,
                          .type = (enum phone_type)pg_i64(res, i, 3)};
-    return 0;
+    }
+    c->put_aside |= aside > 0;
+    return aside > 0 ? quarantine_put_aside(c->pg, c->campaign_id, held, aside) : 0;
 }
 
 static int lock_due(struct claim *c)
@@ -178,14 +207,17 @@ static int lock_due(struct claim *c)
     CLEANUP(free_cleanup) struct hopper_bucket *buckets = NULL;
     size_t n = 0;
 
-    int err = find_buckets(c, &buckets, &n);
+    int err =
+        quarantine_lists(c->pg, c->campaign_id, c->doc, c->held_lists, &c->held_count);
+    if (!err)
+        err = find_buckets(c, &buckets, &n);
     for (size_t i = 0; !err && i < n && c->result->looked_at < c->max; i++)
         err = lock_bucket(c, &buckets[i]);
     if (err)
         return err;
     /* Behind what was taken there may be more; what is due and was not taken is in
      * another's hands at this moment. */
-    if (c->result->looked_at > 0)
+    if (c->result->looked_at > 0 || c->put_aside)
         due_at(c, c->now_ms);
     else if (n > 0)
         due_at(c, c->now_ms + ASK_AGAIN_MS);
@@ -194,15 +226,14 @@ static int lock_due(struct claim *c)
 
 /* ---- verdict 1 ---- */
 
-/* Agents go to those who may be called, in order; then the credit does. */
 static void add_agents(const struct claim *c, struct due *due, size_t allowed)
 {
-    size_t agents = (size_t)c->booking.room.backed;
+    int64_t unbacked = 0;
 
-    due->backed = allowed < agents;
+    due->backed = mode_gives_agent(&c->booking.room, allowed, &unbacked);
     memcpy(due->abandon, c->booking.abandon, sizeof(due->abandon));
-    for (int i = 0; i < MODE_ANCHORS && !due->backed; i++)
-        due->abandon[i].unbacked += (int64_t)(allowed - agents);
+    for (int i = 0; i < MODE_ANCHORS; i++)
+        due->abandon[i].unbacked += unbacked;
 }
 
 static struct compliance_facts facts_of(const struct claim *c,
@@ -349,7 +380,7 @@ static int write_intents(struct claim *c)
         "contact_id, phone, number, caller, variant) RETURNING "
         "contact_id) UPDATE campaign_contacts c SET state = "
         "'calling' FROM made WHERE c.campaign_id = $6 AND c.contact_id = "
-        "made.contact_id",
+        "made.contact_id AND c.contact_id = ANY ($2::bigint[])",
         &a);
 }
 
@@ -436,6 +467,20 @@ static int heed_budget(struct claim *c)
     return 0;
 }
 
+/* Nor more than a canary leaves; likewise. */
+static int heed_canary(struct claim *c)
+{
+    int64_t room = INT64_MAX;
+
+    int err = canary_take(c->pg, c->campaign_id, &c->doc->canary, c->now_ms, &room);
+    if (err)
+        return err;
+    c->max = room < (int64_t)c->max ? (size_t)room : c->max;
+    if (room == 0) /* it waits for its judgement, or one of its calls was never sent */
+        due_at(c, c->now_ms + ASK_AGAIN_MS);
+    return 0;
+}
+
 /* Locked before any contact, and no more picked than numbers are left for. */
 static int open_pool(struct claim *c)
 {
@@ -483,6 +528,8 @@ static int claim(struct claim *c)
         err = campaign_doc_get(c->pg, c->tenant_id, c->campaign_id, &c->doc);
     if (!err)
         err = heed_budget(c);
+    if (!err && c->max > 0)
+        err = heed_canary(c);
     if (!err && c->max > 0)
         err = find_agents(c);
     if (!err && c->max > 0)

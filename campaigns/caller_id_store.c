@@ -9,6 +9,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/campaign_event_store.h"
 
 /* More of an uncapped number's calls are not counted: it is enough to share them out. */
 #define USES_COUNTED "1000"
@@ -279,8 +280,23 @@ static int hold(struct pg *pg, int64_t phone, int64_t until_ms, const char *why)
                   &a);
 }
 
-int caller_id_check(struct pg *pg, const struct caller_id_rule *rule,
-                    const char *campaign, int64_t now_ms, size_t *held)
+/* The tenant's own number: history has it in full, the log as all numbers. */
+static int say_held(struct pg *pg, const struct caller_id_rule *rule, int64_t campaign_id,
+                    int64_t phone, const char *why, int64_t now_ms)
+{
+    char event[CAMPAIGN_EVENT_TEXT_MAX], text[PHONE_TEXT_MAX];
+
+    log_warn("caller_id", "number=%s pool=%s campaign=%lld quarantine_h=%d %s",
+             phone_mask(phone, text), LOG_ESC(rule->pool), (long long)campaign_id,
+             rule->quarantine_h, why);
+    snprintf(event, sizeof(event),
+             "caller-id %s of pool '%s' went into quarantine for %d h: %s",
+             phone_text(phone, text), rule->pool, rule->quarantine_h, why);
+    return campaign_event_add(pg, campaign_id, now_ms, event);
+}
+
+int caller_id_check(struct pg *pg, const struct caller_id_rule *rule, int64_t campaign_id,
+                    int64_t now_ms, size_t *held)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     CLEANUP(free_cleanup) struct caller_id *pool = NULL;
@@ -296,15 +312,14 @@ int caller_id_check(struct pg *pg, const struct caller_id_rule *rule,
                                     .calls = pg_i64(res, i, 1),
                                     .answered = pg_i64(res, i, 2),
                                     .shorts = pg_i64(res, i, 3)};
-        char why[CALLER_ID_WHY_MAX], text[PHONE_TEXT_MAX];
+        char why[CALLER_ID_WHY_MAX];
 
         if (pg_bool(res, i, 4) || !caller_id_is_bad(&c, rule, why))
             continue;
         err = hold(pg, c.phone, now_ms + rule->quarantine_h * INT64_C(3600000), why);
         ++*held;
-        log_warn("caller_id", "number=%s pool=%s campaign=%s quarantine_h=%d %s",
-                 phone_mask(c.phone, text), LOG_ESC(rule->pool), LOG_ESC(campaign),
-                 rule->quarantine_h, why);
+        if (!err)
+            err = say_held(pg, rule, campaign_id, c.phone, why, now_ms);
     }
     return err;
 }

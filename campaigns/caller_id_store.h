@@ -51,8 +51,9 @@ NODISCARD int caller_id_dry(struct pg *pg, int tenant_id,
                             char why[CALLER_ID_WHY_MAX]);
 
 /* Counts the health of the pool's numbers anew and quarantines the bad ones, as a
- * campaign's rule asks; *held counts. In the caller's transaction. */
+ * campaign's rule asks; the campaign's history has it. *held counts. In the caller's
+ * transaction. */
 NODISCARD int caller_id_check(struct pg *pg, const struct caller_id_rule *rule,
-                              const char *campaign, int64_t now_ms, size_t *held);
+                              int64_t campaign_id, int64_t now_ms, size_t *held);
 
 #endif

@@ -19,7 +19,9 @@
 #include "campaigns/budget_store.h"
 #include "campaigns/call_store.h"
 #include "campaigns/campaign_change.h"
+#include "campaigns/canary_store.h"
 #include "campaigns/doc_reader.h"
+#include "campaigns/quarantine_store.h"
 
 static int lock(struct pg *pg, int64_t id, int *revision, char **text, bool *archived)
 {
@@ -76,6 +78,21 @@ static int ask_again(struct pg *pg, int64_t id, int64_t now_ms)
                   &a);
 }
 
+/* What the document does not ask for any more is held no longer. */
+static int end_quarantine(struct pg *pg, int64_t id, const struct campaign_doc *doc,
+                          int64_t now_ms)
+{
+    static const char by[] = "by a change of the document";
+    size_t n = 0;
+    int err = 0;
+
+    if (!doc->quarantine.variants)
+        err = quarantine_release(pg, id, doc, QUARANTINE_VARIANT, NULL, by, now_ms, &n);
+    if (!err && !doc->quarantine.lists)
+        err = quarantine_release(pg, id, doc, QUARANTINE_LIST, NULL, by, now_ms, &n);
+    return err;
+}
+
 static int change(struct pg *pg, const struct campaign_row *row, const char *text,
                   const struct campaign_doc *doc, int64_t now_ms,
                   struct campaign_issues *issues)
@@ -102,6 +119,7 @@ static int change(struct pg *pg, const struct campaign_row *row, const char *tex
         campaign_check_change(before, doc, text, strlen(text), issues);
     bool numbers = !before || before->numbers != doc->numbers;
     bool budget = !before || !budget_is_equal(&before->budget, &doc->budget);
+    bool canary = !before || !canary_rule_is_equal(&before->canary, &doc->canary);
     campaign_doc_free(before);
     if (issues->found)
         return EINVAL;
@@ -110,6 +128,10 @@ static int change(struct pg *pg, const struct campaign_row *row, const char *tex
     err = write_document(pg, row->id, text, now_ms);
     if (!err && budget && doc->budget.stated)
         err = budget_recount(pg, row->id, &doc->budget);
+    if (!err && canary)
+        err = canary_forget(pg, row->id);
+    if (!err)
+        err = end_quarantine(pg, row->id, doc, now_ms);
     if (!err && numbers)
         err = doc->numbers == CAMPAIGN_NUMBERS_ONE_BY_ONE
                   ? attempt_hold_numbers(pg, row->id)

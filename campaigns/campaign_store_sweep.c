@@ -21,6 +21,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/attempt_store_person.h"
+#include "campaigns/quarantine_store.h"
 
 /* Populating one campaign is for one process at a time; its row is locked only
  * for the last statement, so that releases do not wait. "FPOP" */
@@ -33,6 +34,7 @@ struct source {
     bool loading;
     int64_t enrolled; /* of several lists: contacts of this one so far */
     int place;        /* among them */
+    bool held;        /* in quarantine: who is enrolled is set aside */
 };
 
 /* An import holds the advisory lock of contacts/contact_import_store.c ("FURM",
@@ -94,7 +96,8 @@ static const char copy_sql[] =
     "least(person_rank, "
     "CASE WHEN $9::int > 0 THEN 9 ELSE 32000 END), $8::int - least(person_rank, CASE "
     "WHEN "
-    "$9::int > 0 THEN 9 ELSE 32000 END), CASE WHEN $6::bool AND person_rank > 0 AND "
+    "$9::int > 0 THEN 9 ELSE 32000 END), CASE WHEN $11::bool THEN furrow_ts($12) WHEN "
+    "$6::bool AND person_rank > 0 AND "
     "EXISTS "
     "(SELECT FROM contacts o WHERE o.person = b.person AND o.tenant_id = furrow_tenant() "
     "AND o.list_id = $2 AND o.person_rank < b.person_rank AND NOT EXISTS (SELECT FROM "
@@ -127,6 +130,8 @@ static int copy_batch(struct pg *pg, const struct source *from, size_t max,
     pg_arg_i64(&a, list ? list->priority * CAMPAIGN_LIST_BAND : 0);
     pg_arg_i64(&a, list ? list->share : 0);
     pg_arg_i64(&a, from->enrolled);
+    pg_arg_bool(&a, from->held);
+    pg_arg_ms(&a, QUARANTINE_HELD_MS);
     int err = pg_run(pg, &res, copy_sql, &a);
     if (err)
         return err;
@@ -175,6 +180,18 @@ struct filling {
     int64_t campaign_id, now_ms;
 };
 
+static int look_at_quarantine(struct pg *pg, const struct campaign_doc *doc,
+                              struct source *s)
+{
+    int64_t held[CAMPAIGN_LISTS_MAX];
+    size_t n = 0;
+
+    int err = doc ? quarantine_lists(pg, s->campaign_id, doc, held, &n) : 0;
+    for (size_t i = 0; !err && i < n; i++)
+        s->held |= held[i] == s->list_id;
+    return err;
+}
+
 /* One batch; *more: the list may hold more. */
 static int populate_batch(const struct filling *f, size_t max, size_t *added, bool *more,
                           bool *loading)
@@ -196,6 +213,8 @@ static int populate_batch(const struct filling *f, size_t max, size_t *added, bo
         err = campaign_doc_get(pg, f->tenant_id, f->campaign_id, &doc);
     if (err == EINVAL) /* logged; it calls nobody, but who is in it can be told */
         err = 0;
+    if (!err)
+        err = look_at_quarantine(pg, doc, &before);
     if (!err)
         err = copy_batch(pg, &before, max, doc, f->now_ms, &batch);
     if (!err && doc && doc->lists.n > 0 && batch.added > 0)
@@ -355,6 +374,10 @@ static int has_work(struct pg *pg, int64_t campaign_id, bool *yes)
         "('intent', 'released', 'ringing', 'answered'))",
         "SELECT EXISTS (SELECT FROM campaign_contacts WHERE campaign_id = $1 AND state = "
         "'calling')",
+        /* A time to call back that was said and is being understood. */
+        "SELECT EXISTS (SELECT FROM recordings r JOIN calls c ON c.id = r.call_id WHERE "
+        "r.pipeline = 'callback' AND r.state IN ('live', 'finished', 'stored', "
+        "'transcribed') AND c.campaign_id = $1)",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(questions); i++) {
@@ -585,6 +608,8 @@ static int fire_locked(struct pg *pg, const struct campaign_row *row,
         err = reset_finals(pg, row->id, now_ms);
     if (!err && doc->each_run == CAMPAIGN_RUN_EVERYONE)
         err = mix_again(pg, row->id, &doc->lists, now_ms);
+    if (!err && doc->each_run == CAMPAIGN_RUN_EVERYONE && doc->quarantine.lists)
+        err = quarantine_put_aside_all(pg, row->id);
     if (!err && doc->numbers == CAMPAIGN_NUMBERS_ONE_BY_ONE)
         err = attempt_hold_numbers(pg, row->id);
     if (!err)

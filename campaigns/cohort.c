@@ -123,14 +123,25 @@ static size_t pick(const struct variant_rules *rules, uint64_t hash, unsigned he
     return last;
 }
 
-size_t cohort_of(const struct variant_rules *rules, int64_t campaign_id,
-                 const char *person, unsigned held)
+uint64_t cohort_spare(int64_t campaign_id, const char *person)
+{
+    return hash_of(campaign_id, person, 1);
+}
+
+size_t cohort_among(const struct variant_rules *rules, size_t own, uint64_t spare,
+                    unsigned held)
 {
     unsigned all = (1u << rules->n) - 1;
-    size_t own = pick(rules, hash_of(campaign_id, person, 0), 0);
 
     /* Who is not in a held share keeps theirs. */
     if (!(held & 1u << own) || (held & all) == all)
         return own;
-    return pick(rules, hash_of(campaign_id, person, 1), held);
+    return pick(rules, spare, held);
+}
+
+size_t cohort_of(const struct variant_rules *rules, int64_t campaign_id,
+                 const char *person, unsigned held)
+{
+    return cohort_among(rules, pick(rules, hash_of(campaign_id, person, 0), 0),
+                        cohort_spare(campaign_id, person), held);
 }

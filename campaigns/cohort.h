@@ -41,4 +41,10 @@ void variant_rules_read(struct doc_reader *r, json_t *value, const char *pointer
 size_t cohort_of(const struct variant_rules *rules, int64_t campaign_id,
                  const char *person, unsigned held);
 
+/* The same in two steps, for many persons: where their own variant is held, spare (of
+ * cohort_spare) says which of the others they get. */
+uint64_t cohort_spare(int64_t campaign_id, const char *person);
+size_t cohort_among(const struct variant_rules *rules, size_t own, uint64_t spare,
+                    unsigned held);
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/xalloc.h"
 #include "campaigns/attempt_store.h"
 #include "campaigns/campaign.h"
+#include "campaigns/quarantine_store.h"
 
 int variant_pin(struct pg *pg, int tenant_id, int64_t campaign_id,
                 const struct campaign_doc *doc, const int64_t *revisions)
@@ -91,16 +92,19 @@ int variant_assign(struct pg *pg, const struct campaign_doc *doc,
     CLEANUP(pg_result_free) PGresult *persons = NULL;
     int64_t revisions[VARIANTS_MAX] = {0};
     size_t pinned = 0;
+    unsigned held = 0;
 
     if (doc->variants.n == 0 || n == 0)
         return 0;
     int err = read_revisions(pg, rows[0].campaign_id, revisions, &pinned);
     if (!err)
+        err = quarantine_variants(pg, rows[0].campaign_id, doc, &held);
+    if (!err)
         err = read_persons(pg, rows, n, &persons);
     for (size_t i = 0; !err && i < n; i++) {
         char text[PHONE_TEXT_MAX];
         size_t at = cohort_of(&doc->variants, rows[i].campaign_id,
-                              person_of(persons, &rows[i], text), 0);
+                              person_of(persons, &rows[i], text), held);
 
         str_cut(rows[i].variant, sizeof(rows[i].variant), doc->variants.at[at].name);
         rows[i].flow_revision_id = at < pinned ? revisions[at] : 0;

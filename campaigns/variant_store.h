@@ -26,7 +26,8 @@ NODISCARD int variant_pin(struct pg *pg, int tenant_id, int64_t campaign_id,
 NODISCARD int variant_revisions(struct pg *pg, int tenant_id, int64_t campaign_id,
                                 int64_t out[VARIANTS_MAX], size_t *n);
 
-/* Gives each row (claimed together, one campaign) its variant and flow revision. */
+/* Gives each row (claimed together, one campaign) its variant and flow revision; none
+ * that is in quarantine while another is not. */
 NODISCARD int variant_assign(struct pg *pg, const struct campaign_doc *doc,
                              struct attempt_row *rows, size_t n);
 

@@ -13,6 +13,7 @@
 #include "campaigns/campaign_change.h"
 #include "campaigns/campaign_store.h"
 #include "cli/campaign_document.h"
+#include "cli/campaign_trial.h"
 
 enum { SETTINGS_MAX = 64 };
 
@@ -160,19 +161,38 @@ static json_t *revision_to_json(const struct campaign_revision *list, size_t i)
                      "changed", keys.data, "document", json_loads(list[i].text, 0, NULL));
 }
 
-static int show_revisions(const struct arguments *a, const struct campaign_revision *list,
-                          size_t n)
+struct history {
+    struct campaign_revision *revisions;
+    size_t n;
+    struct campaign_event *events;
+    size_t event_count, shown; /* shown: of the events */
+};
+
+/* Events before an instant, where all documents are shown. */
+static void show_events(struct history *h, int64_t before_ms, json_t *all)
 {
+    for (; h->shown < h->event_count && h->events[h->shown].at_ms < before_ms; h->shown++)
+        if (all)
+            json_array_append_new(all, event_to_json(&h->events[h->shown]));
+        else
+            event_print(&h->events[h->shown], stdout);
+}
+
+static int show_history(const struct arguments *a, struct history *h)
+{
+    const struct campaign_revision *list = h->revisions;
     json_t *all = a->json ? json_array() : NULL;
 
-    if (a->revision > (int64_t)n) {
+    if (a->revision > (int64_t)h->n) {
         json_decref(all);
         return cli_fail("'%s' has had %zu documents, none has the number %" PRId64,
-                        a->name, n, a->revision);
+                        a->name, h->n, a->revision);
     }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < h->n; i++) {
         if (a->revision && a->revision != list[i].revision)
             continue;
+        if (!a->revision)
+            show_events(h, list[i].from_ms, all);
         if (a->json)
             json_array_append_new(all, revision_to_json(list, i));
         else
@@ -180,16 +200,17 @@ static int show_revisions(const struct arguments *a, const struct campaign_revis
         if (a->revision && !a->json)
             printf("%s\n", list[i].text);
     }
+    if (!a->revision)
+        show_events(h, INT64_MAX, all);
     return a->json ? cli_print_json(all) : CLI_OK;
 }
 
 int cmd_campaign_history(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(free_cleanup) char *text = NULL;
-    struct campaign_revision *list = NULL;
     struct campaign_row row = {0};
     struct arguments a = {0};
-    size_t n = 0;
+    struct history h = {0};
 
     int code = parse(&a, "which campaign?", argc, argv);
     if (!code && (a.second || a.n))
@@ -198,10 +219,14 @@ int cmd_campaign_history(struct cli *cli, int argc, char **argv)
         code = open_text(cli, a.name, &row, &text);
     if (code)
         return code;
-    if (campaign_revisions(cli->pg, &row, &list, &n))
+    if (campaign_revisions(cli->pg, &row, &h.revisions, &h.n))
         return cli_fail("%s", pg_error(cli->pg));
-    code = show_revisions(&a, list, n);
-    campaign_revisions_free(list, n);
+    if (campaign_event_list(cli->pg, cli->tenant_id, row.id, &h.events, &h.event_count))
+        code = cli_fail("%s", pg_error(cli->pg));
+    else
+        code = show_history(&a, &h);
+    campaign_revisions_free(h.revisions, h.n);
+    free(h.events);
     return code;
 }
 
