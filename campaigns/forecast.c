@@ -6,6 +6,7 @@
 #include "base/xalloc.h"
 #include "campaigns/attempt_store_refuse.h"
 #include "campaigns/call_store.h"
+#include "campaigns/due_heap.h"
 #include "campaigns/zone_open.h"
 #include "compliance/facts_store.h"
 #include "contacts/tz.h"
@@ -49,18 +50,9 @@ struct past {
 
 struct cohort {
     int64_t due_ms, count;
-    uint64_t order; /* of two due at once the older goes first */
     const struct forecast_group *group;
     int attempts, priority;
     const struct past *past;
-};
-
-/* One priority of one zone: a heap by due. */
-struct bucket {
-    size_t zone;
-    int priority;
-    size_t n, size;
-    struct cohort *heap;
 };
 
 struct zone {
@@ -84,59 +76,15 @@ struct run {
     double budget; /* calls that may still be placed in this step */
     double placed; /* in this step */
     double carry[DISPOSITIONS];
-    uint64_t order;
     struct zone *zones;
-    struct bucket *buckets;
-    size_t bucket_count;
+    struct cohort *cohorts; /* every one that ever waited; of two due at once the older
+                               goes first */
+    size_t cohort_count, cohort_size;
+    struct due_heaps waiting;
     int64_t *due; /* [zone * stride + hour]: contacts that become due in it */
     struct past_block *past;
+    struct forecast_pool_run pool;
 };
-
-/* ---- heap ---- */
-
-static bool is_before(const struct cohort *a, const struct cohort *b)
-{
-    return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->order < b->order;
-}
-
-static void heap_push(struct bucket *b, const struct cohort *c)
-{
-    if (b->n == b->size) {
-        b->size = b->size ? 2 * b->size : 16;
-        b->heap = xrealloc(b->heap, b->size * sizeof(*b->heap));
-    }
-    size_t i = b->n++;
-    for (; i > 0 && is_before(c, &b->heap[(i - 1) / 2]); i = (i - 1) / 2)
-        b->heap[i] = b->heap[(i - 1) / 2];
-    b->heap[i] = *c;
-}
-
-static struct cohort heap_pop(struct bucket *b)
-{
-    struct cohort top = b->heap[0], last = b->heap[--b->n];
-    size_t i = 0;
-
-    for (size_t child = 1; child < b->n; i = child, child = 2 * i + 1) {
-        if (child + 1 < b->n && is_before(&b->heap[child + 1], &b->heap[child]))
-            child++;
-        if (!is_before(&b->heap[child], &last))
-            break;
-        b->heap[i] = b->heap[child];
-    }
-    if (b->n > 0)
-        b->heap[i] = last;
-    return top;
-}
-
-static struct bucket *bucket_of(struct run *r, size_t zone, int priority)
-{
-    for (size_t i = 0; i < r->bucket_count; i++)
-        if (r->buckets[i].zone == zone && r->buckets[i].priority == priority)
-            return &r->buckets[i];
-    r->buckets = xrealloc(r->buckets, (r->bucket_count + 1) * sizeof(*r->buckets));
-    r->buckets[r->bucket_count] = (struct bucket){.zone = zone, .priority = priority};
-    return &r->buckets[r->bucket_count++];
-}
 
 /* ---- counting ---- */
 
@@ -181,11 +129,15 @@ static void count_due(struct run *r, size_t zone, int64_t due_ms, int64_t n)
 
 static void push(struct run *r, struct cohort c)
 {
-    struct bucket *b = bucket_of(r, c.group->zone, c.priority);
+    struct due_heap *h = due_heaps_get(&r->waiting, (uint32_t)c.group->zone, c.priority);
 
-    c.order = r->order++;
-    count_due(r, b->zone, c.due_ms, c.count);
-    heap_push(b, &c);
+    if (r->cohort_count == r->cohort_size) {
+        r->cohort_size = r->cohort_size ? 2 * r->cohort_size : 256;
+        r->cohorts = xrealloc(r->cohorts, r->cohort_size * sizeof(*r->cohorts));
+    }
+    count_due(r, h->zone, c.due_ms, c.count);
+    due_heap_push(h, (struct due_entry){c.due_ms, (uint32_t)r->cohort_count});
+    r->cohorts[r->cohort_count++] = c;
 }
 
 /* ---- verdicts ---- */
@@ -396,6 +348,7 @@ static void place(struct run *r, const struct cohort *c, int64_t n)
 
     r->placed += (double)n;
     r->budget -= (double)n;
+    forecast_pool_take(&r->pool, n);
     if (!r->out->first_ms)
         r->out->first_ms = at_ms;
     r->out->last_ms = r->now_ms + (int64_t)((r->placed - 1) / r->out->per_second * 1000);
@@ -419,11 +372,21 @@ static int64_t afford(struct run *r, int64_t n)
     return n < room ? n : room;
 }
 
+/* Nor more than the caller-ids may show. */
+static int64_t room_of(struct run *r)
+{
+    int64_t room = forecast_pool_room(&r->pool, r->now_ms);
+
+    if (room == 0 && !r->out->pool_ms)
+        r->out->pool_ms = r->now_ms;
+    return room;
+}
+
 static void dial_bucket(struct run *r, size_t index)
 {
-    while (r->budget >= 1 && afford(r, 1) > 0 && r->buckets[index].n > 0 &&
-           r->buckets[index].heap[0].due_ms <= r->now_ms) {
-        struct cohort c = heap_pop(&r->buckets[index]);
+    while (r->budget >= 1 && room_of(r) > 0 && afford(r, 1) > 0 &&
+           r->waiting.at[index].n > 0 && r->waiting.at[index].at[0].due_ms <= r->now_ms) {
+        struct cohort c = r->cohorts[due_heap_pop(&r->waiting.at[index]).id];
         struct verdict v;
 
         count_due(r, c.group->zone, c.due_ms, -c.count);
@@ -434,6 +397,7 @@ static void dial_bucket(struct run *r, size_t index)
         }
         int64_t n = (double)c.count <= r->budget ? c.count : (int64_t)r->budget;
         n = afford(r, n);
+        n = n < room_of(r) ? n : room_of(r);
         place(r, &c, n);
         c.count -= n;
         if (c.count > 0)
@@ -483,15 +447,15 @@ static size_t find_ready(const struct run *r, struct ready *out, int64_t *wake_m
     size_t n = 0;
 
     *wake_ms = 0;
-    for (size_t i = 0; i < r->bucket_count; i++) {
-        const struct bucket *b = &r->buckets[i];
-        const struct zone *z = &r->zones[b->zone];
+    for (size_t i = 0; i < r->waiting.n; i++) {
+        const struct due_heap *h = &r->waiting.at[i];
+        const struct zone *z = &r->zones[h->zone];
 
-        if (b->n == 0)
+        if (h->n == 0)
             continue;
-        int64_t due_ms = b->heap[0].due_ms;
+        int64_t due_ms = h->at[0].due_ms;
         if (z->open && due_ms <= r->now_ms) {
-            out[n++] = (struct ready){i, b->priority, z->until_ms, due_ms};
+            out[n++] = (struct ready){i, h->priority, z->until_ms, due_ms};
             continue;
         }
         int64_t at_ms = z->open && due_ms < z->until_ms ? due_ms : z->until_ms;
@@ -561,14 +525,19 @@ static int64_t step_end(const struct run *r)
 
 static void run_all(struct run *r)
 {
-    CLEANUP(free_cleanup)
-    struct ready *ready = xcalloc(r->bucket_count + 1, sizeof(*ready));
+    CLEANUP(free_cleanup) struct ready *ready = NULL;
     double left_over = 0; /* of a call, from the step before */
 
     while (r->now_ms < r->in->to_ms && r->out->left > 0 && afford(r, 1) > 0) {
         int64_t wake_ms = 0;
-        size_t n = find_ready(r, ready, &wake_ms);
 
+        /* Retries that go to the front or to the back wait in heaps of their own. */
+        ready = xrealloc(ready, (r->waiting.n + 1) * sizeof(*ready));
+        size_t n = find_ready(r, ready, &wake_ms);
+        if (n > 0 && room_of(r) == 0) {
+            wake_ms = forecast_pool_wake(&r->pool);
+            n = 0;
+        }
         if (n == 0 && (wake_ms == 0 || wake_ms >= r->in->to_ms))
             break;
         if (n == 0) {
@@ -605,13 +574,12 @@ static void set_pace(const struct forecast_input *in, struct forecast *out)
 
 static void free_run(struct run *r)
 {
-    for (size_t i = 0; i < r->bucket_count; i++)
-        free(r->buckets[i].heap);
+    due_heaps_deinit(&r->waiting);
     for (struct past_block *b = r->past, *next; b; b = next) {
         next = b->next;
         free(b);
     }
-    free(r->buckets);
+    free(r->cohorts);
     free(r->zones);
     free(r->due);
 }
@@ -632,6 +600,7 @@ void forecast_run(const struct forecast_input *in, struct forecast *out)
     out->zone_contacts = xcalloc(in->zone_count + 1, sizeof(*out->zone_contacts));
     r.due = xcalloc(out->hour_stride * (in->zone_count + 1), sizeof(*r.due));
     r.zones = xcalloc(in->zone_count + 1, sizeof(*r.zones));
+    forecast_pool_begin(&r.pool, &in->pool, in->from_ms);
     judge_all(&r);
     set_now(&r, in->from_ms);
     run_all(&r);

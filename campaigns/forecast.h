@@ -9,8 +9,10 @@
  * by compliance_check at that instant, with the calls that the forecast placed as its
  * history; who is refused waits as a refused contact waits. A step places as many calls
  * as the rate allows and the channels hold at the mean length of a call. Outcomes come in
- * the stated shares, evenly spread; retries follow the campaign's rules. Opt-outs,
- * callbacks and other campaigns on the same trunk are left out.
+ * the stated shares, evenly spread; retries follow the campaign's rules. A pool of
+ * caller-ids has room as its daily caps allow (forecast_pool.h). Opt-outs, callbacks and
+ * other campaigns on the same trunk are left out; variants are not told apart, a canary
+ * passes at once, and nothing goes into quarantine.
  */
 #ifndef CAMPAIGNS_FORECAST_H
 #define CAMPAIGNS_FORECAST_H
@@ -21,6 +23,7 @@
 
 #include "base/attrs.h"
 #include "campaigns/budget.h"
+#include "campaigns/forecast_pool.h"
 #include "campaigns/retry.h"
 #include "compliance/check.h"
 
@@ -64,6 +67,7 @@ struct forecast_input {
     const struct retry_rules *retry;
     struct budget budget;
     struct budget_spent spent; /* so far */
+    struct forecast_pool pool; /* of caller-ids */
     struct forecast_rates rates;
     double cps;   /* of campaign and trunk, the smaller; 0 no limit */
     int channels; /* the same */
@@ -110,6 +114,7 @@ struct forecast {
     int64_t done_ms;           /* when nobody was left; 0: that did not come before to */
     int64_t budget_ms;         /* when the budget had no room for a call more; 0 it had */
     struct budget_spent spent;
+    int64_t pool_ms;   /* when the caller-ids' daily caps were first reached; 0 never */
     double per_second; /* the pace that rate and channels allow together */
     bool paced_by_channels;
     struct forecast_hour *hours; /* owned; from the hour of from to the last call's */

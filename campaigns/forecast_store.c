@@ -47,6 +47,7 @@ struct forecast_parts {
     struct forecast_group *groups;
     struct forecast_zone *zones;
     struct compliance_holiday *holidays;
+    struct forecast_number *numbers; /* of the caller-id pool */
 };
 
 /* ---- grouping ---- */
@@ -356,6 +357,57 @@ static int read_counts(struct pg *pg, int64_t campaign_id, struct forecast_sourc
     return 0;
 }
 
+/* How often the pool showed in each minute before from. */
+static int read_uses(struct pg *pg, const char *pool, int64_t from_ms,
+                     struct forecast_pool *out)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, pool);
+    pg_arg_ms(&a, from_ms);
+    int err =
+        pg_run(pg, &res,
+               "SELECT (furrow_ms(furrow_ts($2)) - furrow_ms(a.intent_at)) / 60000, "
+               "count(*) FROM attempts a JOIN caller_ids c ON a.caller_id = '+' || "
+               "c.phone WHERE a.pooled AND c.pool = $1 AND a.state <> 'withdrawn' "
+               "AND a.intent_at > furrow_ts($2) - interval '24 hours' AND "
+               "a.intent_at <= furrow_ts($2) GROUP BY 1",
+               &a);
+    for (int i = 0; !err && i < PQntuples(res); i++) {
+        int64_t minute = pg_i64(res, i, 0);
+
+        if (minute >= 0 && minute < FORECAST_POOL_MINUTES)
+            out->used[minute] += pg_i64(res, i, 1);
+    }
+    return err;
+}
+
+static int read_pool(struct pg *pg, const char *pool, int64_t from_ms,
+                     struct forecast_parts *parts, struct forecast_pool *out)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    if (!pool[0])
+        return 0;
+    pg_arg_text(&a, pool);
+    int err = pg_run(pg, &res,
+                     "SELECT daily_cap, coalesce(furrow_ms(held_until), 0) FROM "
+                     "caller_ids WHERE pool = $1",
+                     &a);
+    if (err)
+        return err;
+    out->stated = true;
+    out->n = (size_t)PQntuples(res);
+    parts->numbers = xcalloc(out->n + 1, sizeof(*parts->numbers));
+    for (size_t i = 0; i < out->n; i++)
+        parts->numbers[i] =
+            (struct forecast_number){pg_i64(res, (int)i, 0), pg_i64(res, (int)i, 1)};
+    out->numbers = parts->numbers;
+    return read_uses(pg, pool, from_ms, out);
+}
+
 /* The smaller of two limits of which 0 is none. */
 static double smaller(double a, double b)
 {
@@ -398,6 +450,7 @@ static int load(struct pg *pg, int tenant_id, const struct campaign_row *row,
         err = trunk_load(pg, tenant_id, row->trunk_id, &trunk);
     if (err)
         return err;
+    out->doc = doc;
     in->policy = doc->policy;
     in->retry = &doc->retry;
     in->budget = doc->budget;
@@ -417,6 +470,8 @@ static int load(struct pg *pg, int tenant_id, const struct campaign_row *row,
     int64_t open = 0;
     if (!err)
         err = budget_load(pg, tenant_id, row->id, &doc->budget, &in->spent, &open);
+    if (!err)
+        err = read_pool(pg, doc->caller_ids.pool, in->from_ms, out->parts, &in->pool);
     if (!err)
         err = read_counts(pg, row->id, out);
     if (!err)
@@ -461,6 +516,7 @@ void forecast_source_free(struct forecast_source *s)
     free(p->groups);
     free(p->zones);
     free(p->holidays);
+    free(p->numbers);
     free(p);
     *s = (struct forecast_source){0};
 }

@@ -27,9 +27,10 @@ struct forecast_options {
 };
 
 struct forecast_source {
-    struct forecast_input input; /* what it points to is the source's */
-    int64_t final_contacts;      /* already final: not forecast */
-    int64_t calling_contacts;    /* being called at this moment: neither */
+    struct forecast_input input;    /* what it points to is the source's */
+    int64_t final_contacts;         /* already final: not forecast */
+    int64_t calling_contacts;       /* being called at this moment: neither */
+    const struct campaign_doc *doc; /* borrowed from the connection */
     struct forecast_parts *parts;
 };
 

@@ -79,6 +79,29 @@ const char *forecast_sentence(const struct forecast_view *v,
     return out;
 }
 
+const char *forecast_left_out(const struct forecast_view *v,
+                              char out[FORECAST_SENTENCE_MAX])
+{
+    const struct campaign_doc *doc = v->source->doc;
+    const struct {
+        bool stated;
+        const char *what;
+    } parts[] = {
+        {doc->variants.n > 0, "differences between variants"},
+        {doc->canary.calls > 0, "the canary, taken as passed at once"},
+        {doc->caller_ids.pool[0] || doc->quarantine.variants || doc->quarantine.lists,
+         "what may go into quarantine"},
+    };
+    size_t len = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(parts) && len < FORECAST_SENTENCE_MAX; i++)
+        if (parts[i].stated)
+            len += (size_t)snprintf(out + len, FORECAST_SENTENCE_MAX - len, "%s%s",
+                                    len ? "; " : "", parts[i].what);
+    return out;
+}
+
 static const struct forecast *sorted; /* of forecast_zone_order; the CLI has one thread */
 
 static int most_contacts(const void *a, const void *b)
@@ -221,6 +244,11 @@ void forecast_print(const struct forecast_view *v, FILE *to)
     if (f->calls == 0)
         return;
     print_pace(v, to);
+    if (f->pool_ms)
+        fprintf(to, "caller-ids: the daily caps of pool '%s' are first reached at %s\n",
+                v->source->doc->caller_ids.pool, forecast_time(v, f->pool_ms, time));
+    if (forecast_left_out(v, sentence)[0])
+        fprintf(to, "not foreseen: %s\n", sentence);
     print_hours(v, to);
     print_zones(v, to);
 }
@@ -313,6 +341,7 @@ static json_t *assumptions_json(const struct forecast_view *v)
 json_t *forecast_to_json(const struct forecast_view *v)
 {
     const struct forecast *f = v->forecast;
+    char left_out[FORECAST_SENTENCE_MAX];
     json_t *out =
         json_pack("{s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "campaign",
                   v->campaign, "from", instant(v->source->input.from_ms), "to",
@@ -333,6 +362,8 @@ json_t *forecast_to_json(const struct forecast_view *v)
         "zones", zones_json(v), "budget_spent", instant(f->budget_ms));
     json_object_update(out, rest);
     json_decref(rest);
+    json_object_set_new(out, "caller_ids_spent", instant(f->pool_ms));
+    json_object_set_new(out, "not_foreseen", json_string(forecast_left_out(v, left_out)));
     return out;
 }
 

@@ -37,6 +37,9 @@ const char *forecast_zone_name(const struct forecast_zone *z,
 enum { FORECAST_SENTENCE_MAX = 200 };
 const char *forecast_sentence(const struct forecast_view *v,
                               char out[FORECAST_SENTENCE_MAX]);
+/* What of the campaign the forecast does not know; "" nothing. */
+const char *forecast_left_out(const struct forecast_view *v,
+                              char out[FORECAST_SENTENCE_MAX]);
 /* Indexes of the zones, most contacts first; free(). */
 size_t *forecast_zone_order(const struct forecast_view *v);
 

@@ -7,15 +7,11 @@
 #include "base/xalloc.h"
 #include "cli/campaign_forecast.h"
 #include "cli/page.h"
+#include "cli/plot.h"
 #include "contacts/tz.h"
 
+#define HOUR_MS INT64_C(3600000)
 enum {
-    PLOT_W = 960,
-    PLOT_H = 220,
-    MARGIN_L = 70,
-    MARGIN_B = 24,
-    ROW_H = 18,
-    NAME_W = 210,
     ZONES_SHOWN = 40,
     HOURS_SHOWN = 24 * 14, /* of the zones' map */
 };
@@ -56,134 +52,87 @@ static void reasons(const char *title, const struct forecast_reasons *list, FILE
 
 /* ---- plots ---- */
 
-typedef int64_t(value_fn)(const struct forecast_hour *h);
-
-static int64_t value_dialable(const struct forecast_hour *h)
+static int64_t value_dialable(const void *arg, size_t i)
 {
-    return h->dialable;
+    const struct forecast *f = arg;
+    return f->hours[i].dialable;
 }
-static int64_t value_calls(const struct forecast_hour *h)
+static int64_t value_calls(const void *arg, size_t i)
 {
-    return h->calls;
+    const struct forecast *f = arg;
+    return f->hours[i].calls;
 }
-static int64_t value_answered(const struct forecast_hour *h)
+static int64_t value_answered(const void *arg, size_t i)
 {
-    return h->answered;
+    const struct forecast *f = arg;
+    return f->hours[i].answered;
 }
-static int64_t value_left(const struct forecast_hour *h)
+static int64_t value_left(const void *arg, size_t i)
 {
-    return h->left;
-}
-
-static int64_t highest(const struct forecast *f, value_fn *value)
-{
-    int64_t most = 1;
-
-    for (size_t i = 0; i < f->hour_count; i++)
-        most = value(&f->hours[i]) > most ? value(&f->hours[i]) : most;
-    return most;
-}
-
-static double x_of(const struct forecast *f, size_t hour)
-{
-    return MARGIN_L + (double)(PLOT_W - MARGIN_L) * (double)hour / (double)f->hour_count;
-}
-
-/* A vertical line at each midnight of the wall clock, with its date when there is room.
- */
-static void days(const struct forecast_view *v, double left, double width, double height,
-                 size_t hours, FILE *to)
-{
-    size_t day = 0, every = 1 + hours / 24 / 14;
-
-    for (size_t i = 0; i < hours; i++) {
-        int64_t at_ms = v->forecast->hours[i].at_ms;
-        struct tz_local t = tz_local_at(v->zone, at_ms);
-        double x = left + width * (double)i / (double)hours;
-
-        if (i > 0 && t.hour != 0)
-            continue;
-        fprintf(to, "<line class=\"axis\" x1=\"%.1f\" y1=\"0\" x2=\"%.1f\" y2=\"%.0f\"/>",
-                x, x, height);
-        if (day++ % every == 0)
-            fprintf(to, "<text x=\"%.1f\" y=\"%.0f\">%d-%02d</text>", x + 3, height + 16,
-                    t.month, t.day);
-    }
-}
-
-static void steps(const struct forecast *f, value_fn *value, int64_t most,
-                  const char *paint, FILE *to)
-{
-    fprintf(to, "<path d=\"M%.1f %d", x_of(f, 0), PLOT_H);
-    for (size_t i = 0; i < f->hour_count; i++) {
-        double y =
-            PLOT_H - (double)(PLOT_H - 10) * (double)value(&f->hours[i]) / (double)most;
-        fprintf(to, "L%.1f %.1fL%.1f %.1f", x_of(f, i), y, x_of(f, i + 1), y);
-    }
-    fprintf(to, "L%.1f %d\" style=\"%s\"/>\n", x_of(f, f->hour_count), PLOT_H, paint);
-}
-
-static void begin_plot(const struct forecast_view *v, int64_t most, FILE *to)
-{
-    char n[PAGE_COUNT_MAX];
-
-    fprintf(to, "<div class=\"wide\"><svg viewBox=\"0 0 %d %d\" role=\"img\">", PLOT_W,
-            PLOT_H + MARGIN_B);
-    days(v, MARGIN_L, PLOT_W - MARGIN_L, PLOT_H, v->forecast->hour_count, to);
-    fprintf(to,
-            "<text x=\"%d\" y=\"14\" text-anchor=\"end\">%s</text><text x=\"%d\" "
-            "y=\"%d\" text-anchor=\"end\">0</text><line class=\"axis\" x1=\"%d\" "
-            "y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n",
-            MARGIN_L - 6, page_count(most, n), MARGIN_L - 6, PLOT_H, MARGIN_L, PLOT_H,
-            PLOT_W, PLOT_H);
+    const struct forecast *f = arg;
+    return f->hours[i].left;
 }
 
 static void plots(const struct forecast_view *v, FILE *to)
 {
     const struct forecast *f = v->forecast;
-    int64_t dialable = highest(f, value_dialable), calls = highest(f, value_calls);
+    const struct plot_series dialable[] = {{"may be called", "--a", value_dialable, f}};
+    const struct plot_series calls[] = {{"placed", "--b", value_calls, f},
+                                        {"answered", "--a", value_answered, f}};
+    const struct plot_series left[] = {{"left", "--c", value_left, f}};
+    struct plot p = {.title = "Who may be called, by hour",
+                     .about = "Contacts that are due in zones whose window is open, "
+                              "before that hour is dialled.",
+                     .unit = "contacts",
+                     .zone = v->zone,
+                     .from_ms = f->hours[0].at_ms,
+                     .width_ms = HOUR_MS,
+                     .n = f->hour_count};
 
-    fputs("<h2>Who may be called, by hour</h2><p class=\"dim\">Contacts that are due in "
-          "zones whose window is open, before that hour is dialled.</p>\n",
-          to);
-    begin_plot(v, dialable, to);
-    steps(f, value_dialable, dialable, "fill:var(--a);opacity:.75", to);
-    fputs("</svg></div>\n<h2>Calls by hour</h2><p class=\"key dim\"><i "
-          "style=\"background:var(--b)\"></i>placed<i style=\"background:var(--a)\"></i>"
-          "answered</p>\n",
-          to);
-    begin_plot(v, calls, to);
-    steps(f, value_calls, calls, "fill:var(--b);opacity:.7", to);
-    steps(f, value_answered, calls, "fill:var(--a)", to);
-    fputs("</svg></div>\n<h2>Contacts left</h2>\n", to);
-    int64_t left = highest(f, value_left);
-    begin_plot(v, left, to);
-    steps(f, value_left, left, "fill:var(--c);opacity:.5", to);
-    fputs("</svg></div>\n", to);
+    plot_print(to, &p, dialable, ARRAY_LEN(dialable));
+    p.title = "Calls and answers per hour";
+    p.about = NULL;
+    p.unit = "calls";
+    plot_print(to, &p, calls, ARRAY_LEN(calls));
+    p.title = "Contacts left";
+    p.unit = "contacts";
+    plot_print(to, &p, left, ARRAY_LEN(left));
 }
 
-static void zone_row(const struct forecast_view *v, size_t zone, size_t row, size_t hours,
-                     FILE *to)
+/* A strip of hours: the darker, the more. */
+static void zone_row(const struct forecast_view *v, size_t zone, size_t hours, FILE *to)
 {
     const struct forecast *f = v->forecast;
     const int64_t *dialable = &f->dialable[zone * f->hour_stride];
-    double width = (double)(PLOT_W - NAME_W) / (double)hours;
     char name[FORECAST_ZONE_MAX];
-    int64_t most = 1;
+    int64_t most = 1, at_most = 0;
 
     for (size_t i = 0; i < hours; i++)
-        most = dialable[i] > most ? dialable[i] : most;
-    fprintf(to, "<text x=\"0\" y=\"%zu\">", row * ROW_H + 13);
+        if (dialable[i] > most) {
+            most = dialable[i];
+            at_most = f->hours[i].at_ms;
+        }
+    fputs("<tr><th scope=\"row\">", to);
     page_text(to, forecast_zone_name(&v->source->input.zones[zone], name));
-    fputs("</text>", to);
+    fprintf(to,
+            "</th><td><svg viewBox=\"0 0 %zu 1\" preserveAspectRatio=\"none\" "
+            "shape-rendering=\"crispEdges\" role=\"img\"><title>",
+            hours);
+    if (at_most) {
+        char time[FORECAST_TIME_MAX];
+        fprintf(to, "most at %s: %" PRId64 " contacts", forecast_time(v, at_most, time),
+                most);
+    } else {
+        fputs("nobody", to);
+    }
+    fputs("</title>", to);
     for (size_t i = 0; i < hours; i++)
         if (dialable[i] > 0)
             fprintf(to,
-                    "<rect x=\"%.1f\" y=\"%zu\" width=\"%.1f\" height=\"%d\" "
+                    "<rect x=\"%zu\" y=\"0\" width=\"1\" height=\"1\" "
                     "style=\"fill:var(--a);opacity:%.2f\"/>",
-                    NAME_W + width * (double)i, row * ROW_H + 1, width + 0.1, ROW_H - 3,
-                    0.15 + 0.85 * (double)dialable[i] / (double)most);
-    fputc('\n', to);
+                    i, 0.15 + 0.85 * (double)dialable[i] / (double)most);
+    fputs("</svg></td></tr>\n", to);
 }
 
 static void zones(const struct forecast_view *v, FILE *to)
@@ -192,18 +141,17 @@ static void zones(const struct forecast_view *v, FILE *to)
     size_t all = v->source->input.zone_count;
     size_t n = all < ZONES_SHOWN ? all : ZONES_SHOWN;
     size_t hours = v->forecast->hour_count;
+    char from[FORECAST_TIME_MAX], until[FORECAST_TIME_MAX];
 
     hours = hours < HOURS_SHOWN ? hours : HOURS_SHOWN;
-    fprintf(
-        to,
-        "<h2>By zone</h2><p class=\"dim\">The darker, the more of the zone's contacts "
-        "may be called in that hour.</p><div class=\"wide\"><svg viewBox=\"0 0 %d "
-        "%zu\" role=\"img\">",
-        PLOT_W, n * ROW_H + MARGIN_B);
-    days(v, NAME_W, PLOT_W - NAME_W, (double)(n * ROW_H), hours, to);
+    fprintf(to,
+            "<h2>By zone</h2><p class=\"dim\">From %s to %s; the darker, the more of the "
+            "zone's contacts may be called in that hour.</p><table class=\"strips\">\n",
+            forecast_time(v, v->forecast->hours[0].at_ms, from),
+            forecast_time(v, v->forecast->hours[hours - 1].at_ms + HOUR_MS, until));
     for (size_t i = 0; i < n; i++)
-        zone_row(v, order[i], i, hours, to);
-    fputs("</svg></div>\n", to);
+        zone_row(v, order[i], hours, to);
+    fputs("</table>\n", to);
     if (all > n)
         fprintf(to, "<p class=\"dim\">and %zu more zones</p>\n", all - n);
 }
@@ -248,5 +196,10 @@ void forecast_print_html(const struct forecast_view *v, FILE *to)
         zones(v, to);
     }
     assumptions(v, to);
+    if (forecast_left_out(v, sentence)[0]) {
+        fputs("<p class=\"dim\">Not foreseen: ", to);
+        page_text(to, sentence);
+        fputs("</p>\n", to);
+    }
     page_end(to);
 }

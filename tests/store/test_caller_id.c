@@ -14,6 +14,7 @@
 #include "campaigns/caller_id_store.h"
 #include "campaigns/campaign_check_store.h"
 #include "campaigns/campaign_store.h"
+#include "campaigns/forecast_store.h"
 #include "store/ledger_fixture.h"
 #include "store/pgtest.h"
 
@@ -224,6 +225,12 @@ static void a_number_that_nobody_answers_is_quarantined_and_released(void **stat
     struct caller_id_row held = row_of(pool, A, T0);
     assert_int_equal(held.id.held_until_ms, T0 + 48 * HOUR);
     assert_non_null(strstr(held.held_why, "0 of 30 calls were answered"));
+    assert_int_equal(
+        ledger_i64(pg,
+                   "SELECT count(*) FROM campaign_events WHERE campaign_id = %" PRId64
+                   " AND text LIKE 'caller-id +%" PRId64 " of pool %%'",
+                   c, A),
+        1);
     assert_int_equal(claim(c, T0, 1, &row, NULL), 0);
     assert_int_equal(campaign_doc_get(pg, TENANT, c, &doc), 0);
     assert_int_equal(caller_id_dry(pg, TENANT, &doc->caller_ids, T0, why), 0);
@@ -278,6 +285,60 @@ static void a_campaign_names_a_pool_that_exists(void **state)
     assert_int_equal(caller_id_remove(pg, TENANT, A), ENOENT);
 }
 
+/* The ledger and the forecast, with the same people and the same caps. */
+static void the_forecast_waits_for_the_daily_caps_as_the_ledger_does(void **state)
+{
+    enum { N = 20, MINUTES = 5 * 24 * 60 };
+    struct forecast_options o = {.from_ms = T0, .answer_rate = 1, .talk_s = 5};
+    struct attempt_row rows[8] = {0};
+    struct forecast_source source;
+    struct campaign_row row = {0};
+    struct forecast f;
+    struct errtext e = {0};
+    int64_t days[6] = {0}, foreseen[6] = {0};
+    char pool[32];
+    int64_t c = new_campaign(pool, ""), free_ms = T0 + 6 * HOUR;
+
+    (void)state;
+    ledger_run(pg,
+               "UPDATE campaigns SET document_text = replace(document_text, "
+               "'\"limits\"', '\"holidays\":false,\"windows\":{\"mon-sun\":"
+               "[\"00:00-24:00\"]},\"limits\"') WHERE id = %" PRId64,
+               c);
+    add(pool, A, 3);
+    add(pool, B, 2);
+    /* One call of before, and a number that rests at first. */
+    history(c, A, 1, "completed", 60, T0 - HOUR);
+    assert_int_equal(caller_id_hold(pg, TENANT, B, free_ms, "marked as spam"), 0);
+    contacts(c, N);
+    ledger_run(pg,
+               "UPDATE campaigns SET last_contact_id = (SELECT max(id) FROM contacts) "
+               "WHERE id = %" PRId64,
+               c);
+    assert_int_equal(campaign_find(pg, TENANT, pool, &row, &e), 0);
+    assert_int_equal(forecast_load(pg, TENANT, &row, &o, &source, &e), 0);
+    forecast_run(&source.input, &f);
+    assert_int_equal(f.calls, N);
+    assert_int_equal(f.pool_ms, T0); /* two at once, then it waits */
+    for (int minute = 0; minute < MINUTES; minute++) {
+        int64_t at_ms = T0 + minute * INT64_C(60000);
+        size_t n = 0;
+
+        /* Only when the pool may have room: a claim for each minute takes long. */
+        if (minute % 60 > 1)
+            continue;
+        while ((n = claim(c, at_ms, 8, rows, NULL)) > 0)
+            days[minute / 1440] += (int64_t)n;
+    }
+    for (size_t h = 0; h < f.hour_count; h++)
+        foreseen[h / 24] += f.hours[h].calls;
+    for (int d = 0; d < 5; d++)
+        assert_int_equal(days[d], foreseen[d]);
+    assert_int_equal(days[0], 2 + 2 + 1); /* A, B after its rest, A after 23 hours */
+    forecast_free(&f);
+    forecast_source_free(&source);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +348,7 @@ int main(void)
         cmocka_unit_test(a_number_that_nobody_answers_is_quarantined_and_released),
         cmocka_unit_test(a_check_is_made_once_in_half_a_minute),
         cmocka_unit_test(a_campaign_names_a_pool_that_exists),
+        cmocka_unit_test(the_forecast_waits_for_the_daily_caps_as_the_ledger_does),
     };
 
     pgtest_start(PGTEST_POSTGRES);

@@ -16,6 +16,7 @@
 #include "campaigns/campaign_change.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/forecast_store.h"
+#include "store/campaign_fixture.h"
 #include "store/ledger_fixture.h"
 #include "store/pgtest.h"
 
@@ -255,6 +256,42 @@ static void the_forecast_calls_in_the_hours_in_which_the_store_does(void **state
     forecast_source_free(&source);
 }
 
+/* One heap of new calls becomes three: retries to the front, to the back, and new ones.
+ */
+static void retries_in_front_and_behind_have_room_in_the_forecast(void **state)
+{
+    enum { N = 200 };
+    int64_t c =
+        new_campaign(NO_LIMITS ",\"pacing\":{\"cps\":1},\"retry\":{\"max_attempts\":3,"
+                               "\"no_answer\":{\"max_attempts\":3,\"delay_s\":60,"
+                               "\"order\":\"back\"},\"busy\":{\"max_attempts\":3,"
+                               "\"delay_s\":60,\"order\":\"front\"}}");
+    struct forecast_options o = {.from_ms = T0, .answer_rate = 0, .talk_s = 10};
+    struct forecast_source source;
+    struct campaign_row row = {0};
+    struct forecast f;
+    struct errtext e = {0};
+    char name[32];
+
+    (void)state;
+    for (int i = 0; i < N; i++)
+        new_contact(c);
+    ledger_run(pg,
+               "UPDATE campaigns SET last_contact_id = (SELECT max(id) FROM contacts) "
+               "WHERE id = %" PRId64,
+               c);
+    snprintf(name, sizeof(name), "r%d", campaigns);
+    assert_int_equal(campaign_find(pg, TENANT, name, &row, &e), 0);
+    assert_int_equal(forecast_load(pg, TENANT, &row, &o, &source, &e), 0);
+    for (int d = 0; d < DISPOSITIONS; d++)
+        source.input.rates.share[d] =
+            d == DISPOSITION_NO_ANSWER || d == DISPOSITION_BUSY ? 0.5 : 0;
+    forecast_run(&source.input, &f);
+    assert_int_equal(f.calls, 3 * N);
+    forecast_free(&f);
+    forecast_source_free(&source);
+}
+
 /* ---- budgets ---- */
 
 static size_t claim(struct pg *db, int64_t campaign, int64_t at_ms, size_t max,
@@ -296,35 +333,6 @@ static void withdraw(const struct attempt_row *row)
     assert_int_equal(attempt_move(pg, TENANT, &m, 1, NULL), 0);
 }
 
-static struct campaign_row row_of(int64_t campaign)
-{
-    struct campaign_row *all = NULL, row = {0};
-    size_t n = 0;
-
-    assert_int_equal(campaign_list(pg, TENANT, CAMPAIGN_STATES, &all, &n), 0);
-    for (size_t i = 0; i < n; i++)
-        if (all[i].id == campaign)
-            row = all[i];
-    free(all);
-    assert_int_equal(row.id, campaign);
-    return row;
-}
-
-static void change(int64_t campaign, const char *setting)
-{
-    struct campaign_row row = row_of(campaign);
-    struct campaign_issues issues = {0};
-    char *before = NULL, *text = NULL;
-    struct errtext e = {0};
-
-    assert_int_equal(campaign_text(pg, TENANT, campaign, &before), 0);
-    assert_int_equal(campaign_text_with(before, &setting, 1, &text, &e), 0);
-    if (campaign_change(pg, &row, text, strlen(text), T0, &issues))
-        fail_msg("%s", issues.at[0].text);
-    free(before);
-    free(text);
-}
-
 static void a_spent_budget_of_calls_stops_the_campaign_and_says_so(void **state)
 {
     int64_t c = new_campaign(NO_LIMITS ",\"budget\":{\"calls\":3}");
@@ -349,14 +357,14 @@ static void a_spent_budget_of_calls_stops_the_campaign_and_says_so(void **state)
     assert_int_equal(claim(pg, c, T0 + 3000, 8, rows + 3, &spent), 0);
     assert_int_equal(budget_pause_spent(pg, TENANT, T0 + 3000, &paused), 0);
     assert_int_equal(paused, 1);
-    struct campaign_row row = row_of(c);
+    struct campaign_row row = campaign_of(pg, c);
     assert_int_equal(row.state, CAMPAIGN_PAUSED);
     assert_non_null(strstr(row.stop_reason, "the budget is spent: 3 of 3 calls"));
     /* Resumed as it is, it stops again; raised, it goes on with what was added. */
     assert_int_equal(
         campaign_command(pg, TENANT, c, CAMPAIGN_RESUME, NULL, T0, &row, NULL), 0);
     assert_int_equal(claim(pg, c, T0 + 4000, 8, rows, &spent), 0);
-    change(c, "budget.calls=5");
+    campaign_set(pg, c, "budget.calls=5");
     assert_int_equal(claim(pg, c, T0 + 4000, 8, rows, &spent), 2);
     withdraw(&rows[0]);
     withdraw(&rows[1]);
@@ -429,7 +437,7 @@ static void minutes_are_set_aside_for_live_calls_and_billed_when_they_end(void *
     assert_int_equal(attempt_release(pg, TENANT, &rows[2], 1, T0 + 70000, &p), 0);
     permit_free(p);
     assert_int_equal(attempt_move(pg, TENANT, &up, 1, NULL), 0);
-    change(c, "budget.minutes=7");
+    campaign_set(pg, c, "budget.minutes=7");
     assert_int_equal(claim(pg, c, T0 + 72000, 4, rows + 3, NULL), 1);
     withdraw(&rows[3]);
     assert_int_equal(claim(pg, c, T0 + 71000 + 181000, 4, rows + 3, NULL), 0);
@@ -450,7 +458,7 @@ static void a_budget_stated_later_counts_what_was_called_before(void **state)
     assert_int_equal(claim(pg, c, T0, 3, rows, NULL), 3);
     end_call(&rows[0], T0, 30000);
     end_call(&rows[1], T0, 0);
-    change(c, "budget={\"money\":1,\"call_price\":0.01,\"minute_price\":0.2}");
+    campaign_set(pg, c, "budget={\"money\":1,\"call_price\":0.01,\"minute_price\":0.2}");
     end_call(&rows[2], T0, 90000);
     assert_int_equal(budget_load(pg, TENANT, c, &b, &spent, &open), 0);
     assert_int_equal(spent.calls, 3);
@@ -483,7 +491,7 @@ static void *change_in_background(void *arg)
 {
     struct background *b = arg;
 
-    change(b->campaign, "budget.calls=5");
+    campaign_set(pg, b->campaign, "budget.calls=5");
     b->done = true;
     return NULL;
 }
@@ -538,7 +546,7 @@ static void the_forecast_ends_where_the_budget_does(void **state)
     int64_t c =
         new_campaign(NO_LIMITS ",\"pacing\":{\"cps\":1},\"budget\":{\"calls\":7}");
     struct forecast_options o = {.from_ms = T0, .answer_rate = 1, .talk_s = 10};
-    struct campaign_row row = row_of(c);
+    struct campaign_row row = campaign_of(pg, c);
     struct attempt_row rows[16];
     struct forecast_source source;
     struct forecast f;
@@ -582,12 +590,12 @@ static void a_changed_window_holds_for_what_was_picked_and_not_released(void **s
     new_contact(c);
     new_contact(c);
     assert_int_equal(claim(other, c, T0, 1, rows, NULL), 1);
-    change(c, CLOSED);
+    campaign_set(pg, c, CLOSED);
     /* The other connection has parsed the old one, and sees the new. */
     assert_int_equal(attempt_release(other, TENANT, rows, 1, T0, &p), 0);
     assert_null(p);
     assert_int_equal(claim(other, c, T0, 1, rows, NULL), 0);
-    change(c, "windows={\"mon-sun\":[\"00:00-24:00\"]}");
+    campaign_set(pg, c, "windows={\"mon-sun\":[\"00:00-24:00\"]}");
     assert_int_equal(claim(other, c, T0 + 1, 2, rows, NULL), 2);
     assert_int_equal(ledger_i64(pg,
                                 "SELECT count(*) FROM campaign_revisions WHERE "
@@ -615,7 +623,7 @@ static void a_raised_limit_lets_those_be_called_whom_it_held(void **state)
                "UPDATE campaign_contacts SET priority = 10000, last_refusal = 502, "
                "next_attempt_at = furrow_ts(%" PRId64 ") WHERE contact_id = %" PRId64,
                T0 + HOUR_MS, promised);
-    change(c, "limits.per_24h=2");
+    campaign_set(pg, c, "limits.per_24h=2");
     assert_int_equal(call_next(c, T0 + 2 * MINUTE_MS, DISPOSITION_BUSY), who);
     assert_int_equal(due_of(c, promised), T0 + HOUR_MS);
 }
@@ -623,7 +631,7 @@ static void a_raised_limit_lets_those_be_called_whom_it_held(void **state)
 static void what_a_campaign_is_may_not_be_changed_and_the_place_is_said(void **state)
 {
     int64_t c = new_campaign(NO_LIMITS);
-    struct campaign_row row = row_of(c);
+    struct campaign_row row = campaign_of(pg, c);
     struct campaign_issues issues = {0};
     char text[400];
 
@@ -783,7 +791,7 @@ static void a_number_of_two_lists_is_called_once_and_the_campaign_ends(void **st
     size_t n = claim(pg, c, T0, 8, rows, NULL);
     assert_int_equal(n, 5);
     assert_int_equal(campaign_complete_due(pg, TENANT, T0, &completed), 0);
-    assert_int_equal(row_of(c).state, CAMPAIGN_RUNNING);
+    assert_int_equal(campaign_of(pg, c).state, CAMPAIGN_RUNNING);
     for (size_t i = 0; i < n; i++)
         end_call(&rows[i], T0, 1000);
     /* Somebody joins the second list meanwhile. */
@@ -791,12 +799,12 @@ static void a_number_of_two_lists_is_called_once_and_the_campaign_ends(void **st
                    "zone_group, region) SELECT 1, list_id, 251931000077, 1, zone_group, "
                    "'ET' FROM contacts WHERE phone = 251931000004");
     assert_int_equal(campaign_complete_due(pg, TENANT, T0, &completed), 0);
-    assert_int_equal(row_of(c).state, CAMPAIGN_RUNNING);
+    assert_int_equal(campaign_of(pg, c).state, CAMPAIGN_RUNNING);
     assert_int_equal(enrol(c, 100), 1);
     assert_int_equal(claim(pg, c, T0, 8, rows, NULL), 1);
     end_call(&rows[0], T0, 1000);
     assert_int_equal(campaign_complete_due(pg, TENANT, T0, &completed), 0);
-    assert_int_equal(row_of(c).state, CAMPAIGN_DONE);
+    assert_int_equal(campaign_of(pg, c).state, CAMPAIGN_DONE);
 }
 
 static void the_forecast_counts_everybody_of_several_lists_once(void **state)
@@ -811,7 +819,7 @@ static void the_forecast_counts_everybody_of_several_lists_once(void **state)
     new_list("Two", 5, 251942000000);
     int64_t c = create_mixed("many", "[{\"name\":\"One\"},{\"name\":\"Two\"}]");
     for (int i = 0; i < 2; i++) {
-        struct campaign_row row = row_of(c);
+        struct campaign_row row = campaign_of(pg, c);
         assert_int_equal(forecast_load(pg, TENANT, &row, &o, &source, &e), 0);
         forecast_run(&source.input, &f);
         assert_int_equal(f.contacts, 11);
@@ -846,6 +854,7 @@ int main(void)
         cmocka_unit_test(jitter_parts_contacts_that_ended_at_one_instant),
         cmocka_unit_test(a_contact_is_called_again_in_the_hour_in_which_it_answers),
         cmocka_unit_test(the_forecast_calls_in_the_hours_in_which_the_store_does),
+        cmocka_unit_test(retries_in_front_and_behind_have_room_in_the_forecast),
         cmocka_unit_test(a_spent_budget_of_calls_stops_the_campaign_and_says_so),
         cmocka_unit_test(two_dialers_never_take_more_than_the_budget_together),
         cmocka_unit_test(minutes_are_set_aside_for_live_calls_and_billed_when_they_end),
