@@ -16,7 +16,8 @@
 #define SELECT_AGENTS                                                                    \
     "SELECT g.id, g.name, g.extension, g.queue, g.wrap_up_s, " STATE_NOW                 \
     ", g.after_call, g.note, furrow_ms(CASE WHEN g.state = 'wrap_up' AND g.wrap_until "  \
-    "<= furrow_ts($1) THEN g.wrap_until ELSE g.since END), g.confirm FROM agents g "
+    "<= furrow_ts($1) THEN g.wrap_until ELSE g.since END), g.confirm, "                  \
+    "g.line_id IS NOT NULL AND g.state <> 'logged_out' FROM agents g "
 
 static int refused(struct pg *pg, int err, struct errtext *e)
 {
@@ -110,7 +111,8 @@ static int read_row(const PGresult *res, int i, struct agent_row *out)
     *out = (struct agent_row){.id = pg_i64(res, i, 0),
                               .wrap_up_s = (int)pg_i64(res, i, 4),
                               .since_ms = pg_i64(res, i, 8),
-                              .confirm = pg_bool(res, i, 9)};
+                              .confirm = pg_bool(res, i, 9),
+                              .line = pg_bool(res, i, 10)};
     str_cut(out->name, sizeof(out->name), pg_text(res, i, 1));
     str_cut(out->extension, sizeof(out->extension), pg_text(res, i, 2));
     str_cut(out->queue, sizeof(out->queue), pg_text(res, i, 3));
@@ -184,7 +186,22 @@ static int write_order(struct pg *pg, const struct agent_row *row, bool after_ca
         &a);
 }
 
-static int command(struct pg *pg, const char *name, enum agent_order order,
+/* With one: no calls until it is up. */
+static int write_line(struct pg *pg, int64_t agent_id, bool line)
+{
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, agent_id);
+    pg_arg_bool(&a, line);
+    return pg_run(pg, NULL,
+                  "UPDATE agents SET line_id = CASE WHEN $2::bool THEN gen_random_uuid() "
+                  "END, line_slot = NULL, state = CASE WHEN $2::bool THEN 'paused' ELSE "
+                  "state END, note = CASE WHEN $2::bool THEN '" AGENT_LINE_RINGS
+                  "' ELSE '' END WHERE id = $1",
+                  &a);
+}
+
+static int command(struct pg *pg, const char *name, enum agent_order order, bool line,
                    int64_t now_ms, struct agent_row *out, struct errtext *e)
 {
     bool after_call = false;
@@ -196,25 +213,42 @@ static int command(struct pg *pg, const char *name, enum agent_order order,
     if (next == AGENT_STATES)
         return errtext_set(e, EPERM, 0, 0, "agent '%s' is %s: %s is not possible%s", name,
                            agent_state_name(out->state), agent_order_name(order),
-                           order == AGENT_LOGIN ? "; 'furrow agent resume' ends a pause"
+                           order == AGENT_LOGIN && out->state == AGENT_PAUSED
+                               ? "; 'furrow agent resume' ends a pause"
+                           : order == AGENT_LOGIN ? ", for they are logged in already"
                            : out->state == AGENT_LOGGED_OUT
                                ? "; 'furrow agent login' comes first"
                                : "");
     err = write_order(pg, out, after_call, next, now_ms);
+    if (!err && order == AGENT_LOGIN)
+        err = write_line(pg, out->id, line);
     if (err)
         return refused(pg, err, e);
     if (after_call)
         str_cut(out->after_call, sizeof(out->after_call), agent_state_name(next));
     else
         out->state = next;
+    out->line |= line;
     return 0;
+}
+
+static int ordered(struct pg *pg, int tenant_id, const char *name, enum agent_order order,
+                   bool line, int64_t now_ms, struct agent_row *out, struct errtext *e)
+{
+    int err = pg_begin(pg, tenant_id);
+
+    return err ? refused(pg, err, e)
+               : pg_end(pg, command(pg, name, order, line, now_ms, out, e));
 }
 
 int agent_command(struct pg *pg, int tenant_id, const char *name, enum agent_order order,
                   int64_t now_ms, struct agent_row *out, struct errtext *e)
 {
-    int err = pg_begin(pg, tenant_id);
+    return ordered(pg, tenant_id, name, order, false, now_ms, out, e);
+}
 
-    return err ? refused(pg, err, e)
-               : pg_end(pg, command(pg, name, order, now_ms, out, e));
+int agent_login_line(struct pg *pg, int tenant_id, const char *name, int64_t now_ms,
+                     struct agent_row *out, struct errtext *e)
+{
+    return ordered(pg, tenant_id, name, AGENT_LOGIN, true, now_ms, out, e);
 }

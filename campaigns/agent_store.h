@@ -26,6 +26,7 @@ struct agent_row {
     char name[AGENT_NAME_MAX], extension[AGENT_EXTENSION_MAX], queue[MODE_QUEUE_MAX];
     int wrap_up_s;
     bool confirm; /* press a key before they are put through */
+    bool line;    /* their phone stays connected between calls: agent_store_line.h */
     enum agent_state state;
     char after_call[16]; /* "" none: the state that was ordered for then */
     char note[AGENT_NOTE_MAX];
@@ -42,11 +43,17 @@ NODISCARD int agent_remove(struct pg *pg, int tenant_id, const char *name,
 /* queue NULL: all. By queue and name. *out: free(). */
 NODISCARD int agent_list(struct pg *pg, int tenant_id, const char *queue, int64_t now_ms,
                          struct agent_row **out, size_t *n);
+/* The note of an agent whose open line is not up yet. */
+#define AGENT_LINE_RINGS "their line rings"
+
 /* *out as it is afterwards; out->after_call is set when it acts after the call that is
  * theirs. EPERM: not from that state. */
 NODISCARD int agent_command(struct pg *pg, int tenant_id, const char *name,
                             enum agent_order order, int64_t now_ms, struct agent_row *out,
                             struct errtext *e);
+/* A login with an open line: no calls until a dialer has it up. */
+NODISCARD int agent_login_line(struct pg *pg, int tenant_id, const char *name,
+                               int64_t now_ms, struct agent_row *out, struct errtext *e);
 
 /* How far a campaign is from its limit, this period of each anchor. */
 struct agent_limits {

@@ -58,10 +58,17 @@ NODISCARD int agent_gate_load(struct pg *pg, int tenant_id, int64_t campaign_id,
 NODISCARD int agent_call_moved(struct pg *pg, int tenant_id, const struct uuid *attempt,
                                enum attempt_state to, int64_t answered_ms, int64_t at_ms);
 
+/* Who answered was heard to be a machine: the call counts neither as answered nor as
+ * abandoned, whatever becomes of it. hears_flow: it is treated as a person; if not, its
+ * agent is free from now on. Of a call without agents nothing changes. */
+NODISCARD int agent_call_machine(struct pg *pg, int tenant_id, const struct uuid *call,
+                                 bool hears_flow, int64_t at_ms);
+
 struct agent_ask {
     struct uuid call;
     const char *queue;
-    int priority; /* of who waits: higher first, then who came first */
+    int priority;     /* of who waits: higher first, then who came first */
+    int64_t since_ms; /* when it came to the queue; 0: now */
 };
 /* Somebody who takes a call, or what is known when there is nobody. */
 struct agent_taken {
@@ -71,9 +78,14 @@ struct agent_taken {
     bool counted; /* nobody: the call is abandoned, and was counted just now */
     bool waits;   /* nobody: it stands in the queue; ask again at least every 10 s */
     int position, logged_in;
-    int64_t wait_ms; /* guessed */
+    /* Guessed: each of those before it, and it, takes as long as calls have held the
+     * queue's agents lately, with their wrap-up (3 minutes when there was none), shared
+     * by the agents who are there. */
+    int64_t wait_ms;
 };
-/* An answered call wants an agent of the queue: its own, a free one, or one reserved for
+/* These three are a part of the caller's transaction where one is open.
+ *
+ * An answered call wants an agent of the queue: its own, a free one, or one reserved for
  * a call that still rings, which is unbacked from then on. ENODATA: nobody; a call of a
  * campaign with agents is abandoned by that and counted, any other one waits. Asked again
  * for a call that has its agent it says so again. */

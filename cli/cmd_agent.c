@@ -114,8 +114,29 @@ static int order(struct cli *cli, int argc, char **argv, enum agent_order order)
     return CLI_OK;
 }
 
+static int login_line(struct cli *cli, const char *name)
+{
+    struct agent_row row = {0};
+    struct errtext e = {0};
+
+    int code = cli_open_pg(cli);
+    if (code)
+        return code;
+    if (agent_login_line(cli->pg, cli->tenant_id, name, clock_now_ms(), &row, &e))
+        return cli_fail("%s", e.text);
+    printf(
+        "%s: their phone rings within two seconds while a dialer with an Asterisk runs; "
+        "calls come once it is answered\n",
+        row.name);
+    return CLI_OK;
+}
+
 static int cmd_login(struct cli *cli, int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[2], "--line") == 0)
+        return login_line(cli, argv[1]);
+    if (argc == 3 && strcmp(argv[1], "--line") == 0)
+        return login_line(cli, argv[2]);
     return order(cli, argc, argv, AGENT_LOGIN);
 }
 
@@ -140,11 +161,11 @@ static json_t *agent_json(const struct agent_row *x)
 {
     char since[CLOCK_TEXT_MAX];
 
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:b}", "name", x->name,
-                     "extension", x->extension, "queue", x->queue, "state",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:b, s:b}", "name",
+                     x->name, "extension", x->extension, "queue", x->queue, "state",
                      agent_state_name(x->state), "after_call", x->after_call, "note",
                      x->note, "since", clock_text(x->since_ms, since), "wrap_up_s",
-                     x->wrap_up_s, "confirm", (int)x->confirm);
+                     x->wrap_up_s, "confirm", (int)x->confirm, "line", (int)x->line);
 }
 
 static void print_agent(const struct agent_row *x, int64_t now_ms)
@@ -154,7 +175,9 @@ static void print_agent(const struct agent_row *x, int64_t now_ms)
     printf("%-16s %-16s %-10s %-10s %3" PRId64 ":%02" PRId64 "%s%s%s%s\n", x->name,
            x->queue, x->extension, agent_state_name(x->state), s / 60, s % 60,
            x->after_call[0] ? ", then " : "", x->after_call, x->note[0] ? "   " : "",
-           x->note);
+           x->note[0] ? x->note
+           : x->line  ? "   line open"
+                      : "");
 }
 
 static int cmd_list(struct cli *cli, int argc, char **argv)
@@ -188,7 +211,11 @@ static int cmd_list(struct cli *cli, int argc, char **argv)
             json_array_append_new(list, agent_json(&all[i]));
         return cli_print_json(list);
     }
-    if (n > 0)
+    if (n == 0 && queue)
+        printf("no agents in queue '%s'\n", queue);
+    else if (n == 0)
+        puts("no agents; 'furrow agent add' makes one");
+    else
         printf("%-16s %-16s %-10s %-10s %6s\n", "agent", "queue", "extension", "state",
                "for");
     for (size_t i = 0; i < n; i++)
@@ -282,9 +309,13 @@ static const struct cli_verb verbs[] = {
      .example = "furrow agent remove abeba",
      .run = cmd_remove},
     {.name = "login",
-     .arguments = "NAME",
-     .about = "They are there: calls may be placed for them.",
-     .example = "furrow agent login abeba",
+     .arguments = "NAME [--line]",
+     .about =
+         "They are there: calls may be placed for them.\n\n"
+         "  --line  their phone rings once and stays connected: music between calls, "
+         "the next one is put\n"
+         "          through at once; '*' ends a call, hanging up is a logout",
+     .example = "furrow agent login abeba --line",
      .run = cmd_login},
     {.name = "logout",
      .arguments = "NAME",

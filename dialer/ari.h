@@ -14,11 +14,13 @@
 #define DIALER_ARI_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/attrs.h"
 #include "base/errors.h"
 
 struct dialer;
+struct agent_line;
 struct ari;
 
 /* Starts connecting; d->config has ari_url, ari_user, ari_secret. EINVAL: a bad URL. */
@@ -26,5 +28,11 @@ NODISCARD int ari_new(struct ari **out, struct dialer *d, struct errtext *e);
 void ari_close(struct ari *a); /* NULL is allowed */
 /* Events of our own application flow: calls may go out. */
 bool ari_is_ready(const struct ari *a);
+
+/* Open lines of agents (ari_line.c): those that this dialer is to hold, once a second. */
+void ari_lines_want(struct ari *a, const struct agent_line *all, size_t n);
+/* The dialer ends: they are hung up, those with a call after it. */
+void ari_lines_end(struct ari *a); /* NULL is allowed */
+bool ari_lines_are_over(const struct ari *a);
 
 #endif

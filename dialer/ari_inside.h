@@ -70,10 +70,13 @@ struct ari_call {
     const char *record_terminate, *record_format; /* literals of ARI's */
 
     enum ari_leg_state leg;
-    char leg_confirm_key;                                /* 0: none */
-    int leg_number;                                      /* of its transfers */
+    char leg_confirm_key; /* 0: none */
+    int leg_number;       /* of its transfers */
+    struct uuid leg_line; /* an agent's open line stands for the second leg; 0: none */
     int64_t leg_max_ms, leg_since_ms, leg_ring_until_ms; /* monotonic */
 };
+
+struct ari_line;
 
 struct ari {
     struct dialer *dialer;
@@ -88,12 +91,15 @@ struct ari {
     bool replaced;           /* own: another process has our slot */
     int64_t blind_at_ms;     /* monotonic; replaced: when to ask for our calls again */
     char up_since[48];       /* Asterisk's own word; "" not heard yet */
+    int64_t down_since_ms;   /* monotonic; 0: connected */
     int64_t strangers_at_ms; /* monotonic; 0: none are to be looked for */
     bool in_wanted, in_asking, in_leased;
     int64_t in_renew_ms; /* monotonic; next word with the database */
     int in_flight;       /* originations */
     size_t call_count;
     struct ari_call *calls[ARI_BUCKETS];
+    struct ari_line *lines; /* of agents: ari_line.c */
+    bool lines_bridge;      /* theirs is there */
 };
 
 /* ---- ari_call.c ---- */
@@ -108,6 +114,9 @@ struct ari_call *ari_call_find_channel(const struct ari *a, const char *channel)
 /* Finds or makes it. channel NULL: the one the id gives. */
 struct ari_call *ari_call_get(struct ari *a, const struct uuid *id, const char *channel);
 void ari_call_forget(struct ari *a, struct ari_call *call);
+/* An application is told of what we act on and nothing else: of twenty events of a call
+ * half would be thrown away. Without it all come, so nobody waits for the answer. */
+void ari_filter_events(struct ari *a, const char *app);
 typedef void(ari_each_fn)(struct ari *a, struct ari_call *call);
 void ari_each_call(struct ari *a, ari_each_fn *fn); /* fn may forget its call */
 /* The channel is gone: tells live and placed, then forgets it. */
@@ -170,6 +179,28 @@ void ari_leg_event(struct ari *a, struct ari_call *call, const struct ari_event 
 void ari_leg_drop(struct ari *a, struct ari_call *call); /* the call itself is over */
 void ari_leg_tick(struct ari *a, struct ari_call *call, int64_t mono_now_ms);
 void ari_leg_resync(struct ari *a, struct ari_call *call);
+
+/* "PJSIP/{number}" and "2001" into "PJSIP/2001"; false: no such extension can be. */
+bool ari_extension_endpoint(const struct dialer *d, const char *number, char *out,
+                            size_t size);
+/* A line that this call has: it is gone; its phone has pressed a key. */
+void ari_leg_line_gone(struct ari *a, struct ari_call *call, int cause);
+void ari_leg_line_key(struct ari *a, struct ari_call *call, char key);
+
+/* ---- ari_line.c ---- */
+
+void ari_line_channel(const struct ari *a, const struct uuid *line,
+                      char out[ARI_CHANNEL_MAX]);
+bool ari_line_is_known(const struct ari *a, const struct uuid *line);
+/* True: the event is a line's. */
+bool ari_line_event(struct ari *a, const struct uuid *id, const struct ari_event *ev);
+/* The call has the open line of this extension from now on. False: none is free. */
+bool ari_line_take(struct ari *a, const char *extension, const struct uuid *call,
+                   struct uuid *out);
+/* Back to the music; hung up when this dialer ends. */
+void ari_line_give_back(struct ari *a, const struct uuid *id);
+void ari_lines_resync(struct ari *a);
+void ari_lines_free(struct ari *a);
 
 /* ---- ari_inbound.c ---- */
 

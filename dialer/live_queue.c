@@ -35,7 +35,7 @@ struct work {
     char queue[64];
     int priority;
     unsigned serial;
-    int64_t now_ms;
+    int64_t now_ms, since_ms;
     bool flag; /* in time; lost */
     struct agent_taken taken;
 };
@@ -51,6 +51,7 @@ static int submit(struct live_call *c, enum db_mode mode, db_work_fn *run,
                        .priority = c->queue.priority,
                        .serial = c->queue.serial,
                        .now_ms = clock_now_ms(),
+                       .since_ms = c->queue.since_at_ms,
                        .flag = flag};
     str_cut(w->queue, sizeof(w->queue), c->queue.name);
     live_hold(c->lives);
@@ -124,8 +125,10 @@ void live_queue_drop(struct live_call *c)
 static int run_take(struct pg *pg, void *arg)
 {
     struct work *w = arg;
-    const struct agent_ask ask = {
-        .call = w->call, .queue = w->queue, .priority = w->priority};
+    const struct agent_ask ask = {.call = w->call,
+                                  .queue = w->queue,
+                                  .priority = w->priority,
+                                  .since_ms = w->since_ms};
 
     return agent_take(pg, w->tenant_id, &ask, w->now_ms, &w->taken);
 }
@@ -135,7 +138,8 @@ static void ring_agent(struct live_call *c, const struct agent_taken *taken)
     const struct live_dial dial = {.extension = taken->extension,
                                    .ring_ms = AGENT_RING_MS,
                                    .max_ms = TALK_MAX_MS,
-                                   .confirm_key = taken->confirm ? CONFIRM_KEY : '\0'};
+                                   .confirm_key = taken->confirm ? CONFIRM_KEY : '\0',
+                                   .line = true};
 
     c->queue.at = QUEUE_RINGING;
     str_cut(c->agent, sizeof(c->agent), taken->name);
@@ -223,6 +227,7 @@ void live_queue_enter(struct live_call *c, const struct ivr_effect *fx)
                                  .priority = fx->enqueue.priority,
                                  .exit_key = fx->enqueue.exit_key,
                                  .since_ms = now,
+                                 .since_at_ms = clock_now_ms(),
                                  .until_ms = now + fx->enqueue.max_wait_ms,
                                  .announce_ms = fx->enqueue.announce_ms};
         str_cut(q->name, sizeof(q->name), fx->enqueue.queue);

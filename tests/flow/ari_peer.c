@@ -1,5 +1,6 @@
 #include "flow/ari_peer.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,6 +274,7 @@ struct ari_peer *ari_peer_new_at(uv_loop_t *loop, ari_peer_fn *answer, int port)
     struct ari_peer *p = xcalloc(1, sizeof(*p));
     struct sockaddr_in address;
 
+    signal(SIGPIPE, SIG_IGN); /* libuv writes to what was reset in between */
     p->answer = answer;
     uv_ip4_addr("127.0.0.1", port, &address);
     uv_tcp_init(loop, &p->listener);

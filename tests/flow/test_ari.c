@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "campaigns/agent_store_line.h"
 #include "campaigns/permit.h"
 #include "dialer/ari_inside.h"
 #include "dialer/placed.h"
@@ -98,6 +99,13 @@ void placed_switch_restarted(struct dialer *d, const char *kind)
     (void)d;
     (void)kind;
     note("restarted");
+}
+
+void placed_switch_lost(struct dialer *d, const char *kind)
+{
+    (void)d;
+    (void)kind;
+    note("lost");
 }
 
 bool placed_has(const struct dialer *d, const struct uuid *attempt)
@@ -214,6 +222,8 @@ static struct ari_peer_reply answer(struct ari_peer *p, const char *method,
             ari_peer_event(p, t.early);
         return (struct ari_peer_reply){.how = t.how, .status = t.status, .body = "{}"};
     }
+    if (strstr(path, "/ari/bridges/") && strcmp(method, "POST") == 0)
+        return (struct ari_peer_reply){.status = 204};
     if (strstr(path, "/ari/bridges") && strcmp(method, "GET") == 0 && t.bridges)
         return (struct ari_peer_reply){.status = 200, .body = t.bridges};
     if (strstr(path, "/asterisk/info") && t.since)
@@ -368,11 +378,8 @@ static void refusals_are_told_apart(void **state)
     static const struct {
         int status;
         const char *told;
-    } cases[] = {{500, "rejected 34"},
-                 {400, "rejected 50"},
-                 {401, "not_sent 0"},
-                 {503, "not_sent 0"},
-                 {502, "unknown 0"}};
+    } cases[] = {{500, "rejected 34"}, {400, "rejected 50"}, {401, "not_sent 50"},
+                 {429, "not_sent 34"}, {503, "not_sent 34"}, {502, "unknown 0"}};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -427,6 +434,24 @@ static void shut_and_open(enum ari_peer_door door)
     assert_true(until(is_ready, NULL));
 }
 
+static void a_switch_that_does_not_come_back_is_lost(void **state)
+{
+    (void)state;
+    assert_true(until(is_ready, NULL));
+    t.dialer.config.ari_lost_s = 30;
+    ari_peer_cut(t.peer);
+    assert_true(until(is_away, NULL));
+    assert_true(until(is_ready, NULL));
+    assert_false(was_told("lost")); /* that was only a cut */
+    t.dialer.config.ari_lost_s = 1;
+    ari_peer_door(t.peer, PEER_SHUTS);
+    ari_peer_cut(t.peer);
+    assert_true(until(was_told, "lost"));
+    ari_peer_door(t.peer, PEER_TAKES);
+    t.dialer.config.ari_lost_s = 0;
+    assert_true(until(is_ready, NULL));
+}
+
 static void a_door_that_is_shut_at_once_is_knocked_at_again(void **state)
 {
     (void)state;
@@ -437,6 +462,79 @@ static void a_door_that_is_shut_in_the_handshake_is_knocked_at_again(void **stat
 {
     (void)state;
     shut_and_open(PEER_SHUTS_LATE);
+}
+
+/* ---- open lines ---- */
+
+#define LINE      "fw0a1b2c3d-0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5c-b1"
+#define LINE_HELD "POST /ari/bridges/fw0a1b2c3d-held-3/addChannel?channel=" LINE
+#define LINE_EVENT(type, more)                                                           \
+    "{\"type\":\"" type "\"" more ",\"channel\":{\"id\":\"" LINE "\"}}"
+
+static void want_line(bool wanted)
+{
+    struct agent_line line = {.name = "abeba", .extension = "2001"};
+
+    str_cut(t.dialer.config.ari_extension_endpoint,
+            sizeof(t.dialer.config.ari_extension_endpoint), "PJSIP/{number}");
+    assert_int_equal(uuid_parse("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5c", &line.line), 0);
+    ari_lines_want(t.dialer.ari, &line, wanted ? 1 : 0);
+}
+
+static void an_open_line_takes_one_call_after_the_other(void **state)
+{
+    const struct live_dial dial = {
+        .extension = "2001", .ring_ms = 20000, .max_ms = 60000, .line = true};
+
+    (void)state;
+    want_line(true);
+    want_line(true);
+    assert_true(until(was_asked, "POST /ari/channels/" LINE " {"));
+    assert_true(was_asked("\"endpoint\":\"PJSIP/2001\""));
+    ari_peer_event(t.peer, LINE_EVENT("StasisStart", ""));
+    assert_true(until(was_asked, LINE_HELD));
+    t.known = true;
+    ari_peer_event(t.peer, EVENT("StasisStart"));
+    assert_true(until(was_told, "answered"));
+    for (int i = 0; i < 2; i++) {
+        buf_free(&t.asked);
+        buf_free(&t.told);
+        trunk_ari.phone->dial(t.trunk, &t.attempt, &dial);
+        assert_true(until(was_asked, "addChannel?channel=" CHANNEL "," LINE));
+        assert_false(was_asked("POST /ari/channels/")); /* nobody's phone rings */
+        ari_peer_event(t.peer, LINE_EVENT("ChannelDtmfReceived", ",\"digit\":\"1\""));
+        ari_peer_event(t.peer, LINE_EVENT("ChannelDtmfReceived", ",\"digit\":\"*\""));
+        assert_true(until(was_told, "dialled 0"));
+        assert_true(until(was_asked, LINE_HELD));
+        assert_false(was_asked("DELETE /ari/channels/" LINE));
+    }
+    want_line(false);
+    assert_true(until(was_asked, "DELETE /ari/channels/" LINE));
+}
+
+/* Who hangs up in mid-call ends both; a dialer that starts again finds a line. */
+static void an_open_line_is_found_again_and_ends_with_its_phone(void **state)
+{
+    const struct live_dial dial = {
+        .extension = "2001", .ring_ms = 20000, .max_ms = 60000, .line = true};
+
+    (void)state;
+    t.status = 409;
+    t.found = 200;
+    want_line(true);
+    assert_true(until(was_asked, LINE_HELD));
+    t.status = 200;
+    t.known = true;
+    ari_peer_event(t.peer, EVENT("StasisStart"));
+    assert_true(until(was_told, "answered"));
+    trunk_ari.phone->dial(t.trunk, &t.attempt, &dial);
+    assert_true(until(was_asked, "addChannel?channel=" CHANNEL "," LINE));
+    ari_peer_event(t.peer, LINE_EVENT("ChannelDestroyed", ",\"cause\":16"));
+    assert_true(until(was_told, "dialled 0"));
+    buf_free(&t.asked);
+    /* Without a line the phone rings. */
+    trunk_ari.phone->dial(t.trunk, &t.attempt, &dial);
+    assert_true(until(was_asked, "POST /ari/channels/" CHANNEL "-b2 {"));
 }
 
 static void a_playback_whose_end_was_missed_is_found_after_a_cut(void **state)
@@ -662,8 +760,11 @@ int main(void)
         ari_test(refusals_are_told_apart),
         ari_test(events_before_the_answer_are_told),
         ari_test(a_cut_socket_stops_originations_and_is_made_again_with_a_resync),
+        ari_test(a_switch_that_does_not_come_back_is_lost),
         ari_test(a_door_that_is_shut_at_once_is_knocked_at_again),
         ari_test(a_door_that_is_shut_in_the_handshake_is_knocked_at_again),
+        ari_test(an_open_line_takes_one_call_after_the_other),
+        ari_test(an_open_line_is_found_again_and_ends_with_its_phone),
         ari_test(a_playback_whose_end_was_missed_is_found_after_a_cut),
         ari_test(a_recording_is_as_long_as_the_switch_says_however_late_its_events),
         ari_test(a_recording_whose_start_was_missed_is_kept),
