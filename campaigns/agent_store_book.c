@@ -78,6 +78,7 @@ int agent_read_now(struct pg *pg, int64_t campaign_id, const struct mode_rules *
         pg_arg_i64(&a, periods[i]);
     pg_arg_text(&a, rules->queue);
     pg_arg_i64(&a, LATEST);
+    /* A machine takes no agent's time, unless it was put through. */
     int err =
         pg_run(pg, &res,
                "SELECT " PERIOD("campaign30d", "$2") ", " PERIOD(
@@ -98,7 +99,10 @@ int agent_read_now(struct pg *pg, int64_t campaign_id, const struct mode_rules *
                                            "0)::bigint AS ring_ms, "
                                            "coalesce(avg(extract(epoch FROM over_at - "
                                            "connected_at)) * 1000, 0)::bigint AS talk_ms "
-                                           "FROM (SELECT * FROM "
+                                           "FROM (SELECT reserved_at, connected_at, "
+                                           "over_at, CASE WHEN NOT machine OR "
+                                           "connected_at IS NOT NULL THEN answered_at "
+                                           "END AS answered_at FROM "
                                            "agent_calls WHERE campaign_id = $1 AND "
                                            "over_at IS NOT NULL AND result "
                                            "<> 'withdrawn' ORDER BY attempt_id DESC "

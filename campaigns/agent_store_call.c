@@ -17,6 +17,7 @@ struct booked { /* a row of agent_calls, locked */
     bool found;
     int64_t campaign_id, agent_id, answered_ms, anchored_ms;
     bool counted; /* its result is known */
+    bool machine; /* no person answered it */
 };
 
 static int lock_call(struct pg *pg, const struct uuid *call, struct booked *out)
@@ -29,7 +30,7 @@ static int lock_call(struct pg *pg, const struct uuid *call, struct booked *out)
     int err =
         pg_run(pg, &res,
                "SELECT c.campaign_id, c.agent_id, furrow_ms(c.answered_at), c.result "
-               "<> '', furrow_ms(k.anchored_at) FROM agent_calls c JOIN "
+               "<> '', furrow_ms(k.anchored_at), c.machine FROM agent_calls c JOIN "
                "agent_campaigns k ON k.campaign_id = c.campaign_id WHERE "
                "c.attempt_id = $1 FOR UPDATE OF c",
                &a);
@@ -40,7 +41,8 @@ static int lock_call(struct pg *pg, const struct uuid *call, struct booked *out)
                            .agent_id = pg_i64(res, 0, 1),
                            .answered_ms = pg_i64(res, 0, 2),
                            .counted = pg_bool(res, 0, 3),
-                           .anchored_ms = pg_i64(res, 0, 4)};
+                           .anchored_ms = pg_i64(res, 0, 4),
+                           .machine = pg_bool(res, 0, 5)};
     return 0;
 }
 
@@ -73,32 +75,40 @@ static int count(struct pg *pg, int tenant_id, const struct booked *b,
                   &a);
 }
 
-/* Writes a result that was not known, and counts it. */
+/* Writes a result that was not known, and counts it if a person answered. */
 static int resolve(struct pg *pg, int tenant_id, const struct uuid *call,
                    const struct booked *b, const char *result, int64_t at_ms)
 {
     struct pg_args a = {0};
+    bool talks = str_is(result, "connected") || str_is(result, "late");
     bool lost = str_is(result, "abandoned") || str_is(result, "late");
+    bool counts = !b->machine && (talks || lost);
 
     if (b->counted)
         return 0;
     pg_arg_uuid(&a, call);
-    pg_arg_text(&a, result);
+    pg_arg_text(&a, b->machine && (talks || lost) ? "machine" : result);
     pg_arg_ms(&a, at_ms);
-    int err =
-        pg_run(pg, NULL,
-               "UPDATE agent_calls SET result = $2, answered_at = CASE WHEN $2 IN "
-               "('unanswered', 'withdrawn') THEN answered_at ELSE "
-               "coalesce(answered_at, furrow_ts($3)) END, connected_at = CASE WHEN "
-               "$2 IN ('connected', 'late') THEN furrow_ts($3) END WHERE attempt_id "
-               "= $1",
-               &a);
-    if (err || (!lost && !str_is(result, "connected")))
+    pg_arg_bool(&a, talks);
+    int err = pg_run(pg, NULL,
+                     "UPDATE agent_calls SET result = $2, answered_at = CASE WHEN $2 IN "
+                     "('unanswered', 'withdrawn') THEN answered_at ELSE "
+                     "coalesce(answered_at, furrow_ts($3)) END, connected_at = CASE WHEN "
+                     "$4::bool THEN furrow_ts($3) END WHERE attempt_id = $1",
+                     &a);
+    if (err || !counts)
         return err;
     return count(pg, tenant_id, b, b->answered_ms ? b->answered_ms : at_ms, lost);
 }
 
 /* ---- agents ---- */
+
+/* How long the call had them, as a mean that forgets what is about 20 calls ago. */
+#define HAD_CALL "(state = 'on_call' AND NOT $3::bool)"
+#define HAD_MS   "greatest((extract(epoch FROM furrow_ts($2) - since) * 1000)::bigint, 0)"
+#define NOTE_TALK                                                                        \
+    "talks = talks + " HAD_CALL "::int, talk_ms = talk_ms + " HAD_CALL                   \
+    "::int * (" HAD_MS " - talk_ms) / least(talks + 1, 20)"
 
 static int free_agent(struct pg *pg, const struct uuid *call, bool lost, int64_t at_ms)
 {
@@ -109,7 +119,8 @@ static int free_agent(struct pg *pg, const struct uuid *call, bool lost, int64_t
     pg_arg_bool(&a, lost);
     return pg_run(
         pg, NULL,
-        "UPDATE agents SET state = CASE WHEN after_call <> '' AND after_call <> 'ready' "
+        "UPDATE agents SET " NOTE_TALK
+        ", state = CASE WHEN after_call <> '' AND after_call <> 'ready' "
         "THEN after_call WHEN $3::bool THEN 'paused' WHEN state = 'on_call' AND "
         "wrap_up_s "
         "> 0 THEN 'wrap_up' ELSE 'ready' END, wrap_until = CASE WHEN state = 'on_call' "
@@ -190,6 +201,35 @@ int agent_call_moved(struct pg *pg, int tenant_id, const struct uuid *attempt,
     return attempt_is_open(to) ? 0 : over(pg, tenant_id, attempt, to, answered_ms, at_ms);
 }
 
+/* ---- a machine answered ---- */
+
+static int machine(struct pg *pg, int tenant_id, const struct uuid *call, bool hears_flow,
+                   int64_t at_ms)
+{
+    struct pg_args a = {0};
+    struct booked b;
+
+    int err = lock_call(pg, call, &b);
+    if (err || !b.found || b.counted)
+        return err;
+    pg_arg_uuid(&a, call);
+    err = pg_run(pg, NULL, "UPDATE agent_calls SET machine = true WHERE attempt_id = $1",
+                 &a);
+    if (err || hears_flow)
+        return err;
+    b.machine = true;
+    err = resolve(pg, tenant_id, call, &b, "abandoned", at_ms);
+    return err ? err : free_agent(pg, call, false, at_ms);
+}
+
+int agent_call_machine(struct pg *pg, int tenant_id, const struct uuid *call,
+                       bool hears_flow, int64_t at_ms)
+{
+    int err = pg_begin(pg, tenant_id);
+
+    return err ? err : pg_end(pg, machine(pg, tenant_id, call, hears_flow, at_ms));
+}
+
 /* ---- taking a call ---- */
 
 /* A free one first; else one whose call still rings and is not theirs for sure. */
@@ -246,7 +286,6 @@ static int choose(struct pg *pg, const struct uuid *call, const struct booked *b
 {
     /* Called with the call's row locked, or in its turn of the queue. */
     struct uuid from = {0};
-    static const struct uuid none;
 
     *agent_id = b->agent_id;
     if (b->agent_id)
@@ -254,7 +293,7 @@ static int choose(struct pg *pg, const struct uuid *call, const struct booked *b
     int err = find_agent(pg, b, queue, now_ms, agent_id, &from);
     if (err || !*agent_id)
         return err;
-    if (memcmp(&from, &none, sizeof(from)) != 0)
+    if (!uuid_is_zero(&from))
         err = give_call(pg, &from, 0);
     return err || !b->found ? err : give_call(pg, call, *agent_id);
 }
@@ -290,6 +329,25 @@ static int find_own(struct pg *pg, const struct uuid *call, int64_t *agent_id)
     return err;
 }
 
+static int join_line(struct pg *pg, int tenant_id, const struct agent_ask *ask,
+                     int64_t now_ms)
+{
+    struct pg_args a = {0};
+
+    pg_arg_uuid(&a, &ask->call);
+    pg_arg_i64(&a, tenant_id);
+    pg_arg_text(&a, ask->queue);
+    pg_arg_i64(&a, ask->priority);
+    /* Whose row was tidied away while the database was not there keeps its place. */
+    pg_arg_ms(&a, ask->since_ms ? ask->since_ms : now_ms);
+    return pg_run(pg, NULL,
+                  "INSERT INTO agent_waiters (call_id, tenant_id, queue, priority, "
+                  "since, seen_at) VALUES ($1, $2, $3, $4, furrow_ts($5), "
+                  "clock_timestamp()) ON CONFLICT (call_id) DO UPDATE SET seen_at = "
+                  "excluded.seen_at",
+                  &a);
+}
+
 /* Its place among those who wait, and how many agents there are for them. */
 static int stand_in_line(struct pg *pg, int tenant_id, const struct agent_ask *ask,
                          int64_t now_ms, struct agent_taken *out, bool *turn)
@@ -298,16 +356,8 @@ static int stand_in_line(struct pg *pg, int tenant_id, const struct agent_ask *a
     struct pg_args a = {0};
 
     pg_arg_uuid(&a, &ask->call);
-    pg_arg_i64(&a, tenant_id);
-    pg_arg_text(&a, ask->queue);
-    pg_arg_i64(&a, ask->priority);
     pg_arg_ms(&a, now_ms);
-    int err = pg_run(pg, NULL,
-                     "INSERT INTO agent_waiters (call_id, tenant_id, queue, priority, "
-                     "since, seen_at) VALUES ($1, $2, $3, $4, furrow_ts($5), "
-                     "clock_timestamp()) ON CONFLICT (call_id) DO UPDATE SET seen_at = "
-                     "excluded.seen_at",
-                     &a);
+    int err = join_line(pg, tenant_id, ask, now_ms);
     if (!err)
         err = pg_run(
             pg, &res,
@@ -317,15 +367,11 @@ static int stand_in_line(struct pg *pg, int tenant_id, const struct agent_ask *a
             "OR (o.priority = w.priority AND (o.since, o.call_id) < (w.since, "
             "w.call_id)))), (SELECT count(*) FROM agents g WHERE g.queue = w.queue AND "
             "(g.state = 'ready' OR (g.state = 'wrap_up' AND g.wrap_until <= "
-            "furrow_ts($5)))), (SELECT count(*) FROM agents g WHERE g.queue = w.queue "
+            "furrow_ts($2)))), (SELECT count(*) FROM agents g WHERE g.queue = w.queue "
             "AND "
             "g.state NOT IN ('logged_out', 'paused')), coalesce((SELECT "
-            "avg(extract(epoch "
-            "FROM c.over_at - c.connected_at)) * 1000 FROM (SELECT c.* FROM agent_calls "
-            "c "
-            "JOIN agents g ON g.id = c.agent_id AND g.queue = $3 WHERE c.over_at IS NOT "
-            "NULL AND c.connected_at IS NOT NULL AND $2::int > 0 AND $4::int >= 0 ORDER "
-            "BY c.attempt_id DESC LIMIT 50) c), 180000)::bigint FROM agent_waiters w "
+            "avg(g.talk_ms + 1000 * g.wrap_up_s) FROM agents g WHERE g.queue = w.queue "
+            "AND g.talks > 0), 180000)::bigint FROM agent_waiters w "
             "WHERE w.call_id = $1",
             &a);
     if (err)
@@ -380,10 +426,12 @@ static int take(struct pg *pg, int tenant_id, const struct agent_ask *ask, int64
 int agent_take(struct pg *pg, int tenant_id, const struct agent_ask *ask, int64_t now_ms,
                struct agent_taken *out)
 {
+    bool own = false;
+
     *out = (struct agent_taken){0};
-    int err = pg_begin(pg, tenant_id);
+    int err = pg_begin_own(pg, tenant_id, &own);
     if (!err)
-        err = pg_end(pg, take(pg, tenant_id, ask, now_ms, out));
+        err = pg_end_own(pg, own, take(pg, tenant_id, ask, now_ms, out));
     return err ? err : out->id ? 0 : ENODATA;
 }
 
@@ -403,9 +451,11 @@ static int connected(struct pg *pg, int tenant_id, const struct uuid *call, bool
 int agent_connected(struct pg *pg, int tenant_id, const struct uuid *call, bool in_time,
                     int64_t now_ms)
 {
-    int err = pg_begin(pg, tenant_id);
+    bool own = false;
+    int err = pg_begin_own(pg, tenant_id, &own);
 
-    return err ? err : pg_end(pg, connected(pg, tenant_id, call, in_time, now_ms));
+    return err ? err
+               : pg_end_own(pg, own, connected(pg, tenant_id, call, in_time, now_ms));
 }
 
 static int left(struct pg *pg, const struct uuid *call, bool lost, int64_t now_ms)
@@ -426,9 +476,10 @@ static int left(struct pg *pg, const struct uuid *call, bool lost, int64_t now_m
 int agent_left(struct pg *pg, int tenant_id, const struct uuid *call, bool lost,
                int64_t now_ms)
 {
-    int err = pg_begin(pg, tenant_id);
+    bool own = false;
+    int err = pg_begin_own(pg, tenant_id, &own);
 
-    return err ? err : pg_end(pg, left(pg, call, lost, now_ms));
+    return err ? err : pg_end_own(pg, own, left(pg, call, lost, now_ms));
 }
 
 /* ---- what was left behind ---- */

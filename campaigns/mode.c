@@ -126,6 +126,14 @@ void mode_room(const struct mode_rules *rules, const struct mode_now *now,
         out->unbacked = (int)(more < (double)credit ? more : (double)credit);
 }
 
+bool mode_gives_agent(const struct mode_room *room, size_t given, int64_t *unbacked)
+{
+    size_t agents = room->backed > 0 ? (size_t)room->backed : 0;
+
+    *unbacked = given > agents ? (int64_t)(given - agents) : 0;
+    return given < agents;
+}
+
 /* ---- agents ---- */
 
 const char *agent_state_name(enum agent_state s)

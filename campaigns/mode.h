@@ -91,6 +91,11 @@ struct mode_room {
 void mode_room(const struct mode_rules *rules, const struct mode_now *now,
                struct mode_room *out);
 
+/* Of calls that are picked together, agents go to those who may be called, in order; then
+ * the credit does. given: how many before this one may be called. *unbacked: how many of
+ * those have no agent. */
+bool mode_gives_agent(const struct mode_room *room, size_t given, int64_t *unbacked);
+
 /* ---- agents ---- */
 
 enum agent_state {

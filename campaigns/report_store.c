@@ -84,16 +84,17 @@ static const struct figure_query figures[] = {
      {AT(attempted), AT(attempted_contacts), AT(open), AT(retried), AT(live_calls),
       AT(started_last_min), AT(first_attempt_ms), AT(last_attempt_ms)}},
     {"WITH " CALLED " SELECT count(*) FILTER (WHERE disposition = 'completed'), count(*) "
-     "FILTER (WHERE disposition = 'busy'), count(*) FILTER (WHERE disposition = "
-     "'no_answer'), count(*) FILTER (WHERE coalesce(disposition, '') NOT IN "
-     "('completed', 'busy', 'no_answer')) FROM called WHERE state IN ('ended', "
-     "'unknown')",
-     4,
-     {AT(answered), AT(busy), AT(no_answer), AT(failed)}},
+     "FILTER (WHERE disposition = 'machine'), count(*) FILTER (WHERE disposition = "
+     "'message'), count(*) FILTER (WHERE disposition = 'busy'), count(*) FILTER (WHERE "
+     "disposition = 'no_answer'), count(*) FILTER (WHERE coalesce(disposition, '') NOT "
+     "IN ('completed', 'machine', 'message', 'busy', 'no_answer')) FROM called WHERE "
+     "state IN ('ended', 'unknown')",
+     6,
+     {AT(answered), AT(machine), AT(message), AT(busy), AT(no_answer), AT(failed)}},
     {"SELECT (SELECT count(*) FROM attempts WHERE campaign_id = $1 AND state = "
      "'withdrawn'), (SELECT count(*) FROM dnc_entries d JOIN calls c ON c.id = d.call_id "
-     "WHERE c.campaign_id = $1), (SELECT count(*) FROM batches b JOIN calls c ON c.id = "
-     "b.call_id WHERE c.campaign_id = $1)",
+     "WHERE c.campaign_id = $1), (SELECT count(*) FROM commands m JOIN calls c ON c.id = "
+     "m.call_id WHERE m.state = 'done' AND c.campaign_id = $1)",
      3,
      {AT(withdrawn), AT(opt_outs), AT(batches)}},
     {"WITH " HEARD " SELECT (SELECT count(*) FROM heard), count(*) FILTER (WHERE "
@@ -101,8 +102,9 @@ static const struct figure_query figures[] = {
      "JOIN heard h ON h.id = t.recording_id",
      3,
      {AT(recordings), AT(transcribed), AT(understood)}},
-    {"WITH " HEARD ", " SENT " SELECT count(*), count(*) FILTER (WHERE state = 'sent'), "
-     "count(*) FILTER (WHERE state IN ('failed', 'refused')) FROM sent",
+    {"WITH " HEARD ", " SENT " SELECT count(*), count(*) FILTER (WHERE state IN "
+     "('sent', 'delivered')), count(*) FILTER (WHERE state IN ('failed', 'refused', "
+     "'undelivered')) FROM sent",
      3,
      {AT(sms), AT(sms_sent), AT(sms_failed)}},
 };

@@ -38,10 +38,12 @@ struct report {
     struct report_group dispositions; /* of attempted ones that are over */
     int64_t open;                     /* of attempted ones, still alive */
     int64_t withdrawn;                /* never sent; not in attempted */
-    int64_t answered, busy, no_answer, failed, retried; /* failed: all other ends;
-                                                           retried: number above 1 */
-    struct report_group outcomes; /* answered calls by the flow's outcome */
-    int64_t opt_outs;             /* DNC entries made by calls of the campaign */
+    int64_t answered;                 /* by people */
+    int64_t machine, message; /* by machines: nothing was left there, a message was */
+    int64_t busy, no_answer, failed; /* failed: all other ends */
+    int64_t retried;                 /* number above 1 */
+    struct report_group outcomes;    /* answered calls by the flow's outcome */
+    int64_t opt_outs;                /* DNC entries made by calls of the campaign */
 
     int64_t recordings;
     struct report_group recording_states;

@@ -18,7 +18,7 @@ static int load_calls(struct pg *pg, int64_t campaign_id, int64_t now_ms,
         pg, &res,
         "SELECT count(*) FILTER (WHERE released_at > furrow_ts($2)), count(*) FILTER "
         "(WHERE ended_at > furrow_ts($3)), count(*) FILTER (WHERE ended_at > "
-        "furrow_ts($3) AND answered_at IS NOT NULL), (SELECT count(*) FROM "
+        "furrow_ts($3) AND disposition = 'completed'), (SELECT count(*) FROM "
         "campaign_contacts WHERE campaign_id = $1 AND final_at > furrow_ts($4)), "
         "furrow_ms(min(intent_at)) FROM attempts WHERE campaign_id = $1 AND state <> "
         "'withdrawn'",

@@ -22,7 +22,7 @@ struct watch_reason {
 
 struct watch_recent {
     int64_t begun_1m;        /* calls that went out in the last minute */
-    int64_t ended, answered; /* calls that ended in the last WATCH_MINUTES */
+    int64_t ended, answered; /* calls that ended in the last WATCH_MINUTES; by people */
     int64_t finals;          /* contacts that became final in WATCH_FINAL_MINUTES */
     int64_t final_span_ms;   /* of business time in which they did */
     int64_t refused;         /* verdicts that refused in the last WATCH_MINUTES, */

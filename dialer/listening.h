@@ -12,7 +12,7 @@
 
 #include "base/attrs.h"
 #include "base/uuid.h"
-#include "dialer/machine.h"
+#include "campaigns/machine.h"
 
 struct dialer;
 struct listening;

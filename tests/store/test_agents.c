@@ -13,8 +13,11 @@
 #include <sys/wait.h>
 
 #include "base/proc.h"
+#include "base/str.h"
+#include "base/xalloc.h"
 #include "campaigns/agent_store.h"
 #include "campaigns/agent_store_book.h"
+#include "campaigns/agent_store_line.h"
 #include "campaigns/attempt_store.h"
 #include "campaigns/campaign_store.h"
 #include "store/ledger_fixture.h"
@@ -384,6 +387,49 @@ static void an_agent_who_does_not_answer_is_paused_and_the_call_is_lost(void **s
     assert_int_equal(period(c, MODE_CALENDAR_DAY, T0).abandoned, 1);
 }
 
+/* The law's abandoned call is one that a person answered. */
+static void a_machine_counts_neither_as_answered_nor_as_abandoned(void **state)
+{
+    const char *queue = queue_of(3);
+    int64_t c = with_mode("progressive", "", queue, 3);
+    struct agent_taken taken;
+    struct attempt_row rows[3];
+    bool counted;
+
+    (void)state;
+    assert_int_equal(claim(c, T0, 3, rows), 3);
+    assert_int_equal(release(rows, 3, T0), 3);
+    for (int i = 0; i < 3; i++) {
+        move(&rows[i], ATTEMPT_RINGING, T0 + 100);
+        move(&rows[i], ATTEMPT_ANSWERED, T0 + 9000);
+    }
+    /* Hung up on, or left a message: its agent is free before the call is over. */
+    assert_int_equal(agent_call_machine(pg, TENANT, &rows[0].id, false, T0 + 9500), 0);
+    assert_int_equal(count_agents(queue, "ready"), 1);
+    move(&rows[0], ATTEMPT_ENDED, T0 + 12000);
+    /* Treated as a person, and put through. */
+    assert_int_equal(agent_call_machine(pg, TENANT, &rows[1].id, true, T0 + 9500), 0);
+    assert_int_equal(take(&rows[1].id, queue, T0 + 9600, &taken, &counted), 0);
+    assert_int_equal(agent_connected(pg, TENANT, &rows[1].id, true, T0 + 9700), 0);
+    move(&rows[1], ATTEMPT_ENDED, T0 + 12000);
+    for (int a = 0; a < MODE_ANCHORS; a++) {
+        struct mode_period p = period(c, (enum mode_anchor)a, T0 + 12000);
+        assert_int_equal(p.answered, 0);
+        assert_int_equal(p.abandoned, 0);
+    }
+    assert_int_equal(ledger_i64(pg,
+                                "SELECT count(*) FROM agent_calls WHERE campaign_id = "
+                                "%" PRId64 " AND result = 'machine'",
+                                c),
+                     2);
+    /* Of whom it was not heard is a person. */
+    move(&rows[2], ATTEMPT_ENDED, T0 + 12000);
+    assert_int_equal(period(c, MODE_CALENDAR_DAY, T0).abandoned, 1);
+    assert_int_equal(agent_call_machine(pg, TENANT, &rows[2].id, false, T0 + 12500), 0);
+    assert_int_equal(period(c, MODE_CALENDAR_DAY, T0).abandoned, 1); /* too late */
+    assert_int_equal(count_agents(queue, "ready"), 3);
+}
+
 static void a_call_in_finds_an_agent_and_a_dead_dialer_frees_them(void **state)
 {
     const char *queue = queue_of(1);
@@ -429,17 +475,91 @@ static void a_queue_has_an_order(void **state)
                                       .priority = i == 2 ? 90 : 50};
         assert_int_equal(agent_take(pg, TENANT, &ask, T0 + i, &taken), ENODATA);
         assert_int_equal(taken.position, i == 2 ? 1 : i + 1);
+        assert_int_equal(taken.wait_ms, 180000 * taken.position); /* a guess */
     }
+    /* The database was away for so long that their rows were tidied away: the first who
+     * asks again is not the first. */
+    ledger_run(pg, "DELETE FROM agent_waiters WHERE queue = '%s'", queue);
+    for (int i = 2; i >= 0; i--) {
+        const struct agent_ask ask = {.call = calls[i],
+                                      .queue = queue,
+                                      .priority = i == 2 ? 90 : 50,
+                                      .since_ms = T0 + i};
+        assert_int_equal(agent_take(pg, TENANT, &ask, T0 + 90000 - i, &taken), ENODATA);
+    }
+    assert_int_equal(taken.position, 2);
     ledger_run(pg, "UPDATE agents SET state = 'ready' WHERE queue = '%s'", queue);
     assert_int_equal(claim(c, T0 + 10, 2, &row), 0);
     assert_int_equal(take(&calls[1], queue, T0 + 10, &taken, &counted), ENODATA);
     assert_int_equal(taken.position, 3);
     assert_int_equal(take(&calls[2], queue, T0 + 10, &taken, &counted), 0);
-    assert_int_equal(agent_left(pg, TENANT, &calls[2], false, T0 + 20), 0);
-    assert_int_equal(agent_left(pg, TENANT, &calls[0], false, T0 + 20), 0); /* hung up */
-    assert_int_equal(take(&calls[1], queue, T0 + 30, &taken, &counted), 0);
-    assert_int_equal(agent_left(pg, TENANT, &calls[1], false, T0 + 40), 0);
-    assert_int_equal(claim(c, T0 + 50, 2, &row), 1);
+    assert_int_equal(agent_left(pg, TENANT, &calls[2], false, T0 + 60010), 0);
+    assert_int_equal(agent_left(pg, TENANT, &calls[0], false, T0 + 60020),
+                     0); /* hung up */
+    assert_int_equal(take(&calls[1], queue, T0 + 60030, &taken, &counted), 0);
+    /* Who comes now waits as long as the first one had the agent, and a wrap-up. */
+    ledger_run(pg, "UPDATE agents SET wrap_up_s = 30 WHERE queue = '%s'", queue);
+    calls[0] = uuid_v7(T0 + 60040);
+    assert_int_equal(take(&calls[0], queue, T0 + 60040, &taken, &counted), ENODATA);
+    assert_int_equal(taken.wait_ms, 90000);
+    assert_int_equal(agent_left(pg, TENANT, &calls[0], false, T0 + 60050), 0);
+    /* The second one had it two minutes: the mean of both. */
+    assert_int_equal(agent_left(pg, TENANT, &calls[1], false, T0 + 180030), 0);
+    assert_int_equal(
+        ledger_i64(pg, "SELECT talk_ms FROM agents WHERE queue = '%s'", queue), 90000);
+    ledger_run(pg,
+               "UPDATE agents SET wrap_up_s = 0, state = 'ready', wrap_until = NULL "
+               "WHERE queue = '%s'",
+               queue);
+    assert_int_equal(claim(c, T0 + 180050, 2, &row), 1);
+}
+
+/* A line is one dialer's at a time; nobody is called for an agent whose line is down. */
+static void an_open_line_has_one_dialer_and_is_a_login(void **state)
+{
+    static const char held[] =
+        "INSERT INTO node_slots (kind, slot, holder, host, pid, lease_until) VALUES "
+        "('dialer', %d, gen_random_uuid(), 'x', 1, clock_timestamp() + interval '%d s')";
+    const char *queue = queue_of(1);
+    CLEANUP(free_cleanup) struct agent_line *lines = NULL;
+    struct agent_row row;
+    struct errtext e = {0};
+    char name[AGENT_NAME_MAX];
+    size_t n = 0;
+
+    (void)state;
+    snprintf(name, sizeof(name), "%s-0", queue);
+    assert_int_equal(agent_command(pg, TENANT, name, AGENT_LOGOUT, T0, &row, &e), 0);
+    assert_int_equal(agent_login_line(pg, TENANT, name, T0, &row, &e), 0);
+    assert_int_equal(count_agents(queue, "paused"), 1);
+    ledger_run(pg, held, 7, 60);
+    ledger_run(pg, held, 8, 60);
+    assert_int_equal(agent_lines(pg, TENANT, 7, &lines, &n), 0); /* claims it */
+    assert_int_equal(n, 0);
+    assert_int_equal(agent_lines(pg, TENANT, 8, &lines, &n), 0);
+    assert_int_equal(agent_lines(pg, TENANT, 8, &lines, &n), 0);
+    assert_int_equal(n, 0);
+    assert_int_equal(agent_lines(pg, TENANT, 7, &lines, &n), 0);
+    assert_int_equal(n, 1);
+    assert_string_equal(lines[0].name, name);
+    assert_int_equal(agent_line_up(pg, TENANT, &lines[0].line, T0 + 1), 0);
+    assert_int_equal(count_agents(queue, "ready"), 1);
+    /* Its dialer dies: the other one takes it over and rings it anew. */
+    ledger_run(pg, "DELETE FROM node_slots WHERE slot = 7");
+    assert_int_equal(agent_lines(pg, TENANT, 8, &lines, &n), 0);
+    assert_int_equal(agent_lines(pg, TENANT, 8, &lines, &n), 0);
+    assert_int_equal(n, 2);
+    assert_int_equal(agent_line_rings(pg, TENANT, &lines[1].line, T0 + 2), 0);
+    assert_int_equal(count_agents(queue, "paused"), 1);
+    assert_int_equal(agent_line_up(pg, TENANT, &lines[1].line, T0 + 3), 0);
+    /* A pause of their own is not ended by a line, and hanging up is a logout. */
+    assert_int_equal(agent_command(pg, TENANT, name, AGENT_PAUSE, T0, &row, &e), 0);
+    assert_int_equal(agent_line_up(pg, TENANT, &lines[1].line, T0 + 4), 0);
+    assert_int_equal(count_agents(queue, "paused"), 1);
+    assert_int_equal(
+        agent_line_lost(pg, TENANT, &lines[1].line, AGENT_LINE_HUNG_UP, T0 + 5), 0);
+    assert_int_equal(count_agents(queue, "logged_out"), 1);
+    ledger_run(pg, "DELETE FROM node_slots WHERE slot = 8");
 }
 
 /* ---- credit ---- */
@@ -652,8 +772,10 @@ int main(void)
         cmocka_unit_test(an_answered_call_is_taken_talked_and_wrapped_up),
         cmocka_unit_test(too_late_counts_as_abandoned),
         cmocka_unit_test(an_agent_who_does_not_answer_is_paused_and_the_call_is_lost),
+        cmocka_unit_test(a_machine_counts_neither_as_answered_nor_as_abandoned),
         cmocka_unit_test(a_call_in_finds_an_agent_and_a_dead_dialer_frees_them),
         cmocka_unit_test(a_queue_has_an_order),
+        cmocka_unit_test(an_open_line_has_one_dialer_and_is_a_login),
         cmocka_unit_test(calls_without_an_agent_stay_within_the_credit),
         cmocka_unit_test(no_credit_is_used_where_a_period_ends),
         cmocka_unit_test(who_was_abandoned_keeps_the_agent_next_time),

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "campaigns/campaign.h"
-#include "dialer/machine.h"
+#include "campaigns/machine.h"
 
 enum { T = 1000000 };
 

@@ -5,8 +5,8 @@
  * A person says a short word and waits; a machine speaks on. Who says nothing at all is
  * not told apart. After a machine's greeting comes its beep, or at least a pause.
  */
-#ifndef DIALER_MACHINE_H
-#define DIALER_MACHINE_H
+#ifndef CAMPAIGNS_MACHINE_H
+#define CAMPAIGNS_MACHINE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "dialer/machine.h"
+#include "campaigns/machine.h"
 
 enum {
     QUIET_AFTER_BEEP_MS = 200,
