@@ -187,21 +187,6 @@ int budget_recount(struct pg *pg, int64_t campaign_id, const struct budget *b)
 
 /* ---- when it is spent ---- */
 
-static int lock_running(struct pg *pg, int64_t campaign_id, bool *running)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct pg_args a = {0};
-
-    pg_arg_i64(&a, campaign_id);
-    pg_arg_text(&a, campaign_state_name(CAMPAIGN_RUNNING));
-    int err = pg_run(pg, &res,
-                     "SELECT 1 FROM campaigns WHERE id = $1 AND state = $2 FOR NO KEY "
-                     "UPDATE SKIP LOCKED",
-                     &a);
-    *running = !err && PQntuples(res) == 1;
-    return err;
-}
-
 /* The campaign before its account, as who changes a campaign takes them. */
 static int pause_one(struct pg *pg, const struct campaign_row *row, int64_t now_ms,
                      bool *paused)
@@ -215,7 +200,7 @@ static int pause_one(struct pg *pg, const struct campaign_row *row, int64_t now_
     bool running = false;
     if (err || !doc->budget.stated)
         return err;
-    err = lock_running(pg, row->id, &running);
+    err = campaign_lock_running(pg, row->id, &running);
     if (err || !running)
         return err;
     err = look(pg, row->id, &doc->budget, now_ms, &account);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "base/str.h"
+#include "base/xalloc.h"
 #include "contacts/tz.h"
 
 struct written {
@@ -96,22 +97,4 @@ void campaign_read_mode(struct doc_reader *r, json_t *value, const char *pointer
     w.rules.kind = (enum mode_kind)w.kind;
     w.rules.limit_ppm = (int)lround(w.percent * 10000);
     *out = w.rules;
-}
-
-bool campaign_mode_leads_to(const char *flow_source, const char *queue)
-{
-    json_auto_t *flow = json_loads(flow_source, 0, NULL);
-    json_t *nodes = json_object_get(flow, "nodes"), *node = NULL;
-    const char *id = NULL;
-
-    json_object_foreach(nodes, id, node)
-    {
-        const char *kind = json_string_value(json_object_get(node, "kind"));
-
-        if (str_is(kind, "subflow") ||
-            (str_is(kind, "queue") &&
-             str_is(json_string_value(json_object_get(node, "queue")), queue)))
-            return true;
-    }
-    return false;
 }

@@ -2,8 +2,6 @@
 #ifndef CAMPAIGNS_CAMPAIGN_MODE_H
 #define CAMPAIGNS_CAMPAIGN_MODE_H
 
-#include <stdbool.h>
-
 #include <jansson.h>
 
 #include "campaigns/doc_reader.h"
@@ -11,8 +9,5 @@
 
 void campaign_read_mode(struct doc_reader *r, json_t *value, const char *pointer,
                         struct mode_rules *out);
-
-/* Does a flow lead people to the agents of this queue? One with sub-flows may. */
-bool campaign_mode_leads_to(const char *flow_source, const char *queue);
 
 #endif

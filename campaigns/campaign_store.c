@@ -14,10 +14,11 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/caller_id_store.h"
-#include "campaigns/campaign_mode.h"
 #include "campaigns/campaign_trunk_store.h"
+#include "campaigns/canary_store.h"
 #include "campaigns/doc_reader.h"
 #include "campaigns/flow_store.h"
+#include "campaigns/mode_flow_store.h"
 #include "campaigns/names_store.h"
 #include "campaigns/trunk_store.h"
 #include "campaigns/variant_store.h"
@@ -78,20 +79,24 @@ static int find_list(struct pg *pg, const char *name, int64_t *id, struct errtex
     return 0;
 }
 
-/* Somebody who answers would be talked to by nobody. */
+/* Somebody who answers would be talked to by nobody, or not even be told that. */
 static int check_flow(struct pg *pg, int tenant_id, const struct campaign_doc *doc,
                       int64_t revision_id, struct doc_reader *r)
 {
-    CLEANUP(free_cleanup) char *source = NULL;
-    struct flow_row flow;
+    struct mode_flow_fault fault;
 
     if (doc->mode.kind == MODE_FIXED || !revision_id)
         return 0;
-    int err = flow_load(pg, tenant_id, revision_id, &flow, &source);
-    if (!err && !campaign_mode_leads_to(source, doc->mode.queue))
+    int err = mode_flow_check(pg, tenant_id, revision_id, doc->mode.queue, &fault);
+    if (!err && fault.no_queue)
         doc_issue(r, "/mode/queue", JSON_PLACE_VALUE,
                   "{\"kind\": \"queue\", \"queue\": …} puts the call through to an agent",
-                  "flow '%s' has no queue node for '%s'", doc->flow, doc->mode.queue);
+                  "%s", fault.text);
+    else if (!err && fault.silent)
+        doc_issue(r, "/flow", JSON_PLACE_VALUE,
+                  "lead it to a prompt that says who called, why, the number and how to "
+                  "get no more calls: the law asks for it when no agent takes a call",
+                  "%s", fault.text);
     return err;
 }
 
@@ -512,6 +517,35 @@ static int write_state(struct pg *pg, struct campaign_row *row, enum campaign_st
     return read_row(res, 0, row);
 }
 
+/* Who resumes a campaign knows that its canary failed; a start may be a schedule's. */
+static int tell_canary(struct pg *pg, int64_t id, enum campaign_command c, int64_t now_ms)
+{
+    if (c == CAMPAIGN_RESUME)
+        return canary_overrule(pg, id, now_ms);
+    return c == CAMPAIGN_START ? canary_again(pg, id) : 0;
+}
+
+/* Its sub-flows may be others than when it was created. */
+static int check_flows(struct pg *pg, const struct campaign_row *row, struct errtext *e)
+{
+    const struct campaign_doc *doc = NULL;
+    struct mode_flow_fault fault;
+
+    int err = campaign_doc_get(pg, row->tenant_id, row->id, &doc);
+    if (err == EINVAL) /* of another build; nothing is claimed by it */
+        return 0;
+    if (!err)
+        err = mode_flow_check_campaign(pg, row->tenant_id, row->id, doc, &fault);
+    if (err)
+        return errtext_set(e, err, 0, 0, "%s", pg_error(pg));
+    if (!fault.no_queue && !fault.silent)
+        return 0;
+    return errtext_set(e, EPERM, 0, 0,
+                       "%s; publish a sub-flow that says something, or make a campaign "
+                       "with another flow",
+                       fault.text);
+}
+
 static int command(struct pg *pg, int64_t id, enum campaign_command c, const char *reason,
                    int64_t now_ms, struct campaign_row *row, struct errtext *e)
 {
@@ -523,7 +557,30 @@ static int command(struct pg *pg, int64_t id, enum campaign_command c, const cha
         return err;
     if (!lifecycle_move(row->state, c, &to))
         return errtext_set(e, EPERM, 0, 0, "%s", lifecycle_explain(row->state, c, why));
+    /* Without anybody to be told it starts, and the dialer's look pauses it. */
+    if (to == CAMPAIGN_RUNNING && e)
+        err = check_flows(pg, row, e);
+    if (err)
+        return err;
+    err = tell_canary(pg, id, c, now_ms);
+    if (err)
+        return errtext_set(e, err, 0, 0, "%s", pg_error(pg));
     return write_state(pg, row, to, reason, now_ms, e);
+}
+
+int campaign_lock_running(struct pg *pg, int64_t campaign_id, bool *running)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, campaign_id);
+    pg_arg_text(&a, campaign_state_name(CAMPAIGN_RUNNING));
+    int err = pg_run(pg, &res,
+                     "SELECT 1 FROM campaigns WHERE id = $1 AND state = $2 FOR NO KEY "
+                     "UPDATE SKIP LOCKED",
+                     &a);
+    *running = !err && PQntuples(res) == 1;
+    return err;
 }
 
 int campaign_command(struct pg *pg, int tenant_id, int64_t campaign_id,

@@ -79,6 +79,10 @@ NODISCARD int campaign_command(struct pg *pg, int tenant_id, int64_t campaign_id
                                int64_t now_ms, struct campaign_row *row,
                                struct errtext *e);
 
+/* In the caller's transaction, before a row that hangs on the campaign: whoever changes a
+ * campaign takes it first. Not running, or held by somebody: *running is false. */
+NODISCARD int campaign_lock_running(struct pg *pg, int64_t campaign_id, bool *running);
+
 /* Copies up to max contacts of the list that are not in campaign_contacts yet.
  * Call it again until *added < max; safe while an import into the list runs and
  * from several processes at once. *loading: an import into the list is running. */

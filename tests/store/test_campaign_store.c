@@ -12,7 +12,9 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/campaign_check_store.h"
 #include "campaigns/campaign_store.h"
+#include "campaigns/flow_store.h"
 #include "campaigns/report_store.h"
 #include "store/pgtest.h"
 
@@ -263,6 +265,69 @@ static void a_move_notes_when_and_why(void **state)
     assert_int_equal(campaign_command(pg, 2, id, CAMPAIGN_STOP, NULL, now_ms, &row, &e),
                      ENOENT);
     assert_int_equal(command(id, CAMPAIGN_STOP, &e), 0);
+}
+
+static void publish(const char *name, const char *entry, const char *nodes)
+{
+    CLEANUP(free_cleanup)
+    char *text = xasprintf("{\"furrow\": 1, \"name\": \"%s\", \"language\": \"en\", "
+                           "\"entry\": \"%s\", \"nodes\": {%s}}",
+                           name, entry, nodes);
+    struct flow_row flow;
+    bool fresh = false;
+
+    assert_int_equal(flow_publish(pg, 1, name, text, now_ms, &flow, &fresh), 0);
+    assert_true(fresh);
+}
+
+/* A call takes the newest revision of a sub-flow, also of a campaign that runs. */
+static void a_sub_flow_that_falls_silent_holds_its_campaign(void **state)
+{
+    static const char word[] =
+        "\"s\": {\"kind\": \"say\", \"prompt\": {\"en\": \"Sorry.\"}, "
+        "\"exits\": {\"done\": \"end\", \"failed\": \"end\"}}";
+    static const char none[] =
+        "\"s\": {\"kind\": \"set\", \"set\": {\"x\": 1}, \"exits\": "
+        "{\"done\": \"end\"}}";
+    static const char text[] =
+        "{\"name\": \"desk\", \"list\": \"desk\", \"flow\": \"desk\", \"trunk\": "
+        "\"main\", "
+        "\"mode\": {\"kind\": \"progressive\", \"queue\": \"sales\"}}";
+    static struct campaign_issues issues;
+    struct campaign_row row;
+    struct errtext e = {0};
+
+    (void)state;
+    people("desk", 2);
+    publish("regret", "s", word);
+    publish("desk", "q",
+            "\"q\": {\"kind\": \"queue\", \"queue\": \"sales\", \"exits\": {\"served\": "
+            "\"end\", \"timeout\": \"r\", \"full\": \"r\", \"failed\": \"r\"}}, \"r\": "
+            "{\"kind\": \"subflow\", \"flow\": \"regret\", \"exits\": {\"done\": "
+            "\"end\", \"failed\": \"end\"}}");
+    assert_int_equal(campaign_create(pg, 1, text, strlen(text), now_ms, &row, &issues),
+                     0);
+    start(row.id);
+    assert_int_equal(campaign_check(pg, 1, row.id, now_ms), 0);
+    assert_int_equal(state_of(row.id), CAMPAIGN_RUNNING);
+
+    publish("regret", "s", none);
+    assert_int_equal(campaign_check(pg, 1, row.id, now_ms), 0);
+    assert_int_equal(state_of(row.id), CAMPAIGN_PAUSED);
+    assert_int_equal(campaign_find(pg, 1, "desk", &row, &e), 0);
+    assert_non_null(strstr(row.stop_reason, "node 'q'"));
+    assert_int_equal(number("SELECT count(*) FROM campaign_events WHERE campaign_id = "
+                            "%" PRId64 " AND text LIKE 'paused: flow ''desk''%%'",
+                            row.id),
+                     1);
+    assert_int_equal(command(row.id, CAMPAIGN_RESUME, &e), EPERM);
+    assert_non_null(strstr(e.text, "by the exit 'full' the call ends without a word"));
+
+    publish("regret", "s", word);
+    assert_int_equal(command(row.id, CAMPAIGN_RESUME, &e), 0);
+    assert_int_equal(campaign_check(pg, 1, row.id, now_ms), 0);
+    assert_int_equal(state_of(row.id), CAMPAIGN_RUNNING);
+    assert_int_equal(command(row.id, CAMPAIGN_STOP, &e), 0);
 }
 
 /* ---- two at once ---- */
@@ -684,6 +749,9 @@ static void a_report_counts_every_row_once_and_its_sums_hold(void **state)
     attempt(id, 2, "ended", "bad_number", 1);
     attempt(id, 3, "unknown", "unknown", 1);
     attempt(id, 4, "ringing", "", 1);
+    attempt(id, 7, "ended", "machine", 1);
+    attempt(id, 8, "ended", "message", 1);
+    attempt(id, 9, "ended", "message", 1);
     attempt(id, 70, "answered", "", 1); /* no such contact: nothing */
     attempt(id, 5, "withdrawn", "", 1);
     attempt(id, 6, "intent", "", 1);
@@ -716,9 +784,10 @@ static void a_report_counts_every_row_once_and_its_sums_hold(void **state)
         "created_at) SELECT gen_random_uuid(), 1, id, 't', 'asr', CASE name WHEN 'r1' "
         "THEN "
         "'record_commission' ELSE 'none' END, created_at FROM recordings");
-    run("INSERT INTO batches (id, tenant_id, recording_id, call_id, batch_id, event, "
-        "created_at) SELECT gen_random_uuid(), 1, id, call_id, 'B1', 'commission', "
-        "created_at FROM recordings WHERE name = 'r1'");
+    run("INSERT INTO commands (id, tenant_id, source, source_key, recording_id, call_id, "
+        "event, state, said_at, changed_at) SELECT gen_random_uuid(), 1, 'voice', name, "
+        "id, call_id, 'commission', CASE name WHEN 'r1' THEN 'done' ELSE 'refused' END, "
+        "created_at, created_at FROM recordings");
     run("INSERT INTO messages (id, tenant_id, dedupe_key, phone, kind, body, state, "
         "recording_id, created_at) SELECT gen_random_uuid(), 1, 'm' || name, 1, "
         "'receipt', "
@@ -741,19 +810,21 @@ static void a_report_counts_every_row_once_and_its_sums_hold(void **state)
     assert_int_equal(r->refusals.rows[0].count, 2);
     assert_string_equal(r->refusals.rows[1].name, "DNC_INTERNAL");
     assert_int_equal(sum(&r->waiting), 2);
-    assert_int_equal(r->attempted, 6);
-    assert_int_equal(r->attempted_contacts, 5);
+    assert_int_equal(r->attempted, 9);
+    assert_int_equal(r->attempted_contacts, 8);
     assert_int_equal(r->attempted, sum(&r->dispositions) + r->open);
-    assert_int_equal(r->attempted,
-                     r->answered + r->busy + r->no_answer + r->failed + r->open);
+    assert_int_equal(r->attempted, r->answered + r->machine + r->message + r->busy +
+                                       r->no_answer + r->failed + r->open);
     assert_int_equal(r->answered, 1);
+    assert_int_equal(r->machine, 1);
+    assert_int_equal(r->message, 2); /* a voicemail that was left is no failure */
     assert_int_equal(r->failed, 2);
     assert_int_equal(r->open, 1);
     assert_int_equal(r->live_calls, 1);
     assert_int_equal(r->retried, 1);
     assert_int_equal(r->withdrawn, 1);
-    assert_int_equal(r->started_last_min, 6);
-    assert_int_equal(r->first_attempt_ms, now_ms - 4000);
+    assert_int_equal(r->started_last_min, 9);
+    assert_int_equal(r->first_attempt_ms, now_ms - 9000);
     assert_int_equal(r->last_attempt_ms, now_ms);
     assert_string_equal(r->outcomes.rows[0].name, "opted_out");
     assert_int_equal(r->opt_outs, 1);
@@ -811,6 +882,7 @@ int main(void)
         cmocka_unit_test(campaigns_are_listed_by_priority),
         cmocka_unit_test(every_command_in_every_state_does_what_the_table_says),
         cmocka_unit_test(a_move_notes_when_and_why),
+        cmocka_unit_test(a_sub_flow_that_falls_silent_holds_its_campaign),
         cmocka_unit_test(two_processes_fill_a_campaign_with_each_contact_once),
         cmocka_unit_test(what_comes_into_the_list_later_is_added),
         cmocka_unit_test(a_list_that_is_loading_loses_nobody),

@@ -7,12 +7,13 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "campaigns/campaign.h"
-#include "campaigns/campaign_mode.h"
 #include "campaigns/mode.h"
+#include "campaigns/mode_flow.h"
 #include "compliance/policy.h"
 #include "contacts/tz.h"
 
@@ -420,22 +421,128 @@ static void a_mode_that_cannot_work_is_refused_with_its_place(void **state)
     }
 }
 
+/* Published flows, by name. */
+static const struct {
+    const char *name, *text;
+} published[] = {
+    {"agents",
+     "{\"name\":\"agents\",\"entry\":\"q\",\"nodes\":{\"q\":{\"kind\":\"queue\","
+     "\"queue\":\"sales\",\"exits\":{\"served\":\"end\",\"full\":\"end\","
+     "\"failed\":\"end\"}}}}"},
+    {"quiet", "{\"name\":\"quiet\",\"entry\":\"s\",\"nodes\":{\"s\":{\"kind\":\"set\","
+              "\"exits\":{\"done\":\"end\"}}}}"},
+    {"drops",
+     "{\"name\":\"drops\",\"entry\":\"h\",\"nodes\":{\"h\":{\"kind\":\"hangup\"}}}"},
+    {"speaks", "{\"name\":\"speaks\",\"entry\":\"s\",\"nodes\":{\"s\":{\"kind\":\"say\","
+               "\"prompt\":\"p\",\"exits\":{\"done\":\"end\"}}}}"},
+    {"round",
+     "{\"name\":\"round\",\"entry\":\"r\",\"nodes\":{\"r\":{\"kind\":\"subflow\","
+     "\"flow\":\"round\",\"exits\":{\"done\":\"end\"}}}}"},
+};
+
+static int resolve(const char *name, const char *sha256, const char **text, size_t *len,
+                   void *arg)
+{
+    (void)sha256;
+    (void)arg;
+    for (size_t i = 0; i < ARRAY_LEN(published); i++)
+        if (strcmp(published[i].name, name) == 0) {
+            *text = published[i].text;
+            *len = strlen(*text);
+            return 0;
+        }
+    return ENOENT;
+}
+
+static bool leads(const char *flow, const char *queue)
+{
+    return mode_flow_leads_to(
+        &(struct mode_flow){.source = flow, .queue = queue, .resolve = resolve});
+}
+
 static void a_flow_must_lead_to_the_queue(void **state)
 {
     static const char flow[] = "{\"nodes\":{\"a\":{\"kind\":\"say\"},\"q\":{\"kind\":"
                                "\"queue\",\"queue\":\"sales\"}}}";
+    static const char sub[] =
+        "{\"nodes\":{\"s\":{\"kind\":\"subflow\",\"flow\":\"agents\"},\"r\":{"
+        "\"kind\":\"subflow\",\"flow\":\"round\"}}}";
 
     (void)state;
-    assert_true(campaign_mode_leads_to(flow, "sales"));
-    assert_false(campaign_mode_leads_to(flow, "help"));
-    assert_false(campaign_mode_leads_to("{\"nodes\":{}}", "sales"));
-    assert_true(
-        campaign_mode_leads_to("{\"nodes\":{\"s\":{\"kind\":\"subflow\"}}}", "help"));
+    assert_true(leads(flow, "sales"));
+    assert_false(leads(flow, "help"));
+    assert_false(leads("{\"nodes\":{}}", "sales"));
+    assert_true(leads(sub, "sales"));
+    assert_false(leads(sub, "help"));
+}
+
+#define QUEUE(full, failed)                                                              \
+    "\"q\":{\"kind\":\"queue\",\"queue\":\"sales\",\"exits\":{\"served\":\"end\","       \
+    "\"full\":"                                                                          \
+    "\"" full "\",\"failed\":\"" failed "\"}}"
+
+#define SORRY "\"sorry\":{\"kind\":\"hangup\",\"prompt\":\"p\"}"
+
+#define SUB(flow, then)                                                                  \
+    "\"sub\":{\"kind\":\"subflow\",\"flow\":\"" flow "\",\"exits\":{\"done\":\"" then    \
+    "\",\"failed\":\"sorry\"}}"
+
+static void who_is_abandoned_hears_something_on_every_way(void **state)
+{
+    static const struct {
+        const char *nodes, *exit; /* NULL: something is heard */
+    } flows[] = {
+        {QUEUE("sorry", "sorry") "," SORRY, NULL},
+        {QUEUE("end", "sorry") "," SORRY, "full"},
+        {QUEUE("sorry", "end") "," SORRY, "failed"},
+        /* By a branch: one of its ways says nothing. */
+        {QUEUE("b", "sorry") "," SORRY
+                             ",\"b\":{\"kind\":\"branch\",\"exits\":{\"x\":\"sorry\","
+                             "\"default\":\"bye\"}},\"bye\":{\"kind\":\"hangup\"}",
+         "full"},
+        {QUEUE("b", "sorry") "," SORRY
+                             ",\"b\":{\"kind\":\"branch\",\"exits\":{\"x\":\"sorry\","
+                             "\"default\":\"s\"}},\"s\":{\"kind\":\"set\",\"exits\":{"
+                             "\"done\":\"sorry\"}}",
+         NULL},
+        /* Back to the agents who are not there, or for ever round and round. */
+        {QUEUE("q", "sorry") "," SORRY, "full"},
+        /* By what a sub-flow says, or does not. */
+        {QUEUE("sub", "sorry") "," SORRY "," SUB("speaks", "end"), NULL},
+        {QUEUE("sub", "sorry") "," SORRY "," SUB("quiet", "sorry"), NULL},
+        {QUEUE("sub", "sorry") "," SORRY "," SUB("quiet", "end"), "full"},
+        {QUEUE("sub", "sorry") "," SORRY "," SUB("drops", "sorry"), "full"},
+        {QUEUE("sub", "sorry") "," SORRY "," SUB("unpublished", "sorry"), "full"},
+        {QUEUE("sub", "sorry") "," SORRY "," SUB("round", "sorry"), "full"},
+        /* The queue is in one, and its caller goes on. */
+        {SORRY "," SUB("agents", "sorry"), NULL},
+        {SORRY "," SUB("agents", "end"), "full"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(flows); i++) {
+        struct mode_silence silence = {0};
+        char flow[1100];
+
+        snprintf(flow, sizeof(flow), "{\"nodes\":{%s}}", flows[i].nodes);
+        struct mode_flow f = {.source = flow, .queue = "other", .resolve = resolve};
+        assert_false(mode_flow_is_silent(&f, &silence));
+        f.queue = "sales";
+        bool silent = mode_flow_is_silent(&f, &silence);
+        if (silent != (flows[i].exit != NULL))
+            fail_msg("%s", flow);
+        if (silent) {
+            assert_string_equal(silence.node, "q");
+            assert_string_equal(silence.exit, flows[i].exit);
+            assert_string_equal(silence.flow, strstr(flow, "agents") ? "agents" : "");
+        }
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_is_abandoned_hears_something_on_every_way),
         cmocka_unit_test(credit_is_the_integer_form_of_the_law),
         cmocka_unit_test(the_margin_counts_as_abandoned_already),
         cmocka_unit_test(no_schedule_of_an_adversary_breaks_the_limit),
