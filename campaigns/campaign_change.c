@@ -108,17 +108,6 @@ static void check_same(struct doc_reader *r, const char *pointer, const char *be
                   "the %s of a campaign stays what it was: '%s'", what, before);
 }
 
-static bool same_trunks(const struct campaign_doc *a, const struct campaign_doc *b)
-{
-    bool same = a->trunk_count == b->trunk_count;
-
-    for (size_t i = 0; same && i < a->trunk_count; i++)
-        same = str_is(a->trunks[i].name, b->trunks[i].name) &&
-               a->trunks[i].weight == b->trunks[i].weight &&
-               a->trunks[i].priority == b->trunks[i].priority;
-    return same;
-}
-
 static bool trunks_are_equal(const struct campaign_doc *a, const struct campaign_doc *b)
 {
     if (a->trunk_count != b->trunk_count)
@@ -151,10 +140,6 @@ void campaign_check_change(const struct campaign_doc *before,
     check_same(&r, "/trunk", before->trunk, after->trunk, "trunk");
     if (str_is(before->trunk, after->trunk) && !trunks_are_equal(before, after))
         doc_issue(&r, "/trunks", JSON_PLACE_VALUE, clone_hint,
-                  "the trunks of a campaign stay what they were");
-    if (str_is(before->trunk, after->trunk) && !same_trunks(before, after))
-        doc_issue(&r, "/trunks", JSON_PLACE_VALUE,
-                  "'furrow campaign clone' makes another campaign with them",
                   "the trunks of a campaign stay what they were");
     check_same(&r, "/machine/flow", before->machine.flow, after->machine.flow,
                "flow of the message");

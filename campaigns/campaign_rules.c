@@ -140,6 +140,7 @@ void campaign_read_windows(struct doc_reader *r, json_t *value, const char *poin
         doc_issue(r, pointer, JSON_PLACE_VALUE,
                   "name a day, or leave 'windows' out for Monday to Saturday 09:00-20:00",
                   "'windows' is empty: nobody could ever be called");
+    size_t closed = 0;
     json_object_foreach(value, key, item)
     {
         struct policy_day day = {0};
@@ -153,6 +154,7 @@ void campaign_read_windows(struct doc_reader *r, json_t *value, const char *poin
                       "'%.40s' is no day", key);
             continue;
         }
+        closed += json_is_array(item) && json_array_size(item) == 0;
         read_day(r, item, at, &day);
         for (int i = 0; i < count; i++) {
             int which = (from + i) % DAYS;
@@ -164,6 +166,9 @@ void campaign_read_windows(struct doc_reader *r, json_t *value, const char *poin
             p->week[which] = day;
         }
     }
+    if (closed > 0 && closed == json_object_size(value))
+        doc_issue(r, pointer, JSON_PLACE_VALUE, "e.g. {\"mon-fri\": [\"09:00-18:00\"]}",
+                  "no day of 'windows' is open: nobody could ever be called");
 }
 
 /* ---- limits, regions ---- */
@@ -204,8 +209,9 @@ static void read_region(struct doc_reader *r, json_t *value, const char *pointer
     const char *text = json_string_value(value);
 
     if (!text || strlen(text) != 2 || !phone_region_is_known(text)) {
-        doc_issue(r, pointer, JSON_PLACE_VALUE, "two capital letters, e.g. \"ET\"",
-                  "'%.20s' is no region", text ? text : doc_type_name(value));
+        doc_issue(r, pointer, JSON_PLACE_VALUE,
+                  "a country's two capital letters, e.g. \"ET\"", "'%.20s' is no region",
+                  text ? text : doc_type_name(value));
         return;
     }
     for (size_t i = 0; i < p->region_count; i++) {
