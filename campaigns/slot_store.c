@@ -150,8 +150,21 @@ int slot_count_live(struct pg *pg, const char *kind, int *count)
     return err;
 }
 
+/* A row is written only when it changes: this is asked every second. The others are as
+ * they were before the statement. */
+#define SLOT_SAY                                                                         \
+    "WITH said AS (UPDATE node_slots SET held = $4, ready = $5, weight = $6, priority "  \
+    "= "                                                                                 \
+    "$7 WHERE kind = $1 AND slot = $2 AND holder = $3 AND (held, ready, weight, "        \
+    "priority) IS DISTINCT FROM ($4, $5::bool, $6::int, $7::int)), others AS (SELECT "   \
+    "weight, priority FROM node_slots WHERE kind = $1 AND slot <> $2 AND lease_until "   \
+    ">= clock_timestamp() AND ready AND held = '' AND NOT drained) SELECT drained, "     \
+    "EXISTS (SELECT FROM others WHERE priority < $7), (SELECT coalesce(sum(weight), 0) " \
+    "FROM others WHERE priority = $7), EXISTS (SELECT FROM others WHERE priority = $7 "  \
+    "AND weight <> $6) FROM node_slots WHERE kind = $1 AND slot = $2 AND holder = $3"
+
 int slot_say(struct pg *pg, const char *kind, int slot, const struct uuid *holder,
-             const char *held, bool *drained)
+             const struct slot_words *words, struct slot_news *out)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_args a = {0};
@@ -159,18 +172,20 @@ int slot_say(struct pg *pg, const char *kind, int slot, const struct uuid *holde
     pg_arg_text(&a, kind);
     pg_arg_i64(&a, slot);
     pg_arg_uuid(&a, holder);
-    pg_arg_text(&a, held);
-    /* Written only when it changes: this is asked every second. */
-    int err = pg_run(pg, &res,
-                     "WITH said AS (UPDATE node_slots SET held = $4 WHERE kind = $1 AND "
-                     "slot = $2 AND holder = $3 AND held <> $4) SELECT drained FROM "
-                     "node_slots WHERE kind = $1 AND slot = $2 AND holder = $3",
-                     &a);
+    pg_arg_text(&a, words->held);
+    pg_arg_bool(&a, words->ready);
+    pg_arg_i64(&a, words->weight);
+    pg_arg_i64(&a, words->priority);
+    int err = pg_run(pg, &res, SLOT_SAY, &a);
     if (err)
         return err;
     if (PQntuples(res) == 0)
         return EACCES;
-    *drained = pg_bool(res, 0, 0);
+    int64_t others = pg_i64(res, 0, 2);
+    *out = (struct slot_news){
+        .drained = pg_bool(res, 0, 0), .spare = pg_bool(res, 0, 1), .share = 1};
+    if (pg_bool(res, 0, 3))
+        out->share = (double)words->weight / (double)(words->weight + others);
     return 0;
 }
 
@@ -193,10 +208,11 @@ int slot_list(struct pg *pg, struct slot_row **out, size_t *n)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
 
-    int err = pg_run(pg, &res,
-                     "SELECT kind, host, slot, pid, lease_until >= clock_timestamp(), "
-                     "drained, held FROM node_slots ORDER BY kind, slot",
-                     NULL);
+    int err = pg_run(
+        pg, &res,
+        "SELECT kind, host, slot, pid, lease_until >= clock_timestamp(), "
+        "drained, held, ready, weight, priority FROM node_slots ORDER BY kind, slot",
+        NULL);
     if (err)
         return err;
     *n = (size_t)PQntuples(res);
@@ -211,6 +227,9 @@ int slot_list(struct pg *pg, struct slot_row **out, size_t *n)
         row->alive = pg_bool(res, (int)i, 4);
         row->drained = pg_bool(res, (int)i, 5);
         str_cut(row->held, sizeof(row->held), pg_text(res, (int)i, 6));
+        row->ready = pg_bool(res, (int)i, 7);
+        row->weight = (int)pg_i64(res, (int)i, 8);
+        row->priority = (int)pg_i64(res, (int)i, 9);
     }
     return 0;
 }

@@ -31,15 +31,32 @@ NODISCARD int slot_list_lapsed(struct pg *pg, const char *kind, int *slots, size
 struct slot_row {
     char kind[16], host[64];
     int slot, pid;
+    int weight, priority;
     bool alive;     /* its lease has not lapsed */
     bool drained;   /* by hand */
+    bool ready;     /* its Asterisk is there, if it has one */
     char held[120]; /* why a dialer places no calls, as it last said; "" it does */
 };
 
-/* Says why this node places no calls ("" it does) and asks whether it was drained by
- * hand. EACCES: somebody else has the slot. */
+/* What a node says of itself, once a second. */
+struct slot_words {
+    const char *held; /* why it places no calls; "" it does */
+    bool ready;
+    int weight, priority;
+};
+/* What it hears. A node is at work while its lease holds and it is ready, not held and
+ * not drained. The one that asks counts as at work. */
+struct slot_news {
+    bool drained; /* by hand */
+    bool spare;   /* one of a lower priority number is at work: place no calls */
+    /* Of the calls that those of its priority place, by their weights. 1: all of them
+     * have the same weight, and whoever is quicker takes the next. */
+    double share;
+};
+/* EACCES: somebody else has the slot. */
 NODISCARD int slot_say(struct pg *pg, const char *kind, int slot,
-                       const struct uuid *holder, const char *held, bool *drained);
+                       const struct uuid *holder, const struct slot_words *words,
+                       struct slot_news *out);
 /* ENOENT: nobody has that slot. It outlives a crash of who has it, not
  * slot_give. */
 NODISCARD int slot_drain(struct pg *pg, const char *kind, int slot, bool drained);

@@ -12,17 +12,22 @@
 
 static json_t *to_json(const struct slot_row *row)
 {
-    return json_pack("{s:s, s:i, s:s, s:i, s:b, s:b, s:s}", "kind", row->kind, "slot",
-                     row->slot, "host", row->host, "pid", row->pid, "alive", row->alive,
-                     "drained", row->drained, "held", row->held);
+    return json_pack("{s:s, s:i, s:s, s:i, s:b, s:b, s:b, s:i, s:i, s:s}", "kind",
+                     row->kind, "slot", row->slot, "host", row->host, "pid", row->pid,
+                     "alive", row->alive, "drained", row->drained, "ready", row->ready,
+                     "weight", row->weight, "priority", row->priority, "held", row->held);
 }
 
 static void print_row(const struct slot_row *row)
 {
-    printf("%-10s %3d  %s pid %d  %s%s%s%s\n", row->kind, row->slot, row->host, row->pid,
+    printf("%-10s %3d  %s pid %d  %s%s%s%s%s", row->kind, row->slot, row->host, row->pid,
            row->alive ? "alive" : "its lease has lapsed",
-           row->drained ? ", drained by hand" : "", row->held[0] ? ", no calls: " : "",
-           row->held);
+           row->drained && !row->held[0] ? ", drained by hand" : "",
+           row->ready ? "" : ", its Asterisk is not connected",
+           row->held[0] ? ", no calls: " : "", row->held);
+    if (row->weight != 1 || row->priority != 0)
+        printf("; weight %d, priority %d", row->weight, row->priority);
+    putchar('\n');
 }
 
 static int cmd_list(struct cli *cli, int argc, char **argv)

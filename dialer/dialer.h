@@ -35,11 +35,15 @@ struct dialer_config {
     char ari_extension_endpoint[128]; /* "PJSIP/{number}": where ext:NNN rings */
     char asr_url[256];                /* only told to children, unused here */
     int64_t db_threads, tick_ms, max_live_calls, drain_s;
-    int64_t max_cps, max_calls;    /* of all dialers together; 0 no limit */
-    int64_t max_recording_backlog; /* finished but not fetched yet; 0 no limit */
+    int64_t ari_lost_s; /* away for so long, its calls are over for the ledger */
+    int64_t node_weight, node_priority; /* beside other dialers: slot_store.h */
+    int64_t max_cps, max_calls;         /* of all dialers together; 0 no limit */
+    int64_t max_recording_backlog;      /* finished but not fetched yet; 0 no limit */
     int64_t max_asr_backlog, max_sms_backlog; /* due jobs; 0 no limit */
+    int64_t record_wait_ms;    /* for the row of a recording, before it may begin */
     int64_t recording_look_ms; /* between two looks for abandoned recordings */
     char secrets_file[512];    /* {secret:NAME} of API nodes: NAME = value lines */
+    char api_hosts[512];       /* that API nodes may ask: campaigns/flow_api.h */
 };
 
 struct dialer {

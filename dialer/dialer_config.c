@@ -33,6 +33,14 @@ static const struct config_option options[] = {
      CONFIG_FIELD_AT(struct dialer_config, ari_extension_endpoint),
      .initial = "PJSIP/{number}",
      .help = "Where a transfer to ext:NNN rings; {number} is NNN."},
+    {.name = "ari_lost_s",
+     .type = CONFIG_INT,
+     CONFIG_FIELD_AT(struct dialer_config, ari_lost_s),
+     .min = 5,
+     .max = 86400,
+     .initial = "300",
+     .help = "Real seconds after which an Asterisk that does not come back has lost its "
+             "calls: those that were answered have ended, the others are 'unknown'."},
     {.name = "asr_url",
      .type = CONFIG_TEXT,
      CONFIG_FIELD_AT(struct dialer_config, asr_url),
@@ -59,6 +67,23 @@ static const struct config_option options[] = {
      .max = 100000,
      .initial = "2000",
      .help = "Calls that this dialer carries at once; no more are placed above it."},
+    {.name = "node_weight",
+     .type = CONFIG_INT,
+     CONFIG_FIELD_AT(struct dialer_config, node_weight),
+     .min = 1,
+     .max = 1000,
+     .initial = "1",
+     .reloadable = true,
+     .help = "Share of the calls that this dialer, with its Asterisk, places beside the "
+             "others of its node_priority."},
+    {.name = "node_priority",
+     .type = CONFIG_INT,
+     CONFIG_FIELD_AT(struct dialer_config, node_priority),
+     .min = 0,
+     .max = 100,
+     .initial = "0",
+     .reloadable = true,
+     .help = "A dialer places calls only while none of a lower number can: a spare."},
     {.name = "max_cps",
      .type = CONFIG_INT,
      CONFIG_FIELD_AT(struct dialer_config, max_cps),
@@ -107,6 +132,15 @@ static const struct config_option options[] = {
      .initial = "5000",
      .help = "Messages that may wait to be sent; above it no calls are placed. 0: no "
              "limit."},
+    {.name = "record_wait_ms",
+     .type = CONFIG_INT,
+     CONFIG_FIELD_AT(struct dialer_config, record_wait_ms),
+     .min = 100,
+     .max = 10000,
+     .initial = "10000",
+     .help = "How long a caller who is to be recorded waits while the database does not "
+             "answer, in real milliseconds. Nothing is recorded before its row is "
+             "committed; afterwards the flow goes on at the node's exit `failed`."},
     {.name = "recording_look_ms",
      .type = CONFIG_INT,
      CONFIG_FIELD_AT(struct dialer_config, recording_look_ms),
@@ -121,6 +155,13 @@ static const struct config_option options[] = {
      CONFIG_FIELD_AT(struct dialer_config, secrets_file),
      .initial = "",
      .help = "NAME = value lines for {secret:NAME} in the API nodes of flows."},
+    {.name = "api_hosts",
+     .type = CONFIG_TEXT,
+     CONFIG_FIELD_AT(struct dialer_config, api_hosts),
+     .initial = "",
+     .help =
+         "Hosts and domains that the API nodes of flows may ask, e.g. "
+         "crm.example.org, 10.0.0.5:8080. Empty: any, but none at a private address."},
 };
 
 const struct config_table dialer_config_table = {.program = "furrow-dialer",

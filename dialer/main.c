@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/content.h"
 #include "base/log.h"
 #include "base/program.h"
 #include "base/xalloc.h"
@@ -83,7 +84,7 @@ static void on_end_tick(uv_timer_t *timer)
     struct process *p = timer->data;
 
     if (placed_count(&p->dialer) == 0 && lives_count(p->dialer.lives) == 0 &&
-        sweep_is_idle(&p->dialer))
+        sweep_is_idle(&p->dialer) && ari_lines_are_over(p->dialer.ari))
         enter(p, OVER, 0);
     else if (mono_ms() >= p->phase_until_ms)
         enter(p, p->phase + 1, p->phase < HANGING_UP ? next_ms[p->phase] : 0);
@@ -98,6 +99,7 @@ void dialer_stop(struct dialer *d, int exit_code)
     if (p->phase == RUNNING) {
         d->stopping = true;
         sweep_stop(d);
+        ari_lines_end(d->ari);
         enter(p, DRAINING, d->config.drain_s * 1000);
         uv_timer_start(&p->end, on_end_tick, 0, END_TICK_MS);
     } else {
@@ -117,7 +119,11 @@ static void reload(struct process *p)
         return;
     }
     log_set_level(level);
-    log_info("dialer", "reloaded log_level=%s", fresh->common.log_level);
+    p->dialer.config.node_weight = fresh->node_weight;
+    p->dialer.config.node_priority = fresh->node_priority;
+    log_info("dialer", "reloaded log_level=%s node_weight=%lld node_priority=%lld",
+             fresh->common.log_level, (long long)fresh->node_weight,
+             (long long)fresh->node_priority);
 }
 
 static void on_signal(uv_signal_t *signal, int number)
@@ -176,18 +182,23 @@ static int open_parts(struct process *p, struct errtext *e)
 {
     struct dialer *d = &p->dialer;
     const struct dialer_config *c = &d->config;
-    const struct pg_options pg = {
-        .url = c->common.database_url, .role = "furrow_app", .name = "furrow-dialer"};
+    const struct pg_options pg = {.url = c->common.database_url,
+                                  .role = "furrow_app",
+                                  .name = "furrow-dialer",
+                                  .by_key = true};
 
     CLEANUP(free_cleanup) char *lists = xasprintf("%s/dnc", c->common.data_dir);
+    struct content content;
     dnc_lists_use(lists);
-    int err = open_node(p, &pg, e);
+    int err = content_init(&content, &c->common, e);
+    if (!err)
+        err = open_node(p, &pg, e);
     if (!err)
         err = db_new(&d->db, d->loop, &pg, (int)c->db_threads, QUEUE_MAX, e);
     if (!err)
         err = web_new(&d->web, d->loop, WEB_MAX_HOST);
     if (!err)
-        err = prompts_new(&d->prompts, d->loop, c->common.data_dir);
+        err = prompts_new(&d->prompts, d->loop, &c->common);
     if (!err)
         err = lives_new(&d->lives, d);
     if (!err)

@@ -13,6 +13,7 @@
 #include "campaigns/campaign_check_store.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/campaign_trunk_store.h"
+#include "campaigns/kept_call_store.h"
 #include "campaigns/slot_store.h"
 #include "campaigns/variant_store.h"
 #include "compliance/audit_store.h"
@@ -68,6 +69,7 @@ static int read_facts(struct pg *pg, const struct campaign_row *row,
     f->tenant_id = row->tenant_id;
     f->flow_revision_id = row->flow_revision_id;
     f->machine = doc->machine;
+    f->has_agents = doc->mode.kind != MODE_FIXED;
     f->machine_flow_revision_id = row->machine_flow_revision_id;
     f->revision = row->revision;
     f->priority = doc->priority;
@@ -170,7 +172,11 @@ static int run_tenant(struct pg *pg, struct maintenance *m, int tenant_id)
     if (!err)
         err = budget_pause_spent(pg, tenant_id, clock_now_ms(), &count);
     if (!err)
+        err = kept_call_forget(pg, tenant_id, clock_now_ms());
+    if (!err)
         err = agent_tidy(pg, tenant_id, clock_now_ms(), &count);
+    if (!err && m->has_switch)
+        err = agent_lines(pg, tenant_id, m->slot, &m->lines, &m->line_count);
     if (!err)
         err = count_backlog(pg, tenant_id, m->backlog);
     return err ? err : seal_decisions(pg, tenant_id);
@@ -181,7 +187,9 @@ int maintenance_run(struct pg *pg, struct maintenance *m)
     static _Thread_local int tenants[TENANTS_MAX];
     size_t n = 0;
 
-    int err = slot_say(pg, "dialer", m->slot, &m->holder, m->held, &m->drained);
+    const struct slot_words words = {
+        .held = m->held, .ready = m->ready, .weight = m->weight, .priority = m->priority};
+    int err = slot_say(pg, "dialer", m->slot, &m->holder, &words, &m->news);
     if (!err || err == EACCES) /* the renewal sees to that */
         err = pg_tenants(pg, tenants, TENANTS_MAX, &n);
     if (!err && m->partitions)

@@ -10,6 +10,7 @@
 #include "base/pg.h"
 #include "base/xalloc.h"
 #include "campaigns/slot_store.h"
+#include "dialer/ari.h"
 #include "dialer/db.h"
 #include "dialer/dialer.h"
 #include "dialer/live.h"
@@ -38,7 +39,8 @@ enum {
     HELD_PACING = 1 << 4,
     HELD_FULL = 1 << 5,
     HELD_DRAINED = 1 << 6,
-    HELD_BACKLOG = 1 << 7, /* and the next two, in the order of enum backlog */
+    HELD_SPARE = 1 << 7,
+    HELD_BACKLOG = 1 << 8, /* and the next two, in the order of enum backlog */
 };
 
 static const struct {
@@ -52,6 +54,7 @@ static const struct {
     {HELD_PACING, "pacing", "Redis is away or being rebuilt"},
     {HELD_FULL, "max_live_calls", "this dialer carries as many calls as it may"},
     {HELD_DRAINED, "drained", "drained by hand ('furrow node resume' ends it)"},
+    {HELD_SPARE, "spare", "a dialer of a lower node_priority places them"},
     {HELD_BACKLOG << BACKLOG_RECORDINGS, "recordings",
      "more recordings wait to be fetched than allowed"},
     {HELD_BACKLOG << BACKLOG_ASR, "asr",
@@ -108,7 +111,8 @@ static void look_around(struct sweep *s)
     now |= db_is_up(d->db) ? 0 : HELD_DB;
     now |= pacing_is_ready(d->pacing) ? 0 : HELD_PACING;
     now |= sweep_room(s) > 0 ? 0 : HELD_FULL;
-    now |= s->drained ? HELD_DRAINED : 0;
+    now |= s->news.drained ? HELD_DRAINED : 0;
+    now |= s->news.spare ? HELD_SPARE : 0;
     now |= high_backlogs(s);
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++) {
         if ((now & reasons[i].bit) && !(s->held & reasons[i].bit))
@@ -144,6 +148,14 @@ static int run_maintenance(struct pg *pg, void *arg)
     return maintenance_run(pg, &w->m);
 }
 
+static void note_news(struct sweep *s, const struct slot_news *news)
+{
+    if (news->share != s->news.share)
+        log_info("sweep", "share=%.3f of the calls, by the dialers' weights",
+                 news->share);
+    s->news = *news;
+}
+
 static void on_maintained(int err, void *arg)
 {
     struct maintenance_work *w = arg;
@@ -154,7 +166,9 @@ static void on_maintained(int err, void *arg)
         s->maintain_at_ms = mono_ms() + SECOND_MS;
         if (!err) {
             memcpy(s->backlog, w->m.backlog, sizeof(s->backlog));
-            s->drained = w->m.drained;
+            note_news(s, &w->m.news);
+            if (w->m.has_switch)
+                ari_lines_want(w->dialer->ari, w->m.lines, w->m.line_count);
             s->seen++;
             for (size_t i = 0; !s->stopping && i < w->m.n; i++)
                 runner_update(s, &w->m.campaigns[i]);
@@ -164,6 +178,7 @@ static void on_maintained(int err, void *arg)
         }
     }
     free(w->m.campaigns);
+    free(w->m.lines);
     free(w);
 }
 
@@ -175,6 +190,11 @@ static void maintain(struct sweep *s)
     w->m.slot = s->dialer->slot;
     w->m.holder = s->dialer->holder;
     held_text(s, w->m.held, sizeof(w->m.held));
+    w->m.has_switch = s->dialer->ari && ari_is_ready(s->dialer->ari);
+    w->m.ready = w->m.has_switch || !s->dialer->ari;
+    w->m.weight = (int)s->dialer->config.node_weight;
+    w->m.priority = (int)s->dialer->config.node_priority;
+    w->m.news.share = 1;
     w->m.partitions = mono_ms() >= s->partitions_at_ms;
     s->maintaining = db_submit(s->dialer->db, DB_TRY, MAINTENANCE_KEY, run_maintenance,
                                on_maintained, w) == 0;
@@ -246,6 +266,7 @@ static void every_second(struct sweep *s, int64_t now)
 
     s->second_at_ms = now + SECOND_MS / 4;
     placed_tick(d);
+    lives_tick(d->lives);
     if (!s->stopping)
         recovery_tick(s->recovery);
     if (!s->renewing && now >= s->renew_at_ms) {
@@ -290,6 +311,7 @@ struct sweep *sweep_new(struct dialer *d)
     struct sweep *s = xcalloc(1, sizeof(*s));
 
     s->dialer = d;
+    s->news.share = 1;
     s->recovery = recovery_new(d);
     s->business_per_real = (double)long_ms / (double)clock_real_delay_ms(long_ms);
     s->renewed_at_ms = mono_ms();

@@ -29,8 +29,10 @@ enum {
     CLAIM_SOON_MS = 100,   /* the least of them */
     NEXT_NUMBER_MS = 25,   /* another number of the pool may have room */
     FULL_RETRY_MS = 250,   /* another dialer's call may end */
+    NO_ROOM_MS = 5,        /* until a request of ours is answered */
     SENT_MEMORY = 1000,    /* calls after which the past counts half */
     PERMIT_MARGIN_MS = 50, /* do not bother with a permit that is about to die */
+    CATCH_UP_MS = 100,     /* what a late loop may make good of its share */
 };
 /* Seconds of calling to keep in stock; with what is claimed meanwhile well below the
  * life of a permit. */
@@ -56,6 +58,7 @@ struct runner {
     struct item stock[STOCK_MAX];
     size_t n;
     int64_t claim_at_ms, take_at_ms; /* monotonic */
+    double share_at_ms; /* the same: when its share of the pace lets the next one go */
     uv_timer_t timer;
 };
 
@@ -74,6 +77,7 @@ static struct pacing_ask ask_of(const struct runner *r, const struct item *item)
                [PACING_CAMPAIGN] = {f->id, f->cps, f->max_concurrent},
                [PACING_CALLER_ID] = {shown->id, shown->cps, shown->max_concurrent},
                [PACING_TENANT] = {f->tenant_id, f->tenant.cps, f->tenant.max_concurrent},
+               [PACING_ACCOUNT] = {trunk->account_id, trunk->account_cps, 0},
                [PACING_ALL] = {1, (double)all->max_cps, (int)all->max_calls}}};
 }
 
@@ -163,6 +167,7 @@ static double own_rate(const struct runner *r)
     lower(&cps, r->facts.cps * trunk_share(r));
     lower(&cps, r->facts.caller_id.cps);
     lower(&cps, r->facts.tenant.cps);
+    lower(&cps, r->trunk->row.account_cps);
     lower(&cps, (double)r->sweep->dialer->config.max_cps);
     return cps * r->sweep->business_per_real;
 }
@@ -184,7 +189,35 @@ static double rate_of(const struct runner *r)
             equals++;
     }
     rate /= equals;
-    return rate < own ? rate : own;
+    return (rate < own ? rate : own) * r->sweep->news.share;
+}
+
+/* Where dialers have different weights each keeps to its part of the pace: tokens are
+ * given to whoever asks first. What it may send and does not is lost to the pace only
+ * until the others hear that it cannot. */
+static int64_t share_wait_ms(const struct runner *r)
+{
+    double left = r->share_at_ms - (double)mono_ms();
+
+    return r->sweep->news.share < 1 && left > 0 ? (int64_t)ceil(left) : 0;
+}
+
+static void share_used(struct runner *r)
+{
+    double now = (double)mono_ms(), rate = rate_of(r);
+
+    if (r->share_at_ms < now - CATCH_UP_MS)
+        r->share_at_ms = now - CATCH_UP_MS;
+    if (rate > 0)
+        r->share_at_ms += 1000 / rate;
+}
+
+/* Its part of a limit on calls at once; at least one. */
+static int64_t share_of(const struct runner *r, int limit)
+{
+    double part = floor(limit * r->sweep->news.share + 0.5);
+
+    return part > 1 ? (int64_t)part : 1;
 }
 
 static int64_t campaign_stock(const struct runner *r)
@@ -203,10 +236,10 @@ static int64_t room_of(const struct runner *r)
 
     for (const struct runner *o = r->sweep->runners; o; o = o->next)
         stock += o->trunk == r->trunk ? (int64_t)o->n : 0;
-    int64_t room = r->trunk->row.max_channels - stock -
+    int64_t room = share_of(r, r->trunk->row.max_channels) - stock -
                    (int64_t)placed_count_trunk(d, r->trunk->row.id);
     if (r->facts.max_concurrent > 0) {
-        int64_t own = r->facts.max_concurrent - campaign_stock(r) -
+        int64_t own = share_of(r, r->facts.max_concurrent) - campaign_stock(r) -
                       (int64_t)placed_count_campaign(d, r->facts.id);
         room = own < room ? own : room;
     }
@@ -220,7 +253,7 @@ static size_t want(const struct runner *r)
     double rate = rate_of(r);
     double target = floor(rate * stock_s);
 
-    if (rate <= 0)
+    if (rate <= 0 || (double)share_wait_ms(r) > stock_s * 1000)
         return 0;
     target = target < 1 ? 1 : target > STOCK_MAX ? STOCK_MAX : target;
     if ((double)r->n * 2 > target)
@@ -372,10 +405,8 @@ static void plan_next_claim(struct runner *r, const struct claim *c)
     }
     if (c->next_due_ms > 0)
         delay = clock_real_delay_ms(c->next_due_ms - clock_now_ms());
-    delay = delay < CLAIM_SOON_MS   ? CLAIM_SOON_MS
-            : delay > CLAIM_IDLE_MS ? CLAIM_IDLE_MS
-                                    : delay;
-    r->claim_at_ms = now + delay;
+    delay = delay < CLAIM_SOON_MS ? CLAIM_SOON_MS : delay;
+    r->claim_at_ms = now + (delay > CLAIM_IDLE_MS ? CLAIM_IDLE_MS : delay);
 }
 
 static void pump_take(struct runner *r);
@@ -476,6 +507,7 @@ static void send_head(struct runner *r)
                                        .trunk = r->trunk,
                                        .flow_revision_id = revision_of(r, &item.row),
                                        .machine = r->facts.machine,
+                                       .has_agents = r->facts.has_agents,
                                        .machine_flow_revision_id =
                                            r->facts.machine_flow_revision_id,
                                        .ring_timeout_s = r->facts.ring_timeout_s});
@@ -488,6 +520,7 @@ static void on_taken(enum pacing_result result, int64_t retry_ms, void *arg)
     r->taking = false;
     switch (result) {
     case PACING_GO:
+        share_used(r);
         send_head(r);
         break;
     case PACING_WAIT:
@@ -525,6 +558,13 @@ static void pump_take(struct runner *r)
     if (r->n == 0 || !r->running || !sweep_may_send(r->sweep) ||
         mono_ms() < r->take_at_ms)
         return;
+    int64_t wait_ms = share_wait_ms(r);
+    if (r->trunk && !r->trunk->ops->has_room(r->trunk) && wait_ms < NO_ROOM_MS)
+        wait_ms = NO_ROOM_MS;
+    if (wait_ms > 0) {
+        take_later(r, wait_ms);
+        return;
+    }
     struct pacing_ask ask = ask_of(r, &r->stock[0]);
     r->taking = true;
     pacing_take(r->sweep->dialer->pacing, &ask, on_taken, r);
@@ -568,8 +608,7 @@ void runner_update(struct sweep *s, const struct campaign_facts *f)
         log_info("sweep", "campaign=%lld name=%s state=running trunk=%s",
                  (long long)f->id, LOG_ESC(f->name), LOG_ESC(f->trunk.name));
     }
-    struct trunk *before = r->trunk;
-    bool complained = r->trunk_held && !before;
+    bool complained = r->trunk_held && !r->trunk;
     /* What was picked and released by the rules before is picked again by these. */
     if (r->facts.revision != f->revision)
         withdraw_all(r, "the campaign's rules were changed");
@@ -594,6 +633,8 @@ void runners_retire(struct sweep *s, bool all)
             if (r->running)
                 log_info("sweep", "campaign=%lld state=not-running here",
                          (long long)r->facts.id);
+            if (r->running && !all)
+                placed_recall(s->dialer, r->facts.id);
             r->running = false;
             withdraw_all(r, "the campaign does not run any more");
         }

@@ -13,9 +13,11 @@
 
 #include "base/attrs.h"
 #include "base/uuid.h"
+#include "campaigns/agent_store_line.h"
 #include "campaigns/attempt_store.h"
 #include "campaigns/campaign.h"
 #include "campaigns/limit_store.h"
+#include "campaigns/slot_store.h"
 #include "campaigns/trunk_store.h"
 #include "dialer/sweep.h"
 
@@ -39,6 +41,7 @@ struct campaign_facts {
     struct limit_row tenant, caller_id; /* id 0: none is set */
     bool pooled; /* each call shows a number of a pool; caller_id is not set */
     struct machine_rule machine;
+    bool has_agents;
     int64_t machine_flow_revision_id;
     int64_t variants[VARIANTS_MAX]; /* flow revisions of its variants */
     size_t variant_count;
@@ -50,9 +53,13 @@ enum backlog { BACKLOG_RECORDINGS, BACKLOG_ASR, BACKLOG_SMS, BACKLOGS };
 struct maintenance {
     int slot;
     struct uuid holder;
-    char held[120];                   /* to be said of this node: slot_say */
-    bool drained;                     /* what was said to it */
-    bool partitions;                  /* look after them this time */
+    char held[120];         /* to be said of this node, with the next: */
+    bool ready, has_switch; /* has_switch: one, and it is there */
+    int weight, priority;
+    struct slot_news news;    /* what was said to it */
+    bool partitions;          /* look after them this time */
+    struct agent_line *lines; /* that this node is to hold; free() */
+    size_t line_count;
     struct campaign_facts *campaigns; /* free() */
     size_t n, cap;
     int64_t backlog[BACKLOGS]; /* recordings not fetched yet, due jobs */
@@ -89,8 +96,8 @@ struct sweep {
     struct runner *runners; /* by priority, highest first */
     unsigned held;          /* why nothing goes out: bits, see sweep.c */
     bool stopping, maintaining, renewing, kicked;
-    bool tidy, tidying; /* a lost claim is to be looked for; it is being looked for */
-    bool drained;       /* by hand */
+    bool tidy, tidying;    /* a lost claim is to be looked for; it is being looked for */
+    struct slot_news news; /* of this node beside the others */
     int64_t backlog[BACKLOGS];
     int64_t maintain_at_ms, renew_at_ms, second_at_ms, partitions_at_ms; /* monotonic */
     int64_t renewed_at_ms;
