@@ -1,6 +1,7 @@
 #include "campaigns/call_hours_store.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/pg.h"
 #include "base/str.h"
@@ -68,44 +69,88 @@ static size_t find_spans(const struct policy *policy, const struct place *place,
     return n;
 }
 
-static int load(struct pg *pg, int tenant_id, int64_t campaign_id, int64_t contact_id,
-                int64_t phone, int64_t now_ms, struct ivr_span *out, size_t *n)
+struct question {
+    int tenant_id;
+    int64_t campaign_id, contact_id, phone, from_ms;
+    bool after_gap;
+};
+
+static int find(struct pg *pg, const struct question *q, struct call_hours *out)
 {
     CLEANUP(free_cleanup) struct compliance_holiday *holidays = NULL;
     const struct campaign_doc *doc = NULL;
     struct place place = {0};
     size_t holiday_count = 0;
 
-    int err = campaign_doc_get(pg, tenant_id, campaign_id, &doc);
+    int err = campaign_doc_get(pg, q->tenant_id, q->campaign_id, &doc);
     if (!err)
-        err = facts_holidays(pg, tenant_id, now_ms, &holidays, &holiday_count);
-    if (!err && contact_id > 0)
-        err = place_of_contact(pg, contact_id, &place);
+        err = facts_holidays(pg, q->tenant_id, q->from_ms, &holidays, &holiday_count);
+    if (!err && q->contact_id > 0)
+        err = place_of_contact(pg, q->contact_id, &place);
     if (!err && place.region[0] == '\0')
-        place_of_number(phone, &place);
-    if (!err)
-        *n = find_spans(doc->policy, &place, holidays, holiday_count,
-                        now_ms + doc->policy->min_gap_s * 1000,
-                        now_ms + CALL_HOURS_DAYS * day_ms, out);
+        place_of_number(q->phone, &place);
+    if (!err) {
+        const char *zones = place.zones.data ? place.zones.data : "";
+
+        out->min_gap_ms = doc->policy->min_gap_s * 1000;
+        str_cut(out->zone, sizeof(out->zone), zones);
+        out->zone[strcspn(out->zone, ",")] = '\0';
+        out->n = find_spans(doc->policy, &place, holidays, holiday_count,
+                            q->from_ms + (q->after_gap ? out->min_gap_ms : 0),
+                            q->from_ms + CALL_HOURS_DAYS * day_ms, out->open);
+    }
     buf_free(&place.zones);
     return err;
+}
+
+static int find_all(struct pg *pg, const struct question *q, struct call_hours *out)
+{
+    struct call_hours h = {.open = xcalloc(SPANS_MAX, sizeof(*h.open))};
+    bool own = false;
+
+    int err = pg_begin_own(pg, q->tenant_id, &own);
+    if (!err)
+        err = pg_end_own(pg, own, find(pg, q, &h));
+    if (err)
+        call_hours_free(&h);
+    else
+        *out = h;
+    return err;
+}
+
+int call_hours_find(struct pg *pg, int tenant_id, int64_t campaign_id, int64_t contact_id,
+                    int64_t phone, int64_t from_ms, struct call_hours *out)
+{
+    const struct question q = {.tenant_id = tenant_id,
+                               .campaign_id = campaign_id,
+                               .contact_id = contact_id,
+                               .phone = phone,
+                               .from_ms = from_ms};
+
+    return find_all(pg, &q, out);
+}
+
+void call_hours_free(struct call_hours *h)
+{
+    free(h->open);
+    *h = (struct call_hours){0};
 }
 
 int call_hours_load(struct pg *pg, int tenant_id, int64_t campaign_id, int64_t contact_id,
                     int64_t phone, int64_t now_ms, struct ivr_span **out, size_t *n)
 {
-    CLEANUP(free_cleanup) struct ivr_span *all = xcalloc(SPANS_MAX, sizeof(*all));
-    size_t found = 0;
-    bool own = false;
+    const struct question q = {.tenant_id = tenant_id,
+                               .campaign_id = campaign_id,
+                               .contact_id = contact_id,
+                               .phone = phone,
+                               .from_ms = now_ms,
+                               .after_gap = true};
+    struct call_hours h = {0};
 
-    int err = pg_begin_own(pg, tenant_id, &own);
-    if (!err)
-        err = pg_end_own(
-            pg, own,
-            load(pg, tenant_id, campaign_id, contact_id, phone, now_ms, all, &found));
+    int err = find_all(pg, &q, &h);
     if (err)
         return err;
-    *out = STEAL(all);
-    *n = found;
+    *out = h.open;
+    *n = h.n;
     return 0;
 }

@@ -13,11 +13,13 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "workers/nlu_grammar.h"
+#include "batches/command_store.h"
+#include "batches/nlu_grammar.h"
 #include "workers/nlu_schema.h"
 #include "workers/notify.h"
 #include "workers/opt_outs.h"
 #include "workers/recording.h"
+#include "workers/spoken_callback.h"
 #include "workers/worker.h"
 
 static const struct worker_config *config_of(const struct job_ctx *ctx)
@@ -123,7 +125,14 @@ static int commit_in(struct pg *pg, const struct worker_config *c, int tenant_id
         err = opt_out_spoken(pg, tenant_id, r->phone, &r->call_id, now);
     if (err)
         return err;
-    if (u->intent != INTENT_NONE)
+    if (str_is(r->pipeline, RECORDING_UNDERSTAND))
+        return recording_set_state(pg, &r->id, "done", "", now);
+    bool answers = false;
+    if (u->intent == INTENT_NONE && !u->opt_out)
+        err = command_is_asked(pg, tenant_id, r->phone, r->created_at_ms, &answers);
+    if (err)
+        return err;
+    if (u->intent != INTENT_NONE || answers)
         return recording_enqueue(pg, tenant_id, "batch", &r->id, now);
     err = recording_set_state(pg, &r->id, "done",
                               u->opt_out ? "" : "no command was understood", now);
@@ -161,6 +170,8 @@ static enum job_result run(struct job_ctx *ctx, const struct job *job)
         return result;
     if (!r.has_text)
         return job_say(ctx, JOB_BURY, "the recording has no transcript");
+    if (str_is(r.pipeline, RECORDING_CALLBACK))
+        return spoken_callback(ctx, job, &r);
     english = !r.text_language[0] || strncmp(r.text_language, "en", 2) == 0;
     if (!c->nlu_url[0] && !english)
         return recording_finish(ctx, job, &r, "needs_person",

@@ -14,7 +14,7 @@
 #include "base/attrs.h"
 #include "base/errors.h"
 
-#include "workers/understanding.h"
+#include "batches/understanding.h"
 
 /* How much of the schema a server understands; servers differ. */
 enum nlu_mode { NLU_JSON_SCHEMA, NLU_JSON_OBJECT, NLU_PLAIN };

@@ -124,46 +124,19 @@ int recording_enqueue(struct pg *pg, int tenant_id, const char *kind,
     return err;
 }
 
+bool recording_is_understood(const char *pipeline)
+{
+    return str_is(pipeline, "command") || str_is(pipeline, RECORDING_CALLBACK) ||
+           str_is(pipeline, RECORDING_UNDERSTAND);
+}
+
 int recording_after_text(struct pg *pg, int tenant_id, const struct uuid *id,
                          const char *pipeline, int64_t now_ms)
 {
-    bool command = strcmp(pipeline, "command") == 0;
-    int err = recording_set_state(pg, id, command ? "transcribed" : "done", "", now_ms);
+    bool more = recording_is_understood(pipeline);
+    int err = recording_set_state(pg, id, more ? "transcribed" : "done", "", now_ms);
 
-    return err || !command ? err : recording_enqueue(pg, tenant_id, "nlu", id, now_ms);
-}
-
-int message_enqueue(struct pg *pg, int tenant_id, const struct message *m, int64_t now_ms)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct uuid id = uuid_v7(now_ms);
-    struct pg_args a = {0};
-    char key[UUID_TEXT_MAX];
-
-    if (m->phone == 0)
-        return 0;
-    pg_arg_uuid(&a, &id);
-    pg_arg_i64(&a, tenant_id);
-    pg_arg_text(&a, m->dedupe_key);
-    pg_arg_i64(&a, m->phone);
-    pg_arg_text(&a, m->language);
-    pg_arg_text(&a, m->kind);
-    pg_arg_text(&a, m->body);
-    pg_arg_uuid(&a, m->call_id);
-    pg_arg_uuid(&a, m->recording_id);
-    pg_arg_ms(&a, now_ms);
-    int err = pg_run(pg, &res,
-                     "INSERT INTO messages (id, tenant_id, dedupe_key, phone, language, "
-                     "kind, body, call_id, recording_id, created_at) VALUES ($1, $2, $3, "
-                     "$4, $5, $6, $7, $8, $9, furrow_ts($10)) "
-                     "ON CONFLICT (tenant_id, dedupe_key) DO NOTHING RETURNING id",
-                     &a);
-    if (err || PQntuples(res) == 0)
-        return err;
-    json_t *payload = json_pack("{s:i, s:s}", "v", 1, "message_id", uuid_text(&id, key));
-    err = job_enqueue(pg, tenant_id, "sms", key, payload, now_ms, 0);
-    json_decref(payload);
-    return err;
+    return err || !more ? err : recording_enqueue(pg, tenant_id, "nlu", id, now_ms);
 }
 
 enum job_result recording_for_job(struct job_ctx *ctx, const struct job *job,
@@ -213,9 +186,4 @@ int recording_job_buried(struct job_ctx *ctx, const struct job *job, const char 
         result = recording_finish(ctx, job, &r, "failed", reason);
     recording_free(&r);
     return result == JOB_DONE ? 0 : ECONNRESET;
-}
-
-void media_path(const char *data_dir, const char *sha256, char *out, size_t size)
-{
-    snprintf(out, size, "%s/media/%.2s/%s", data_dir, sha256, sha256);
 }

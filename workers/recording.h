@@ -1,6 +1,6 @@
 /*
  * recording - the rows of a recording on its way from the switch to a result:
- * reading it, moving its state, its transcript, the messages it causes.
+ * reading it, moving its state, its transcript.
  * All but recording_load are called inside the caller's transaction. Used by
  * several kinds of jobs and by the command line. Errors are pg.h's.
  */
@@ -16,6 +16,10 @@
 #include "workers/job.h"
 
 struct pg;
+
+#define RECORDING_CALLBACK   "callback"   /* the pipeline of a time to call back */
+#define RECORDING_UNDERSTAND "understand" /* of a command that is told, not done */
+#define RECORDING_UPLOAD     "upload"     /* the source of what a program sent */
 
 struct recording {
     struct uuid id, call_id;
@@ -45,21 +49,15 @@ NODISCARD int recording_set_state(struct pg *pg, const struct uuid *id, const ch
 NODISCARD int recording_add_text(struct pg *pg, int tenant_id, const struct uuid *id,
                                  const char *text, const char *language,
                                  const char *source, int64_t now_ms);
-/* After the text: to understanding for a command, else done. */
+/* Whether what was said is understood by a job: as a command or as a time to call back.
+ */
+bool recording_is_understood(const char *pipeline);
+/* After the text: to understanding, else done. */
 NODISCARD int recording_after_text(struct pg *pg, int tenant_id, const struct uuid *id,
                                    const char *pipeline, int64_t now_ms);
 /* The next job of a recording, in this transaction. */
 NODISCARD int recording_enqueue(struct pg *pg, int tenant_id, const char *kind,
                                 const struct uuid *id, int64_t now_ms);
-
-struct message {
-    int64_t phone; /* 0: nobody to send to; then nothing is written */
-    const char *language, *kind, *body, *dedupe_key;
-    const struct uuid *call_id, *recording_id;
-};
-/* The row and its sms job; a second one of the same dedupe_key is nothing new. */
-NODISCARD int message_enqueue(struct pg *pg, int tenant_id, const struct message *m,
-                              int64_t now_ms);
 
 /* What all jobs about a recording begin with. JOB_DONE: *r is loaded. */
 NODISCARD enum job_result recording_for_job(struct job_ctx *ctx, const struct job *job,
@@ -70,7 +68,5 @@ int recording_job_buried(struct job_ctx *ctx, const struct job *job, const char 
 NODISCARD enum job_result recording_finish(struct job_ctx *ctx, const struct job *job,
                                            const struct recording *r, const char *state,
                                            const char *error);
-/* <data_dir>/media/<2>/<sha256>, as furrow-server serves it. */
-void media_path(const char *data_dir, const char *sha256, char *out, size_t size);
 
 #endif

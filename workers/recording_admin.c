@@ -35,8 +35,9 @@ int recording_admin_show(struct pg *pg, int tenant_id, const struct uuid *id,
     return job_admin_json(
         pg, tenant_id,
         "SELECT to_jsonb(r) || jsonb_build_object('transcript', (SELECT to_jsonb(t) FROM "
-        "transcripts t WHERE t.recording_id = r.id), 'batch', (SELECT to_jsonb(b) FROM "
-        "batches b WHERE b.recording_id = r.id), 'messages', (SELECT "
+        "transcripts t WHERE t.recording_id = r.id), 'batch', (SELECT to_jsonb(b) - "
+        "'verification_token' FROM batches b JOIN commands m ON m.batch = b.id WHERE "
+        "m.recording_id = r.id), 'messages', (SELECT "
         "coalesce(jsonb_agg(to_jsonb(m) ORDER BY m.created_at), '[]') FROM messages m "
         "WHERE m.recording_id = r.id), 'jobs', (SELECT coalesce(jsonb_agg("
         "jsonb_build_object('id', j.id, 'kind', j.kind, 'state', j.state, 'attempts', "
@@ -69,13 +70,12 @@ static int run_again(struct pg *pg, int tenant_id, const char *kind,
 static int transcribe_in(struct pg *pg, int tenant_id, const struct recording *r,
                          const char *text, const char *language, int64_t now_ms)
 {
-    bool command = strcmp(r->pipeline, "command") == 0;
+    bool more = recording_is_understood(r->pipeline);
     int err = recording_add_text(pg, tenant_id, &r->id, text, language, "person", now_ms);
 
     if (!err)
-        err =
-            recording_set_state(pg, &r->id, command ? "transcribed" : "done", "", now_ms);
-    return err || !command ? err : run_again(pg, tenant_id, "nlu", &r->id, now_ms);
+        err = recording_set_state(pg, &r->id, more ? "transcribed" : "done", "", now_ms);
+    return err || !more ? err : run_again(pg, tenant_id, "nlu", &r->id, now_ms);
 }
 
 int recording_admin_transcribe(struct pg *pg, int tenant_id, const struct uuid *id,

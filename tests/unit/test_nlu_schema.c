@@ -129,6 +129,40 @@ static void accepts_entities_under_loose_names(void **state)
     assert_true(u.confidence == 1);
 }
 
+static void reads_packing_and_splitting(void **state)
+{
+    struct understanding u;
+
+    (void)state;
+    assert_int_equal(
+        read_content(&u,
+                     "{\"intent\":\"pack_batches\",\"confidence\":0.9,\"entities\":["
+                     "{\"name\":\"batch_ids\",\"value\":\"B_1\",\"text\":\"\"},"
+                     "{\"name\":\"batch_ids\",\"value\":\"B_2\",\"text\":\"\"},"
+                     "{\"name\":\"container_id\",\"value\":\"P-1\",\"text\":\"\"}]}",
+                     "stop"),
+        NLU_OK);
+    assert_int_equal(u.intent, INTENT_PACK);
+    assert_int_equal(u.entities.packed_count, 2);
+    assert_string_equal(u.entities.packed[1], "B_2");
+    assert_string_equal(u.entities.container, "P-1");
+    assert_int_equal(
+        read_content(
+            &u,
+            "{\"intent\":\"split_batch\",\"confidence\":0.9,\"entities\":["
+            "{\"name\":\"parent_batch_id\",\"value\":\"17\",\"text\":\"\"},"
+            "{\"name\":\"split_quantity_kg\",\"value\":600,\"text\":\"\"},"
+            "{\"name\":\"split_destination\",\"value\":\"Bremen\",\"text\":\"\"},"
+            "{\"name\":\"split_quantity_kg\",\"value\":\"400\",\"text\":\"\"}]}",
+            "stop"),
+        NLU_OK);
+    assert_string_equal(u.entities.batch_id, "17");
+    assert_int_equal(u.entities.part_count, 2);
+    assert_string_equal(u.entities.parts[0].destination, "Bremen");
+    assert_true(u.entities.parts[1].kg == 400);
+    assert_string_equal(u.entities.parts[1].destination, "");
+}
+
 static void refuses_what_is_not_an_answer(void **state)
 {
     struct understanding u;
@@ -184,6 +218,7 @@ int main(void)
         cmocka_unit_test(asks_servers_that_know_less),
         cmocka_unit_test(reads_an_answer_in_the_agreed_form),
         cmocka_unit_test(accepts_entities_under_loose_names),
+        cmocka_unit_test(reads_packing_and_splitting),
         cmocka_unit_test(refuses_what_is_not_an_answer),
         cmocka_unit_test(keeps_entities_through_their_stored_form),
     };
