@@ -215,7 +215,7 @@ static void look_at_number(struct look *l)
 }
 
 /* Unbacked calls that could all be answered and abandoned without passing the limit
- * (compliance.md 2.6): k = floor((L*A - a) / (1 - L)). */
+ * (docs/campaigns.md, "Modes and agents"): k = floor((L*A - a) / (1 - L)). */
 static int64_t abandon_credit(const struct compliance_abandon *a)
 {
     int64_t over = a->limit_ppm * a->answered - PPM * a->abandoned;

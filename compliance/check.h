@@ -31,10 +31,11 @@ struct compliance_call { /* an earlier attempt that counts (campaigns/attempt.h)
     enum outcome outcome;
     bool other_number;              /* of the same person, not the number at hand */
     bool other_debt, other_subject; /* than the call at hand */
+    bool said_no; /* in it they asked for no more such calls: it counts as refused too */
 };
 
-/* Of calls that were answered in an anchored period (compliance.md: never a rolling one).
- */
+/* Of calls that were answered in an anchored period, never a rolling one
+ * (docs/campaigns.md, "Modes and agents"). */
 struct compliance_abandon {
     int limit_ppm; /* 30000 is 3 % */
     int64_t answered, abandoned;

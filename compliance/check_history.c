@@ -68,7 +68,8 @@ static int64_t cooldown_ends_ms(const struct look *l, const struct cooldown_rule
         return INT64_MIN;
     for (size_t i = l->f->call_count; i-- > 0;) {
         const struct compliance_call *c = &l->f->calls[i];
-        if (!in_scope(l, c, r->scope) || (r->after && !(r->after & (1U << c->outcome))))
+        uint32_t came_to = 1U << c->outcome | (c->said_no ? 1U << OUTCOME_REFUSED : 0);
+        if (!in_scope(l, c, r->scope) || (r->after && !(r->after & came_to)))
             continue;
         if (!r->calendar)
             return c->at_ms + r->span * SECOND_MS;

@@ -57,7 +57,8 @@ static int read_calls(struct inputs *in, const json_t *list)
                                      .outcome = outcome_parse(outcome),
                                      .other_number = flags & INPUTS_CALL_OTHER_NUMBER,
                                      .other_debt = flags & INPUTS_CALL_OTHER_DEBT,
-                                     .other_subject = flags & INPUTS_CALL_OTHER_SUBJECT};
+                                     .other_subject = flags & INPUTS_CALL_OTHER_SUBJECT,
+                                     .said_no = flags & INPUTS_CALL_SAID_NO};
     }
     in->facts.calls = in->calls;
     in->facts.call_count = n;

@@ -28,6 +28,7 @@ enum {
     INPUTS_CALL_OTHER_NUMBER = 2,
     INPUTS_CALL_OTHER_DEBT = 4,
     INPUTS_CALL_OTHER_SUBJECT = 8,
+    INPUTS_CALL_SAID_NO = 16,
 };
 
 /* Arrays that facts_more_from_json allocates; their texts are the JSON's. */

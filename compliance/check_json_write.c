@@ -83,7 +83,8 @@ static void write_calls(struct buf *b, const struct compliance_facts *f)
         int64_t flags = (c->open ? INPUTS_CALL_OPEN : 0) |
                         (c->other_number ? INPUTS_CALL_OTHER_NUMBER : 0) |
                         (c->other_debt ? INPUTS_CALL_OTHER_DEBT : 0) |
-                        (c->other_subject ? INPUTS_CALL_OTHER_SUBJECT : 0);
+                        (c->other_subject ? INPUTS_CALL_OTHER_SUBJECT : 0) |
+                        (c->said_no ? INPUTS_CALL_SAID_NO : 0);
         begin_item(b, i);
         write_i64s(b, (int64_t[]){c->at_ms, c->campaign_id}, 2, "");
         buf_add(b, ",", 1);

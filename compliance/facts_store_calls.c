@@ -145,7 +145,9 @@ enum outcome facts_outcome(const char *disposition)
         {"completed", OUTCOME_CONVERSATION},   {"busy", OUTCOME_BUSY},
         {"no_answer", OUTCOME_NO_ANSWER},      {"bad_number", OUTCOME_NOT_CONNECTED},
         {"congestion", OUTCOME_NOT_CONNECTED}, {"unreachable", OUTCOME_NOT_CONNECTED},
-        {"config", OUTCOME_NOT_CONNECTED},     {"abandoned", OUTCOME_ABANDONED}};
+        {"config", OUTCOME_NOT_CONNECTED},     {"abandoned", OUTCOME_ABANDONED},
+        {"rejected", OUTCOME_REFUSED},         {"machine", OUTCOME_MACHINE},
+        {"message", OUTCOME_VOICEMAIL}};
 
     for (size_t i = 0; i < ARRAY_LEN(outcomes); i++)
         if (str_is(disposition, outcomes[i].name))
@@ -164,7 +166,8 @@ static void take_calls(struct number *f, const PGresult *res, int i, int end)
                                      .campaign_id = pg_i64(res, i, 2),
                                      .open = pg_bool(res, i, 3),
                                      .outcome = facts_outcome(pg_text(res, i, 4)),
-                                     .other_number = pg_bool(res, i, 5)};
+                                     .other_number = pg_bool(res, i, 5),
+                                     .said_no = pg_bool(res, i, 6)};
 }
 
 static void put_parties(struct buf arrays[5], const struct parties *p,
@@ -209,7 +212,10 @@ static int read_calls(struct pg *pg, int tenant_id, const struct parties *p,
         "t.answered_at "
         "IS NOT NULL AND EXISTS (SELECT 1 FROM agent_calls g WHERE g.attempt_id = t.id "
         "AND g.result = 'abandoned') THEN 'abandoned' ELSE t.disposition END, "
-        "k.other = 1 FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], "
+        "k.other = 1, t.disposition = 'completed' AND EXISTS (SELECT FROM dnc_entries n "
+        "WHERE n.tenant_id = $1 AND n.phone = k.phone AND n.call_id = t.id AND "
+        "n.removed_at IS NULL) FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], "
+        "$5::bigint[], "
         "$6::uuid[]) k(i, phone, campaign_id, other, own) "
         "CROSS JOIN LATERAL (SELECT * FROM attempts a WHERE a.tenant_id = $1 AND a.phone "
         "= k.phone OFFSET 0) t WHERE t.id <> k.own AND (t.state IN ('released', "

@@ -141,19 +141,22 @@ static const char *text_of(const json_t *json, const char *key)
     return json_string_value(json_object_get(json, key));
 }
 
-/* A name or a list of names. */
-static uint32_t outcomes_of(const json_t *json)
+/* A name or a list of names; false when one of them is none. NULL names nothing. */
+static bool outcomes_of(const json_t *json, uint32_t *mask)
 {
-    uint32_t mask = 0;
+    bool one = json_is_string(json);
 
-    if (json_is_string(json))
-        return 1U << outcome_parse(json_string_value(json));
-    for (size_t i = 0; i < json_array_size(json); i++) {
-        const char *name = json_string_value(json_array_get(json, i));
-        if (name && find(outcomes, OUTCOMES, name) >= 0)
-            mask |= 1U << outcome_parse(name);
+    *mask = 0;
+    if (json && !one && !json_is_array(json))
+        return false;
+    for (size_t i = 0; i < (one ? 1 : json_array_size(json)); i++) {
+        const char *name = json_string_value(one ? json : json_array_get(json, i));
+        int which = name ? find(outcomes, OUTCOMES, name) : -1;
+        if (which < 0)
+            return false;
+        *mask |= 1U << which;
     }
-    return mask;
+    return true;
 }
 
 static bool code_of(const json_t *json, enum reason *out)
@@ -195,7 +198,8 @@ const char *frequency_from_json(struct frequency_rule *out, const json_t *json)
         json_integer_value(max) > MAX_LIMIT)
         return "'max' must be a whole number of calls";
     r.max = (int)json_integer_value(max);
-    r.exclude = outcomes_of(json_object_get(json, "exclude_outcomes"));
+    if (!outcomes_of(json_object_get(json, "exclude_outcomes"), &r.exclude))
+        return "'exclude_outcomes' must be a list of outcomes";
     *out = r;
     return NULL;
 }
@@ -214,9 +218,10 @@ const char *cooldown_from_json(struct cooldown_rule *out, const json_t *json)
     r.span = json_integer_value(days ? days : json_object_get(json, "seconds"));
     if (r.span <= 0 || r.span > (r.calendar ? DAYS_LIMIT : (int64_t)DAYS_LIMIT * 86400))
         return "'seconds' or 'calendar_days' must be above 0";
-    r.after = outcomes_of(json_object_get(json, "after"));
-    if (json_object_get(json, "after") && r.after == 0)
-        return "'after' must name an outcome";
+    if (!outcomes_of(json_object_get(json, "after"), &r.after) ||
+        (json_object_get(json, "after") && r.after == 0))
+        return "'after' must be an outcome, or a list of them: busy, no_answer, "
+               "sit_not_connected, refused, machine, voicemail, conversation, abandoned";
     r.first_day_counts = json_is_true(json_object_get(json, "first_day_counts"));
     if (unless && strcmp(unless, "guaranteed_agent") != 0)
         return "'unless' can only be guaranteed_agent";

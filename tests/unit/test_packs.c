@@ -90,6 +90,13 @@ static void a_wrong_pack_is_refused_with_the_place(void **state)
         "{\"rows\": [{\"id\": \"f\", \"kind\": \"frequency\", \"code\": \"FREQ_24H\", "
         "\"seconds\": 0, \"max\": 3}]}",
         "above 0");
+    expect_refused("{\"rows\": [{\"id\": \"c\", \"kind\": \"cooldown\", \"code\": "
+                   "\"COOLDOWN_REFUSAL\", \"seconds\": 60, \"after\": \"refusal\"}]}",
+                   "'after' must be an outcome");
+    expect_refused(
+        "{\"rows\": [{\"id\": \"f\", \"kind\": \"frequency\", \"code\": \"FREQ_24H\", "
+        "\"seconds\": 60, \"max\": 3, \"exclude_outcomes\": [\"busy\", \"full\"]}]}",
+        "'exclude_outcomes'");
     expect_refused(
         "{\"rows\": [{\"id\": \"f\", \"kind\": \"ring\", \"min_s\": 15, \"purposes\": "
         "[\"fun\"]}]}",
