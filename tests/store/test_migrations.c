@@ -29,7 +29,7 @@ static void every_table_with_a_tenant_forces_row_security(void **state)
                    "a.attrelid = c.oid AND a.attname = 'tenant_id' "
                    "WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', "
                    "'p') AND NOT c.relispartition AND c.relname NOT IN "
-                   "('extension_tenants', 'api_key_tenants') "
+                   "('extension_tenants', 'api_key_tenants', 'provider_hooks') "
                    "AND NOT (c.relrowsecurity AND c.relforcerowsecurity)"),
         0);
     pg_close(pg);

@@ -1,0 +1,289 @@
+/* `furrow provider` as an operator runs it, and what stands in the rows: tokens sealed,
+ * the webhook's owner found before any tenant is known, another tenant's never. */
+#include "unit/cm.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/files.h"
+#include "base/pg.h"
+#include "base/str.h"
+#include "campaigns/provider_call_store.h"
+#include "campaigns/provider_store.h"
+#include "store/furrow_run.h"
+#include "store/pgtest.h"
+
+enum { TENANT = 1 };
+
+static struct pg *db;
+static struct secret_keys keys;
+static char token_file[300];
+
+static void write_token(const char *token)
+{
+    assert_int_equal(files_write_atomic(token_file, token, strlen(token)), 0);
+}
+
+static struct provider loaded(const char *name)
+{
+    struct provider p = {0};
+    struct errtext e = {0};
+
+    if (provider_find(db, &keys, TENANT, name, &p, &e))
+        fail_msg("%s", e.text);
+    return p;
+}
+
+static void an_account_is_added_and_its_token_is_sealed(void **state)
+{
+    (void)state;
+    write_token("secret-one\n");
+    const char *said = RUN(0, "provider", "add", "main", "--kind", "twilio", "--account",
+                           "AC0001", "--token-file", token_file);
+    text_has(said, "its token sealed");
+    text_has(said, "https://voice.example.test/hooks/");
+    struct provider p = loaded("main");
+    assert_string_equal(p.token, "secret-one");
+    assert_string_equal(p.signing_token, "secret-one");
+    assert_string_equal(p.settings.api_url, "https://api.twilio.com");
+    assert_true(p.settings.cps == 1);
+    assert_int_equal(
+        pgtest_i64(db, TENANT,
+                   "SELECT count(*) FROM provider_accounts p WHERE p::text LIKE "
+                   "'%secret-one%' OR encode(sealed, 'escape') LIKE '%secret-one%'"),
+        0);
+    assert_null(strstr(RUN(0, "provider", "show", "main"), "secret-one"));
+    assert_null(strstr(RUN(0, "provider", "list", "--json"), "secret-one"));
+    text_has(RUN(0, "provider", "list"), "AC0001");
+    text_has(RUN(1, "provider", "add", "main", "--kind", "plivo", "--account", "MA1",
+                 "--token-file", token_file),
+             "there is a provider 'main' already");
+}
+
+static void what_cannot_work_is_refused(void **state)
+{
+    (void)state;
+    text_has(
+        RUN(2, "provider", "add", "x", "--kind", "skype", "--token-file", token_file),
+        "--kind twilio, plivo");
+    text_has(RUN(2, "provider", "add", "x", "--kind", "twilio"), "--token-file");
+    text_has(
+        RUN(1, "provider", "add", "x", "--kind", "twilio", "--token-file", token_file),
+        "account SID");
+    text_has(RUN(1, "provider", "add", "X Y", "--kind", "twilio", "--account", "AC1",
+                 "--token-file", token_file),
+             "no name for an account");
+    text_has(RUN(1, "provider", "add", "x", "--kind", "twilio", "--account", "AC1",
+                 "--token-file", token_file, "--settings",
+                 "{\"api_ulr\": \"https://x\"}"),
+             "api_url");
+    text_has(RUN(1, "provider", "add", "x", "--kind", "twilio", "--account", "AC1",
+                 "--token-file", token_file, "--settings", "{\"api_url\": \"ftp://x\"}"),
+             "no base URL");
+    text_has(RUN(1, "provider", "add", "x", "--kind", "twilio", "--account", "AC1",
+                 "--token-file", "/nowhere"),
+             "No such file");
+    text_has(RUN(1, "provider", "show", "mian"), "did you mean 'main'");
+    assert_int_equal(pgtest_i64(db, TENANT, "SELECT count(*) FROM provider_accounts"), 1);
+}
+
+static void a_part_is_changed_and_the_rest_stays(void **state)
+{
+    (void)state;
+    struct provider before = loaded("main");
+    RUN(0, "provider", "set", "main", "--settings", "{\"cps\": 3}");
+    struct provider p = loaded("main");
+    assert_true(p.settings.cps == 3);
+    assert_string_equal(p.token, "secret-one");
+    assert_memory_equal(&p.hook, &before.hook, sizeof(p.hook));
+    write_token("sign-with-this");
+    RUN(0, "provider", "set", "main", "--signing-token-file", token_file);
+    p = loaded("main");
+    assert_string_equal(p.token, "secret-one");
+    assert_string_equal(p.signing_token, "sign-with-this");
+    write_token("secret-two");
+    RUN(0, "provider", "set", "main", "--token-file", token_file);
+    p = loaded("main");
+    assert_string_equal(p.signing_token, "secret-two");
+    text_has(RUN(2, "provider", "set", "main"), "say what is to change");
+}
+
+static void a_hook_tells_its_owner_and_nothing_else(void **state)
+{
+    struct provider p = loaded("main"), found = {0};
+    struct errtext e = {0};
+    struct uuid other = uuid_v7(1);
+
+    (void)state;
+    assert_int_equal(provider_of_hook(db, &keys, &p.hook, &found, &e), 0);
+    assert_int_equal(found.tenant_id, TENANT);
+    assert_string_equal(found.token, "secret-two");
+    assert_int_equal(provider_of_hook(db, &keys, &other, &found, &e), ENOENT);
+    /* Another tenant sees neither the row nor the name. */
+    assert_int_equal(pgtest_i64(db, 2, "SELECT count(*) FROM provider_accounts"), 0);
+    assert_int_equal(provider_find(db, &keys, 2, "main", &found, &e), ENOENT);
+}
+
+static void a_key_is_changed_without_losing_a_token(void **state)
+{
+    char next[SECRET_KEY_TEXT_MAX];
+    struct provider p = {0};
+    struct errtext e = {0};
+    const char *now = getenv("FURROW_SECRET_KEY");
+    char before[SECRET_KEY_TEXT_MAX];
+
+    (void)state;
+    assert_int_equal(str_copy(before, sizeof(before), now), 0);
+    secret_key_new(next);
+    setenv("FURROW_SECRET_KEY", next, 1);
+    text_has(RUN(1, "provider", "reseal"), "sealed by another key");
+    setenv("FURROW_SECRET_KEY_OLD", before, 1);
+    text_has(RUN(0, "provider", "reseal"), "1 sealed");
+    unsetenv("FURROW_SECRET_KEY_OLD");
+    assert_int_equal(provider_find(db, &keys, TENANT, "main", &p, &e), EACCES);
+    assert_int_equal(secret_keys_read(&keys, next, "", &e), 0);
+    assert_string_equal(loaded("main").token, "secret-two");
+    text_has(RUN(1, "provider", "add", "y", "--kind", "plivo", "--account", "MA1",
+                 "--token-file", "/dev/null"),
+             "no token in it");
+    unsetenv("FURROW_SECRET_KEY");
+    text_has(RUN(1, "provider", "add", "y", "--kind", "plivo", "--account", "MA1",
+                 "--token-file", token_file),
+             "FURROW_SECRET_KEY is not set");
+    setenv("FURROW_SECRET_KEY", next, 1);
+}
+
+/* A row moved to another account's place does not open there. */
+static void a_sealed_token_opens_in_its_own_row_alone(void **state)
+{
+    struct provider p = {0};
+    struct errtext e = {0};
+
+    (void)state;
+    write_token("secret-three");
+    RUN(0, "provider", "add", "second", "--kind", "plivo", "--account", "MA0001",
+        "--token-file", token_file);
+    pgtest_run(db, TENANT,
+               "UPDATE provider_accounts SET sealed = (SELECT sealed FROM "
+               "provider_accounts WHERE name = 'main') WHERE name = 'second'");
+    assert_int_equal(provider_find(db, &keys, TENANT, "second", &p, &e), EBADMSG);
+    text_has(e.text, "--token-file");
+    RUN(0, "provider", "set", "second", "--token-file", token_file);
+    assert_string_equal(loaded("second").token, "secret-three");
+    RUN(0, "provider", "remove", "second");
+    assert_int_equal(pgtest_i64(db, 0, "SELECT count(*) FROM provider_accounts"), 0);
+    assert_int_equal(pgtest_i64(db, TENANT, "SELECT count(*) FROM provider_accounts"), 1);
+}
+
+/* ---- what is said of its calls ---- */
+
+static struct uuid attempt_over(const char *account)
+{
+    struct uuid id = uuid_v7(1795507200000);
+    char text[UUID_TEXT_MAX], sql[600];
+
+    snprintf(sql, sizeof(sql),
+             "WITH t AS (INSERT INTO trunks (tenant_id, name, kind, cps, max_channels, "
+             "account_id, created_at) SELECT 1, 't-' || name, 'twilio', 1, 1, id, "
+             "created_at FROM provider_accounts WHERE name = '%s' RETURNING id) INSERT "
+             "INTO attempts (id, tenant_id, campaign_id, contact_id, phone, trunk_id, "
+             "slot, number, state, intent_at) SELECT '%s', 1, 1, 1, 251911000001, id, 0, "
+             "1, 'released', timestamptz 'epoch' FROM t",
+             account, uuid_text(&id, text));
+    pgtest_run(db, TENANT, sql);
+    return id;
+}
+
+static void what_is_said_of_a_call_is_kept_once_and_heard_by_the_dialer(void **state)
+{
+    struct provider_call_news n = PROVIDER_CALL_NEWS;
+    struct provider_call *heard = NULL, call;
+    struct provider p = loaded("main");
+    int64_t version = 0;
+    size_t found = 0;
+    bool changed = false;
+
+    (void)state;
+    n.attempt = attempt_over("main");
+    snprintf(n.call_id, sizeof(n.call_id), "CA1");
+    n.status = PROVIDER_CALL_RINGING;
+    n.sequence = 1;
+    assert_int_equal(provider_call_load(db, TENANT, &n.attempt, &call), ENOENT);
+    assert_int_equal(provider_call_told(db, TENANT, p.id, &n, 1000, &changed), 0);
+    assert_true(changed);
+    assert_int_equal(provider_call_told(db, TENANT, p.id, &n, 2000, &changed), 0);
+    assert_false(changed);
+    assert_int_equal(
+        provider_calls_changed(db, TENANT, &n.attempt, &version, 1, &heard, &found), 0);
+    assert_int_equal(found, 1);
+    assert_string_equal(heard[0].known.call_id, "CA1");
+    assert_int_equal(heard[0].known.status, PROVIDER_CALL_RINGING);
+    version = heard[0].version;
+    free(heard);
+    assert_int_equal(
+        provider_calls_changed(db, TENANT, &n.attempt, &version, 1, &heard, &found), 0);
+    assert_int_equal(found, 0);
+    free(heard);
+    n.status = PROVIDER_CALL_BUSY;
+    n.sequence = 2;
+    n.cause = 17;
+    snprintf(n.code, sizeof(n.code), "486");
+    assert_int_equal(provider_call_told(db, TENANT, p.id, &n, 3000, &changed), 0);
+    assert_int_equal(provider_call_load(db, TENANT, &n.attempt, &call), 0);
+    assert_true(call.version > version);
+    assert_int_equal(call.known.status, PROVIDER_CALL_BUSY);
+    assert_string_equal(call.known.code, "486");
+    /* Neither another account's word nor another tenant's counts. */
+    n.status = PROVIDER_CALL_COMPLETED;
+    n.duration_s = 9;
+    assert_int_equal(provider_call_told(db, TENANT, p.id + 100, &n, 4000, &changed),
+                     ENOENT);
+    assert_int_equal(provider_call_told(db, 2, p.id, &n, 4000, &changed), ENOENT);
+    assert_int_equal(provider_call_load(db, 2, &n.attempt, &call), ENOENT);
+    n.attempt = uuid_v7(5);
+    assert_int_equal(provider_call_told(db, TENANT, p.id, &n, 4000, &changed), ENOENT);
+    assert_int_equal(
+        pgtest_i64(db, TENANT,
+                   "SELECT count(*) FROM provider_calls WHERE duration_s < 0"),
+        1);
+}
+
+static int setup(void **state)
+{
+    static char key[SECRET_KEY_TEXT_MAX];
+    struct errtext e = {0};
+
+    (void)state;
+    secret_key_new(key);
+    setenv("FURROW_SECRET_KEY", key, 1);
+    setenv("FURROW_PUBLIC_URL", "https://voice.example.test/", 1);
+    setenv("DATABASE_URL", pgtest_url(), 1);
+    snprintf(token_file, sizeof(token_file), "%s/token", pgtest_dir());
+    db = pgtest_open();
+    return secret_keys_read(&keys, key, "", &e);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    pg_close(db);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_account_is_added_and_its_token_is_sealed),
+        cmocka_unit_test(what_cannot_work_is_refused),
+        cmocka_unit_test(a_part_is_changed_and_the_rest_stays),
+        cmocka_unit_test(a_hook_tells_its_owner_and_nothing_else),
+        cmocka_unit_test(a_key_is_changed_without_losing_a_token),
+        cmocka_unit_test(a_sealed_token_opens_in_its_own_row_alone),
+        cmocka_unit_test(what_is_said_of_a_call_is_kept_once_and_heard_by_the_dialer),
+    };
+
+    pgtest_start(PGTEST_POSTGRES);
+    return cmocka_run_group_tests_name("providers", tests, setup, teardown);
+}
