@@ -7,6 +7,19 @@
 #include "base/str.h"
 #include "compliance/facts_store.h"
 
+static int mark_by_sms(struct pg *pg, int64_t phone, int64_t now_ms)
+{
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, phone);
+    pg_arg_ms(&a, now_ms);
+    return pg_run(pg, NULL,
+                  "UPDATE dnc_entries SET by_sms_at = furrow_ts($2) WHERE phone = $1 AND "
+                  "campaign_id = 0 AND topic = '' AND removed_at IS NULL AND source <> "
+                  "'sms' AND by_sms_at IS NULL",
+                  &a);
+}
+
 static int add_locked(struct pg *pg, int tenant_id, const struct dnc_entry *entry,
                       int64_t now_ms, bool *added)
 {
@@ -32,6 +45,8 @@ static int add_locked(struct pg *pg, int tenant_id, const struct dnc_entry *entr
                  &a);
     if (!err)
         *added = pg_affected(res) > 0;
+    if (!err && !*added && str_is(entry->source, "sms") && entry->campaign_id == 0)
+        err = mark_by_sms(pg, entry->phone, now_ms);
     return err;
 }
 
@@ -117,6 +132,60 @@ int dnc_remove_topic(struct pg *pg, int tenant_id, int64_t phone, const char *to
                      const char *note, int64_t now_ms)
 {
     return remove_entry(pg, tenant_id, phone, 0, topic, note, now_ms);
+}
+
+static int start_sms(struct pg *pg, int tenant_id, int64_t phone, int64_t now_ms,
+                     bool *lifted)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    int err = facts_lock_numbers(pg, tenant_id, &phone, 1);
+    if (err)
+        return err;
+    pg_arg_i64(&a, phone);
+    pg_arg_ms(&a, now_ms);
+    err =
+        pg_run(pg, &res,
+               "UPDATE dnc_entries SET by_sms_at = NULL, removed_at = CASE WHEN source "
+               "= 'sms' THEN furrow_ts($2) END, removed_note = CASE WHEN source = 'sms' "
+               "THEN 'START by SMS' ELSE removed_note END WHERE phone = $1 AND "
+               "removed_at IS NULL AND (source = 'sms' OR by_sms_at IS NOT NULL)",
+               &a);
+    if (!err)
+        *lifted = pg_affected(res) > 0;
+    return err;
+}
+
+int dnc_start_sms(struct pg *pg, int tenant_id, int64_t phone, int64_t now_ms,
+                  bool *lifted)
+{
+    bool own = false;
+
+    *lifted = false;
+    int err = pg_begin_own(pg, tenant_id, &own);
+    if (err)
+        return err;
+    return pg_end_own(pg, own, start_sms(pg, tenant_id, phone, now_ms, lifted));
+}
+
+int dnc_is_stopped_sms(struct pg *pg, int tenant_id, int64_t phone, bool *out)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+    bool own = false;
+
+    int err = pg_begin_own(pg, tenant_id, &own);
+    if (err)
+        return err;
+    pg_arg_i64(&a, phone);
+    err = pg_run(pg, &res,
+                 "SELECT FROM dnc_entries WHERE phone = $1 AND removed_at IS NULL AND "
+                 "(source = 'sms' OR by_sms_at IS NOT NULL) LIMIT 1",
+                 &a);
+    if (!err)
+        *out = PQntuples(res) > 0;
+    return pg_end_own(pg, own, err);
 }
 
 #define COLUMNS                                                                          \

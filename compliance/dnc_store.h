@@ -2,6 +2,10 @@
  * dnc_store - do-not-call entries of a tenant, of one topic or of one campaign. An entry
  * acts with its commit: adding takes the same lock on (tenant, number) as a release, so
  * no permit is minted after it. A removed entry stays as history.
+ *
+ * Who says STOP by SMS (source "sms") gets no more messages either. When an entry was
+ * there before for another reason, that one is marked: dnc_start_sms takes the mark away
+ * and leaves the entry.
  */
 #ifndef COMPLIANCE_DNC_STORE_H
 #define COMPLIANCE_DNC_STORE_H
@@ -24,7 +28,7 @@ struct dnc_entry {
 };
 
 /* In the caller's transaction when one is open, else its own. *added: it was not
- * there before. Adding twice is nothing new. */
+ * there before. Adding twice is nothing new, but for source "sms" it acts (see above). */
 NODISCARD int dnc_add(struct pg *pg, int tenant_id, const struct dnc_entry *entry,
                       int64_t now_ms, bool *added);
 /* Many at once (import): one transaction a batch; phones need not be distinct. */
@@ -36,6 +40,13 @@ NODISCARD int dnc_remove(struct pg *pg, int tenant_id, int64_t phone, int64_t ca
                          const char *note, int64_t now_ms);
 NODISCARD int dnc_remove_topic(struct pg *pg, int tenant_id, int64_t phone,
                                const char *topic, const char *note, int64_t now_ms);
+
+/* The person said START by SMS: what a STOP by SMS had added or marked, no more. *lifted:
+ * there was such a thing. */
+NODISCARD int dnc_start_sms(struct pg *pg, int tenant_id, int64_t phone, int64_t now_ms,
+                            bool *lifted);
+/* Whether the number said STOP by SMS, and not START after it. */
+NODISCARD int dnc_is_stopped_sms(struct pg *pg, int tenant_id, int64_t phone, bool *out);
 
 struct dnc_row {
     int64_t phone, campaign_id, added_at_ms, removed_at_ms; /* removed 0: in force */

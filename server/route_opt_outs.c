@@ -12,25 +12,14 @@
 #include "base/log.h"
 #include "base/pg.h"
 #include "base/str.h"
+#include "batches/command_store.h"
 #include "campaigns/campaign_store.h"
+#include "campaigns/message_store.h"
 #include "compliance/dnc_store.h"
-#include "compliance/opt_out_words.h"
 #include "contacts/phone.h"
 #include "server/server.h"
 
-enum { NOTE_MAX = 200 };
-
-static void respond_json(struct response *resp, int status, json_t *json)
-{
-    char *text = json_dumps(json, JSON_COMPACT);
-
-    resp->status = status;
-    resp->content_type = "application/json";
-    buf_puts(&resp->body, text ? text : "{}");
-    buf_puts(&resp->body, "\n");
-    free(text);
-    json_decref(json);
-}
+enum { NOTE_MAX = 200, MESSAGE_ID_MAX = 100 };
 
 static void refuse(struct response *resp, int status, const char *code, const char *hint)
 {
@@ -156,24 +145,60 @@ void route_opt_out(const struct request *req, struct response *resp)
                                "campaign", *campaign ? campaign : NULL, "added", added));
 }
 
+/* What it means, and whether it is news, in one transaction. */
+static int take_message(const struct request *req, const struct message_in *in,
+                        enum message_word *word, bool *added, bool *taken)
+{
+    const struct server *s = req->app;
+    const struct command_letter command = {
+        .phone = in->from, .text = in->text, .key = in->provider_id};
+    const int64_t now_ms = clock_now_ms();
+    bool before = false;
+
+    struct pg *pg = pg_pool_take(s->pool);
+    int err = pg_begin(pg, req->tenant_id);
+    if (!err) {
+        err = dnc_is_stopped_sms(pg, req->tenant_id, in->from, &before);
+        if (!err)
+            err = message_received(pg, req->tenant_id, in, now_ms, word);
+        if (!err && *word == MESSAGE_WORD_NONE)
+            err = command_receive(pg, req->tenant_id, &command, now_ms, taken);
+        err = pg_end(pg, err);
+    }
+    pg_pool_give(s->pool, pg);
+    *added = *word == MESSAGE_WORD_STOP && !before;
+    return err;
+}
+
 void route_sms_in(const struct request *req, struct response *resp)
 {
+    static const char *const actions[] = {"none", "opted_out", "opted_in", "helped"};
     json_auto_t *json = body_of(req, resp);
-    const char *text = "";
-    struct dnc_entry entry = {.source = "sms", .note = "STOP by SMS"};
-    bool added = false;
+    const char *text = "", *id = "";
+    struct message_in in = {0};
+    enum message_word word = MESSAGE_WORD_NONE;
+    char masked[PHONE_TEXT_MAX];
+    bool added = false, taken = false;
 
-    if (!json || !(entry.phone = phone_of(json, "from", resp)))
+    if (!json || !(in.from = phone_of(json, "from", resp)))
         return;
     if (!json_object_get(json, "text") || !text_of(json, "text", 4096, &text)) {
         refuse(resp, 422, "bad_field", "text is the message, of at most 4096 bytes");
         return;
     }
-    bool stops = opt_out_is_said(text);
-    if (stops && add(req, &entry, &added))
+    if (!text_of(json, "id", MESSAGE_ID_MAX, &id)) {
+        refuse(resp, 422, "bad_field", "id is the gateway's own, of at most 100 bytes");
+        return;
+    }
+    in.text = text;
+    in.provider_id = *id ? id : NULL;
+    int err = take_message(req, &in, &word, &added, &taken);
+    if (err) {
+        log_error("sms", "from=%s err=%d not recorded", phone_mask(in.from, masked), err);
         respond_unavailable(resp);
-    else
-        respond_json(resp, 200,
-                     json_pack("{s:s, s:b}", "action", stops ? "opted_out" : "none",
-                               "added", added));
+        return;
+    }
+    respond_json(resp, 200,
+                 json_pack("{s:s, s:b}", "action", taken ? "command" : actions[word],
+                           "added", added));
 }

@@ -1,6 +1,5 @@
 #include "workers/opt_outs.h"
 
-#include "base/str.h"
 #include "compliance/dnc_store.h"
 
 int opt_out_spoken(struct pg *pg, int tenant_id, int64_t phone,
@@ -10,18 +9,4 @@ int opt_out_spoken(struct pg *pg, int tenant_id, int64_t phone,
     bool added = false;
 
     return phone == 0 ? 0 : dnc_add(pg, tenant_id, &entry, now_ms, &added);
-}
-
-static int see_stop(const struct dnc_row *row, void *arg)
-{
-    bool *stopped = arg;
-
-    *stopped |= row->removed_at_ms == 0 && str_is(row->source, "sms");
-    return 0;
-}
-
-int opt_out_by_sms(struct pg *pg, int tenant_id, int64_t phone, bool *out)
-{
-    *out = false;
-    return dnc_find(pg, tenant_id, phone, see_stop, out);
 }

@@ -17,7 +17,5 @@ struct pg;
  * phone 0 (withheld): nothing to add. */
 NODISCARD int opt_out_spoken(struct pg *pg, int tenant_id, int64_t phone,
                              const struct uuid *call_id, int64_t now_ms);
-/* Whether the number said STOP by SMS. */
-NODISCARD int opt_out_by_sms(struct pg *pg, int tenant_id, int64_t phone, bool *out);
 
 #endif

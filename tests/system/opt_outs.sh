@@ -80,6 +80,17 @@ answers 200 "$GATEWAY" /v1/sms/inbound '{"from": "+251911223350", "text": " Stop
 check "STOP" 1 "$(on_list 251911223350 sms)"
 answers 200 "$GATEWAY" /v1/sms/inbound '{"from": "+251911223351", "text": "አቁም"}' '"opted_out"'
 answers 200 "$GATEWAY" /v1/sms/inbound '{"from": "+251911223352", "text": "Dhaabi"}' '"opted_out"'
+answers 200 "$GATEWAY" /v1/sms/inbound '{"from": "+251911223350", "text": "/ship 1 Hamburg", "id": "g7"}' '"action":"command"'
+answers 200 "$GATEWAY" /v1/sms/inbound '{"from": "+251911223350", "text": "/ship 1 Hamburg", "id": "g7"}' '"action":"command"'
+check 'a command is kept once' 1 "$(sql "SELECT count(*) FROM commands WHERE source = 'sms' AND source_key = 'g7'")"
+answers 200 "$GATEWAY" /v1/sms/inbound '{"from": "+251911223350", "text": "STOP"}' '"action":"opted_out","added":false'
+check "answered once" 'reply am 1, reply en 1, reply om 1' "$(sql "SELECT string_agg(kind || ' ' || language || ' ' || n, ', ' ORDER BY language)
+    FROM (SELECT kind, language, count(*) n FROM messages GROUP BY 1, 2) m")"
+answers 200 "$GATEWAY" /v1/sms/inbound '{"from": "+251911223350", "text": "START", "id": "g-1"}' '"action":"opted_in","added":false'
+check "START" 0 "$(on_list 251911223350 sms)"
+answers 200 "$GATEWAY" /v1/sms/inbound '{"from": "+251911223354", "text": "HELP", "id": "g-2"}' '"action":"helped"'
+answers 200 "$GATEWAY" /v1/sms/inbound '{"from": "+251911223354", "text": "HELP", "id": "g-2"}' '"action":"helped"'
+check "told twice, answered once" 1 "$(sql "SELECT count(*) FROM messages WHERE phone = 251911223354")"
 answers 422 "$GATEWAY" /v1/sms/inbound '{"from": "+251911223353"}' 'text'
 answers 422 "$GATEWAY" /v1/sms/inbound '{"from": "COOP", "text": "STOP"}'
 

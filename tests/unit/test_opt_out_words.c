@@ -76,11 +76,46 @@ static void a_message_of_any_length_is_read_within_bounds(void **state)
     assert_false(opt_out_is_said(text));
 }
 
+static void start_and_help_are_understood_in_three_languages(void **state)
+{
+    static const struct {
+        const char *text, *language;
+        enum message_word means;
+    } cases[] = {
+        {"START", "", MESSAGE_WORD_START},
+        {" unstop!", "", MESSAGE_WORD_START},
+        {"ጀምር።", "am", MESSAGE_WORD_START},
+        {"Jalqabi", "om", MESSAGE_WORD_START},
+        {"help", "", MESSAGE_WORD_HELP},
+        {"Info please", "", MESSAGE_WORD_HELP},
+        {"እርዳታ", "am", MESSAGE_WORD_HELP},
+        {"GARGAARSA", "om", MESSAGE_WORD_HELP},
+        {"አቁም", "am", MESSAGE_WORD_STOP},
+        {"dhaabi", "om", MESSAGE_WORD_STOP},
+        {"start stop", "", MESSAGE_WORD_STOP}, /* whoever is in doubt */
+        {"stop, do not start again", "", MESSAGE_WORD_STOP},
+        {"start the harvest on Monday", "", MESSAGE_WORD_NONE},
+        {"please start", "", MESSAGE_WORD_NONE},
+        {"help is what my neighbour with the bags needs", "", MESSAGE_WORD_NONE},
+        {"yes", "", MESSAGE_WORD_NONE},
+        {"", "", MESSAGE_WORD_NONE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *language = NULL;
+        if (message_word_of(cases[i].text, &language) != cases[i].means)
+            fail_msg("misunderstood: %s", cases[i].text);
+        assert_string_equal(language, cases[i].language);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wish_to_be_left_alone_is_understood),
         cmocka_unit_test(other_messages_are_left_alone),
+        cmocka_unit_test(start_and_help_are_understood_in_three_languages),
         cmocka_unit_test(a_message_of_any_length_is_read_within_bounds),
     };
 
