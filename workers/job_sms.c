@@ -1,19 +1,20 @@
 /*
  * sms: hands a message to the provider. A message is sent at least once: when
  * the provider's answer is lost (a timeout after sending) it may be sent a
- * second time, because a receipt that never comes is worse. A message whose row
- * says `sent` is never sent again.
+ * second time, because a receipt that never comes is worse. Where delivery
+ * reports come, one is waited for first. A message of which anybody knows that
+ * it left is never sent again.
  *
  * Who may get one: these messages answer a call that the person took part in,
- * so an opt-out from calls does not stop them. An opt-out by SMS (a STOP, kept
- * in the do-not-call list with source "sms") does.
+ * so an opt-out from calls does not stop them. An opt-out by SMS (a STOP,
+ * compliance/dnc_store.h) does, of all but the answer to what the person wrote.
+ *
+ * Through which account: the tenant's (message_settings), else the worker's own.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <jansson.h>
 
 #include "base/clock.h"
 #include "base/http.h"
@@ -21,24 +22,30 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "workers/opt_outs.h"
-#include "workers/recording.h"
+#include "campaigns/message_send_store.h"
+#include "campaigns/message_settings_store.h"
+#include "campaigns/message_store.h"
+#include "campaigns/provider_store.h"
+#include "workers/sms_sender.h"
 #include "workers/sms_text.h"
+#include "workers/sms_translit.h"
 #include "workers/worker.h"
 
-enum { TIMEOUT_MS = 20000, TWILIO_OPTED_OUT = 21610 };
-
-struct outgoing {
-    struct uuid id;
-    int64_t phone;
-    char *body;
-    char state[16];
-    bool stopped; /* by a STOP */
+enum {
+    TIMEOUT_MS = 20000,
+    ANSWER_MAX = 1 << 20,
+    SET_RIGHT_MS = 60000,
+    WISH_MAX_S = 3600
 };
 
-struct outcome {
-    const char *state; /* sent, failed, refused */
-    char provider_id[128], error[JOB_WHY_MAX];
+struct outgoing {
+    struct message_due m;
+    struct message_settings settings;
+    bool own; /* the worker's account, not the tenant's */
+    struct provider account;
+    struct sms_size size;
+    bool over; /* the day's cap */
+    int64_t until_ms;
 };
 
 static const struct worker_config *config_of(const struct job_ctx *ctx)
@@ -46,84 +53,139 @@ static const struct worker_config *config_of(const struct job_ctx *ctx)
     return ctx->config;
 }
 
-static void outgoing_free(struct outgoing *m)
+static void outgoing_free(struct outgoing *o)
 {
-    free(m->body);
+    message_due_free(&o->m);
+    provider_wipe(&o->account);
 }
 
-static int load_in(struct pg *pg, int tenant_id, struct outgoing *m)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct pg_args a = {0};
+/* ---- before ---- */
 
-    pg_arg_uuid(&a, &m->id);
-    int err =
-        pg_run(pg, &res, "SELECT phone, body, state FROM messages WHERE id = $1", &a);
-    if (err)
+/* sms_provider = http: an account of Twilio's, or of who speaks as it does. */
+static int worker_account(const struct worker_config *c, struct outgoing *o)
+{
+    struct provider *p = &o->account;
+
+    o->own = true;
+    p->kind = PROVIDER_TWILIO;
+    if (str_copy(p->account, sizeof(p->account), c->sms_account) ||
+        str_copy(p->token, sizeof(p->token), c->sms_token) ||
+        str_copy(p->settings.api_url, sizeof(p->settings.api_url), c->sms_url) ||
+        str_copy(o->settings.sender, sizeof(o->settings.sender), c->sms_from))
+        return EMSGSIZE;
+    return 0;
+}
+
+static int tenant_account(struct pg *pg, const struct worker_config *c, int tenant_id,
+                          struct outgoing *o, struct errtext *e)
+{
+    CLEANUP(secret_keys_wipe) struct secret_keys keys = {0};
+
+    int err = secret_keys_read(&keys, c->common.secret_key, c->common.secret_key_old, e);
+    return err ? err
+               : provider_load(pg, &keys, tenant_id, o->settings.account_id, &o->account,
+                               e);
+}
+
+static void take_look_alikes(struct message_due *m)
+{
+    char *plain = sms_transliterate(m->body);
+
+    if (!plain)
+        return;
+    free(m->body);
+    m->body = plain;
+}
+
+static int begin(struct pg *pg, const struct worker_config *c, int tenant_id,
+                 struct outgoing *o)
+{
+    if (!o->own && o->settings.transliterate)
+        take_look_alikes(&o->m);
+    o->size = sms_measure(o->m.body);
+    const struct message_begun b = {
+        .settings = o->own ? NULL : &o->settings,
+        .provider = o->own ? c->sms_provider : provider_kind_name(o->account.kind),
+        .encoding = sms_encoding_name(o->size.encoding),
+        .segments = o->size.segments,
+        .price_micros = o->settings.price_micros * o->size.segments};
+    int64_t now_ms = clock_now_ms();
+    int err = message_begin(pg, tenant_id, &o->m, &b, now_ms, &o->over, &o->until_ms);
+    if (!err && o->over)
+        err = message_wait(pg, tenant_id, &o->m, o->until_ms, now_ms);
+    return err;
+}
+
+static int load_in(struct pg *pg, const struct worker_config *c, int tenant_id,
+                   const struct uuid *id, struct outgoing *o, struct errtext *e)
+{
+    int err = message_load(pg, tenant_id, id, &o->m);
+
+    if (err == ENOENT)
+        return errtext_set(e, err, 0, 0, "there is no such message");
+    if (err || !o->m.due || o->m.stopped)
         return err;
-    if (PQntuples(res) == 0)
-        return ENOENT;
-    m->phone = pg_i64(res, 0, 0);
-    m->body = xstrdup(pg_text(res, 0, 1));
-    str_cut(m->state, sizeof(m->state), pg_text(res, 0, 2));
-    return opt_out_by_sms(pg, tenant_id, m->phone, &m->stopped);
+    err = message_settings_load(pg, tenant_id, &o->settings);
+    if (err == ENOENT)
+        err = worker_account(c, o);
+    else if (!err)
+        err = tenant_account(pg, c, tenant_id, o, e);
+    return err ? err : begin(pg, c, tenant_id, o);
 }
 
 static enum job_result load(struct job_ctx *ctx, const struct job *job,
-                            struct outgoing *m)
+                            const struct uuid *id, struct outgoing *o)
 {
     enum job_result result = JOB_DONE;
+    struct errtext e = {0};
     struct pg *pg = pg_pool_take(ctx->pool);
     int err = pg_begin(pg, job->tenant_id);
 
     if (!err)
-        err = pg_end(pg, load_in(pg, job->tenant_id, m));
-    if (err == ENOENT)
-        result = job_say(ctx, JOB_BURY, "there is no such message");
-    else if (err)
+        err = pg_end(pg, load_in(pg, config_of(ctx), job->tenant_id, id, o, &e));
+    if (err && e.text[0] && err != ECONNRESET && err != EAGAIN) {
+        /* A missing key or a token that does not open is put right by a person. */
+        bool none = err == ENOENT && !o->m.body;
+        result = job_say(ctx, none ? JOB_BURY : JOB_RETRY, "%s", e.text);
+        ctx->retry_after_ms = SET_RIGHT_MS;
+    } else if (err) {
         result = job_db_error(ctx, pg, err);
+    }
     pg_pool_give(ctx->pool, pg);
     return result;
 }
 
-static int write_outcome(struct pg *pg, const struct worker_config *c,
-                         const struct outgoing *m, const struct outcome *o)
-{
-    struct sms_size size = sms_measure(m->body ? m->body : "");
-    bool sent = strcmp(o->state, "sent") == 0;
-    struct pg_args a = {0};
+/* ---- after ---- */
 
-    pg_arg_uuid(&a, &m->id);
-    pg_arg_text(&a, o->state);
-    pg_arg_text(&a, o->error);
-    pg_arg_text(&a, sms_encoding_name(size.encoding));
-    pg_arg_i64(&a, size.segments);
-    pg_arg_text(&a, c->sms_provider);
-    pg_arg_text(&a, o->provider_id);
-    pg_arg_ms(&a, sent ? clock_now_ms() : 0);
-    return pg_run(pg, NULL,
-                  "UPDATE messages SET state = $2, error = $3, encoding = $4, "
-                  "segments = $5, provider = $6, provider_id = $7, "
-                  "sent_at = furrow_ts($8) WHERE id = $1 AND state <> 'sent'",
-                  &a);
+static int write_outcome(struct pg *pg, int tenant_id, const struct outgoing *o,
+                         const struct message_outcome *outcome, bool opted_out)
+{
+    int64_t now_ms = clock_now_ms();
+    int err = message_finish(pg, &o->m.id, outcome, now_ms);
+
+    if (!err && opted_out)
+        err =
+            message_stop(pg, tenant_id, o->m.phone, "opted out at the provider", now_ms);
+    return err;
 }
 
 static enum job_result finish(struct job_ctx *ctx, const struct job *job,
-                              const struct outgoing *m, const struct outcome *o)
+                              const struct outgoing *o,
+                              const struct message_outcome *outcome, bool opted_out)
 {
     enum job_result result = JOB_DONE;
     struct pg *pg = pg_pool_take(ctx->pool);
     int err = pg_begin(pg, job->tenant_id);
 
     if (!err)
-        err = pg_end(pg, write_outcome(pg, config_of(ctx), m, o));
+        err = pg_end(pg, write_outcome(pg, job->tenant_id, o, outcome, opted_out));
     if (err)
         result = job_db_error(ctx, pg, err);
     pg_pool_give(ctx->pool, pg);
     return result;
 }
 
-static void log_message(const struct outgoing *m)
+static void log_message(const struct message_due *m)
 {
     char id[UUID_TEXT_MAX], phone[PHONE_TEXT_MAX];
 
@@ -131,111 +193,141 @@ static void log_message(const struct outgoing *m)
              phone_mask(m->phone, phone), LOG_ESC(m->body));
 }
 
-static void add_field(struct buf *form, const char *name, const char *value)
-{
-    CLEANUP(free_cleanup) char *escaped = http_escape(value);
+/* ---- the provider ---- */
 
-    buf_printf(form, "%s%s=%s", form->len ? "&" : "", name, escaped);
+/* "" when the provider cannot reach us. */
+static void report_url(const struct worker_config *c, const struct outgoing *o, char *out,
+                       size_t size)
+{
+    char base[2 * PROVIDER_URL_MAX], id[UUID_TEXT_MAX];
+
+    out[0] = '\0';
+    if (o->own ||
+        !provider_hook_url(&o->account, c->common.public_url, base, sizeof(base)))
+        return;
+    int n = snprintf(out, size, "%s/message/%s", base, uuid_text(&o->m.id, id));
+    if (n < 0 || (size_t)n >= size)
+        out[0] = '\0';
 }
 
-/* What the provider's answer means. */
-static enum job_result judge(struct job_ctx *ctx, const struct http_resp *resp,
-                             struct outcome *o)
+static enum job_result judged(struct job_ctx *ctx, const struct job *job,
+                              const struct outgoing *o, const struct sms_answer *a)
 {
-    json_auto_t *root = resp->body ? json_loadb(resp->body, resp->len, 0, NULL) : NULL;
-    const char *sid = json_string_value(json_object_get(root, "sid"));
-    const char *status = json_string_value(json_object_get(root, "status"));
-    const char *message = json_string_value(json_object_get(root, "message"));
-    json_int_t code = json_integer_value(json_object_get(root, "code"));
+    struct message_outcome outcome = {.state = "sent",
+                                      .provider_id = a->provider_id,
+                                      .error = a->why,
+                                      .price_micros = a->price_micros,
+                                      .currency = a->currency};
 
-    if (resp->retry_after_s > 0)
-        ctx->retry_after_ms = resp->retry_after_s * 1000;
-    str_cut(o->provider_id, sizeof(o->provider_id), sid ? sid : "");
-    if (resp->status / 100 == 2 && !str_is(status, "failed") &&
-        !str_is(status, "undelivered")) {
-        o->state = "sent";
-        return JOB_DONE;
+    switch (a->verdict) {
+    case SMS_TAKEN:
+        outcome.error = "";
+        return finish(ctx, job, o, &outcome, false);
+    case SMS_REFUSED:
+        outcome.state = "failed";
+        outcome.certain = true;
+        if (finish(ctx, job, o, &outcome, false) != JOB_DONE)
+            return JOB_HANDED_BACK;
+        return job_say(ctx, JOB_BURY, "%s", a->why);
+    case SMS_STOPPED:
+        outcome.state = "refused";
+        outcome.certain = true;
+        return finish(ctx, job, o, &outcome, true);
+    case SMS_SET_RIGHT:
+        if (ctx->retry_after_ms < SET_RIGHT_MS && !o->own)
+            ctx->retry_after_ms = SET_RIGHT_MS;
+        break;
+    case SMS_AGAIN:
+        break;
     }
-    snprintf(o->error, sizeof(o->error), "the provider answered %ld%s%.200s",
-             resp->status, message ? ": " : "", message ? message : "");
-    str_end_whole(o->error);
-    if (code == TWILIO_OPTED_OUT) {
-        o->state = "refused";
-        return JOB_DONE;
-    }
-    /* A wrong token is put right by a person; the others not by waiting. */
-    bool later = resp->status == 401 || resp->status == 403 || resp->status == 404 ||
-                 resp->status == 408 || resp->status == 429 || resp->status >= 500;
-    return job_say(ctx, later ? JOB_RETRY : JOB_BURY, "%s", o->error);
+    return job_say(ctx, JOB_RETRY, "%s", a->why);
 }
 
-static enum job_result post(struct job_ctx *ctx, const struct outgoing *m,
-                            struct outcome *o)
+/* The answer is lost: the message may have left, and a report may say so. */
+static enum job_result unknown(struct job_ctx *ctx, int err, const struct sms_out *out,
+                               const struct http_resp *resp)
 {
-    const struct worker_config *c = config_of(ctx);
-    CLEANUP(free_cleanup) char *account = http_escape(c->sms_account);
-    CLEANUP(free_cleanup)
-    char *url = xasprintf("%s/2010-04-01/Accounts/%s/Messages.json", c->sms_url, account);
-    CLEANUP(buf_free) struct buf form = {0};
+    bool asked = err != ECONNREFUSED && err != ECANCELED;
+
+    if (asked && *out->report_url)
+        ctx->retry_after_ms = config_of(ctx)->sms_report_wait_s * 1000;
+    return job_http_error(ctx, err, "SMS provider", resp->error);
+}
+
+static enum job_result post(struct job_ctx *ctx, const struct job *job,
+                            const struct outgoing *o)
+{
+    const struct sms_sender *sender = sms_sender_of(o->account.kind);
+    CLEANUP(sms_request_free) struct sms_request r = {0};
     CLEANUP(http_resp_free) struct http_resp resp = {0};
-    char to[PHONE_TEXT_MAX];
-    static const char *const headers[] = {
-        "Content-Type: application/x-www-form-urlencoded", "Accept: application/json",
-        NULL};
+    struct sms_answer answer = {0};
+    struct errtext e = {0};
+    char url[3 * PROVIDER_URL_MAX];
+    const struct sms_out out = {.account = &o->account,
+                                .sender = o->settings.sender,
+                                .id = o->m.id,
+                                .phone = o->m.phone,
+                                .body = o->m.body,
+                                .report_url = url};
 
-    add_field(&form, "To", phone_text(m->phone, to));
-    add_field(&form, "From", c->sms_from);
-    add_field(&form, "Body", m->body);
-    const struct http_req req = {.url = url,
-                                 .headers = headers,
-                                 .body = form.data,
-                                 .body_len = form.len,
-                                 .user = c->sms_account,
-                                 .password = c->sms_token,
+    report_url(config_of(ctx), o, url, sizeof(url));
+    if (sender->build(&out, &r, &e)) {
+        ctx->retry_after_ms = SET_RIGHT_MS;
+        return job_say(ctx, JOB_RETRY, "%s", e.text);
+    }
+    bool get = strcmp(r.method, "GET") == 0; /* others say how long their body is */
+    const struct http_req req = {.method = r.method,
+                                 .url = r.url,
+                                 .headers = (const char *const *)r.headers,
+                                 .body = r.body.data || get ? r.body.data : "",
+                                 .body_len = r.body.len,
+                                 .user = r.user[0] ? r.user : NULL,
+                                 .password = r.user[0] ? o->account.token : NULL,
                                  .timeout_ms = TIMEOUT_MS,
-                                 .max_bytes = 1 << 20};
+                                 .max_bytes = ANSWER_MAX};
     int err = http_do(ctx->http, &req, &resp);
     if (err)
-        return job_http_error(ctx, err, "SMS provider", resp.error);
-    return judge(ctx, &resp, o);
+        return unknown(ctx, err, &out, &resp);
+    if (resp.retry_after_s > 0)
+        ctx->retry_after_ms =
+            (resp.retry_after_s < WISH_MAX_S ? resp.retry_after_s : WISH_MAX_S) * 1000;
+    sender->judge(&out, &resp, &answer);
+    return judged(ctx, job, o, &answer);
 }
 
 static enum job_result run(struct job_ctx *ctx, const struct job *job)
 {
-    CLEANUP(outgoing_free) struct outgoing m = {0};
-    struct outcome o = {.state = "sent"};
+    CLEANUP(outgoing_free) struct outgoing o = {0};
+    struct uuid id;
 
-    if (job_payload_id(ctx, job, "message_id", &m.id))
+    if (job_payload_id(ctx, job, "message_id", &id))
         return JOB_BURY;
-    enum job_result result = load(ctx, job, &m);
-    if (result != JOB_DONE || strcmp(m.state, "sent") == 0 ||
-        strcmp(m.state, "refused") == 0)
+    enum job_result result = load(ctx, job, &id, &o);
+    if (result != JOB_DONE || !o.m.due || o.over)
         return result;
-    if (m.stopped) {
-        o.state = "refused";
-        str_cut(o.error, sizeof(o.error), "the number opted out by SMS");
-    } else if (strcmp(config_of(ctx)->sms_provider, "log") == 0) {
-        log_message(&m);
-    } else {
-        result = post(ctx, &m, &o);
+    if (o.m.stopped) {
+        const struct message_outcome refused = {
+            .state = "refused", .error = "the number opted out by SMS", .certain = true};
+        return finish(ctx, job, &o, &refused, false);
     }
-    return result == JOB_DONE ? finish(ctx, job, &m, &o) : result;
+    if (o.own && strcmp(config_of(ctx)->sms_provider, "log") == 0) {
+        const struct message_outcome sent = {.state = "sent"};
+        log_message(&o.m);
+        return finish(ctx, job, &o, &sent, false);
+    }
+    return post(ctx, job, &o);
 }
 
 static int buried(struct job_ctx *ctx, const struct job *job, const char *why)
 {
-    CLEANUP(outgoing_free) struct outgoing m = {0};
-    struct outcome o = {.state = "failed"};
+    struct outgoing o = {0};
+    char error[JOB_WHY_MAX];
+    const struct message_outcome failed = {.state = "failed", .error = error};
 
-    str_cut(o.error, sizeof(o.error), why);
-    if (job_payload_id(ctx, job, "message_id", &m.id))
+    str_cut(error, sizeof(error), why); /* it may be ctx->why */
+    if (job_payload_id(ctx, job, "message_id", &o.m.id))
         return 0;
-    enum job_result result = load(ctx, job, &m);
-    if (result == JOB_BURY)
-        return 0; /* nothing to mark */
-    if (result == JOB_DONE)
-        result = finish(ctx, job, &m, &o);
-    return result == JOB_DONE ? 0 : ECONNRESET;
+    return finish(ctx, job, &o, &failed, false) == JOB_DONE ? 0 : ECONNRESET;
 }
 
 const struct job_kind job_kind_sms = {

@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 
-#include "workers/batch_rules.h"
+#include "batches/batch_rules.h"
 
 /* --- the texts -------------------------------------------------------------------- */
 
@@ -17,8 +17,9 @@ struct texts {
     const char *recorded[INTENT_COUNT];
     const char *type, *quantity, *grade, *id, *destination;
     const char *bags, *kg, *quintals, *tonnes;
-    const char *notice[3];
-    const char *error, *try_again;
+    const char *notice[6];
+    const char *error, *try_again, *answer;
+    const char *container, *batches;
 };
 
 static const struct texts texts[LANGUAGE_COUNT] = {
@@ -30,7 +31,10 @@ static const struct texts texts[LANGUAGE_COUNT] = {
                          [INTENT_RECEIPT] = "Receipt recorded successfully!",
                          [INTENT_SHIPMENT] = "Shipment recorded successfully!",
                          [INTENT_TRANSFORMATION] =
-                             "Transformation recorded successfully!"},
+                             "Transformation recorded successfully!",
+                         [INTENT_PACK] = "Packing recorded successfully!",
+                         [INTENT_UNPACK] = "Unpacking recorded successfully!",
+                         [INTENT_SPLIT] = "Split recorded successfully!"},
             .type = "Type",
             .quantity = "Qty",
             .grade = "Grade",
@@ -42,9 +46,19 @@ static const struct texts texts[LANGUAGE_COUNT] = {
             .tonnes = "tonnes",
             .notice = {[SMS_PROCESSING] = "Processing your recording...",
                        [SMS_COMPLETE] = "Processing complete!",
-                       [SMS_FAILED] = "Processing failed. Please try again."},
+                       [SMS_FAILED] = "Processing failed. Please try again.",
+                       [SMS_WAITS] =
+                           "We have your recording. A person will listen to it and "
+                           "answer by message. You need not call again.",
+                       [SMS_REGISTERED] =
+                           "Your registration has arrived. You can send commands as soon "
+                           "as it is approved.",
+                       [SMS_APPROVED] = "Your number is registered and approved."},
             .error = "Error",
             .try_again = "Please try again or contact support.",
+            .answer = "Answer this message or call back within 5 minutes.",
+            .container = "Container",
+            .batches = "Batches",
         },
     [LANGUAGE_AM] =
         {
@@ -53,7 +67,10 @@ static const struct texts texts[LANGUAGE_COUNT] = {
                          [INTENT_COMMISSION] = "ምርቱ ተመዝግቧል!",
                          [INTENT_RECEIPT] = "ርክክቡ ተመዝግቧል!",
                          [INTENT_SHIPMENT] = "ጭነቱ ተመዝግቧል!",
-                         [INTENT_TRANSFORMATION] = "ዝግጅቱ ተመዝግቧል!"},
+                         [INTENT_TRANSFORMATION] = "ዝግጅቱ ተመዝግቧል!",
+                         [INTENT_PACK] = "ማሸጉ ተመዝግቧል!",
+                         [INTENT_UNPACK] = "መፍታቱ ተመዝግቧል!",
+                         [INTENT_SPLIT] = "ክፍፍሉ ተመዝግቧል!"},
             .type = "ዓይነት",
             .quantity = "መጠን",
             .grade = "ደረጃ",
@@ -63,11 +80,19 @@ static const struct texts texts[LANGUAGE_COUNT] = {
             .kg = "ኪ.ግ",
             .quintals = "ኩንታል",
             .tonnes = "ቶን",
-            .notice = {[SMS_PROCESSING] = "ድምፅዎን እያዘጋጀን ነው...",
-                       [SMS_COMPLETE] = "ዝግጅቱ ተጠናቋል!",
-                       [SMS_FAILED] = "አልተሳካም። እባክዎ እንደገና ይሞክሩ።"},
+            .notice =
+                {[SMS_PROCESSING] = "ድምፅዎን እያዘጋጀን ነው...",
+                 [SMS_COMPLETE] = "ዝግጅቱ ተጠናቋል!",
+                 [SMS_FAILED] = "አልተሳካም። እባክዎ እንደገና ይሞክሩ።",
+                 [SMS_WAITS] =
+                     "ድምፅዎ ደርሶናል። ሰው ያዳምጠዋል፤ መልሱ በመልእክት ይደርስዎታል። እንደገና መደወል አያስፈልግም።",
+                 [SMS_REGISTERED] = "ምዝገባዎ ደርሶናል። ሲጸድቅ ትዕዛዝ መላክ ይችላሉ።",
+                 [SMS_APPROVED] = "ቁጥርዎ ተመዝግቧል፤ ጸድቋል።"},
             .error = "ስህተት",
             .try_again = "እባክዎ እንደገና ይሞክሩ ወይም ድጋፍ ይጠይቁ።",
+            .answer = "በ5 ደቂቃ ውስጥ ለዚህ መልእክት ይመልሱ ወይም መልሰው ይደውሉ።",
+            .container = "ማሸጊያ",
+            .batches = "ምርቶች",
         },
     [LANGUAGE_OM] =
         {
@@ -76,7 +101,10 @@ static const struct texts texts[LANGUAGE_COUNT] = {
                          [INTENT_COMMISSION] = "Oomishni galmaa'eera!",
                          [INTENT_RECEIPT] = "Fudhannaan galmaa'eera!",
                          [INTENT_SHIPMENT] = "Ergaan galmaa'eera!",
-                         [INTENT_TRANSFORMATION] = "Qophiin galmaa'eera!"},
+                         [INTENT_TRANSFORMATION] = "Qophiin galmaa'eera!",
+                         [INTENT_PACK] = "Hidhuun galmaa'eera!",
+                         [INTENT_UNPACK] = "Hiikuun galmaa'eera!",
+                         [INTENT_SPLIT] = "Qooduun galmaa'eera!"},
             .type = "Gosa",
             .quantity = "Hamma",
             .grade = "Sadarkaa",
@@ -88,9 +116,19 @@ static const struct texts texts[LANGUAGE_COUNT] = {
             .tonnes = "toonii",
             .notice = {[SMS_PROCESSING] = "Sagalee keessan qopheessaa jirra...",
                        [SMS_COMPLETE] = "Qophiin xumurameera!",
-                       [SMS_FAILED] = "Hin milkoofne. Maaloo irra deebi'aa yaalaa."},
+                       [SMS_FAILED] = "Hin milkoofne. Maaloo irra deebi'aa yaalaa.",
+                       [SMS_WAITS] =
+                           "Sagaleen kee nu ga'eera. Namni ni dhaggeeffata, deebiin "
+                           "ergaadhaan si ga'a. Irra deebitee bilbiluu hin qabdu.",
+                       [SMS_REGISTERED] = "Galmeen keessan nu ga'eera. Yommuu mirkanaa'u "
+                                          "ajaja erguu dandeessu.",
+                       [SMS_APPROVED] = "Lakkoofsi keessan galmaa'ee mirkanaa'eera."},
             .error = "Dogoggora",
             .try_again = "Maaloo irra deebi'aa yaalaa yookiin gargaarsa gaafadhaa.",
+            .answer = "Daqiiqaa 5 keessatti ergaa kanaaf deebisaa yookiin deebisaa "
+                      "bilbilaa.",
+            .container = "Qabduu",
+            .batches = "Oomishoota",
         },
 };
 
@@ -121,6 +159,25 @@ static const char *unit_text(const struct texts *t, const char *unit)
     return t->kg;
 }
 
+/* How many parts a message lists; the rest is found in the ledger. */
+enum { LISTED_MAX = 6 };
+
+static void put_lots(struct buf *b, const struct texts *t, const struct batch *batch)
+{
+    if (*batch->sscc) {
+        buf_printf(b, "\n%s: %s", t->container, batch->container);
+        if (!str_is(batch->container, batch->sscc))
+            buf_printf(b, "\nSSCC: %s", batch->sscc);
+        buf_printf(b, "\n%s: %zu", t->batches, batch->lot_count);
+        if (batch->quantity_kg > 0)
+            buf_printf(b, " (%.10g %s)", batch->quantity_kg, t->kg);
+        return;
+    }
+    for (size_t i = 0; i < batch->lot_count && i < LISTED_MAX; i++)
+        buf_printf(b, "\n%s: %s (%.10g %s)", t->id, batch->lots[i].batch_id,
+                   batch->lots[i].kg, t->kg);
+}
+
 char *sms_receipt(const struct sms_style *style, const struct batch *batch)
 {
     const struct texts *t = texts_for(style->language);
@@ -128,6 +185,10 @@ char *sms_receipt(const struct sms_style *style, const struct batch *batch)
 
     start(&b, style, "✅");
     buf_printf(&b, ": %s\n", t->recorded[batch->event]);
+    if (batch->lot_count > 0) {
+        put_lots(&b, t, batch);
+        return buf_take(&b);
+    }
     if (*batch->variety)
         buf_printf(&b, "\n%s: %s", t->type, batch->variety);
     if (batch->quantity >= 0 && !str_is(batch->unit, "kg"))
@@ -146,7 +207,8 @@ char *sms_receipt(const struct sms_style *style, const struct batch *batch)
 char *sms_notice(const struct sms_style *style, enum sms_notice notice)
 {
     static const char *const signs[] = {
-        [SMS_PROCESSING] = "🔄", [SMS_COMPLETE] = "✅", [SMS_FAILED] = "❌"};
+        [SMS_PROCESSING] = "🔄", [SMS_COMPLETE] = "✅",   [SMS_FAILED] = "❌",
+        [SMS_WAITS] = "⏳",      [SMS_REGISTERED] = "⏳", [SMS_APPROVED] = "✅"};
     struct buf b = {0};
 
     start(&b, style, signs[notice]);
@@ -161,6 +223,17 @@ char *sms_error(const struct sms_style *style, const char *details)
 
     start(&b, style, "❌");
     buf_printf(&b, " %s\n\n%s\n\n%s", t->error, details, t->try_again);
+    return buf_take(&b);
+}
+
+char *sms_question(const struct sms_style *style, const char *details,
+                   const char *question)
+{
+    const struct texts *t = texts_for(style->language);
+    struct buf b = {0};
+
+    start(&b, style, "❓");
+    buf_printf(&b, ": %s\n\n%s\n%s", details, question, t->answer);
     return buf_take(&b);
 }
 

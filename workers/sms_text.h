@@ -14,7 +14,10 @@ struct batch;
 enum sms_notice {
     SMS_PROCESSING, /* the recording has arrived */
     SMS_COMPLETE,
-    SMS_FAILED, /* no detail that a farmer could use */
+    SMS_FAILED,     /* no detail that a farmer could use */
+    SMS_WAITS,      /* no model takes it: a person will listen */
+    SMS_REGISTERED, /* who wants to send commands waits for approval */
+    SMS_APPROVED,   /* … has it */
 };
 
 struct sms_style {
@@ -28,6 +31,10 @@ char *sms_receipt(const struct sms_style *style, const struct batch *batch);
 char *sms_notice(const struct sms_style *style, enum sms_notice notice);
 /* details: what to do about it, in plain words. */
 char *sms_error(const struct sms_style *style, const char *details);
+
+/* What is missing, the question after it, and that an answer is waited for. */
+char *sms_question(const struct sms_style *style, const char *details,
+                   const char *question);
 
 enum sms_encoding { SMS_GSM7, SMS_UCS2 };
 

@@ -8,7 +8,7 @@
 
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "workers/batch_rules.h"
+#include "batches/batch_rules.h"
 #include "workers/sms_text.h"
 
 static const struct batch abebe = {
