@@ -146,6 +146,15 @@ bool arena_grow(struct ivr_arena *arena, void **items, size_t n, size_t *cap, si
     return true;
 }
 
+void growing_room(struct growing *g, size_t size)
+{
+    g->data = arena_alloc(g->arena, size);
+    if (g->data)
+        g->cap = size;
+    else
+        g->err = ENOMEM;
+}
+
 void growing_add(struct growing *g, const char *text, size_t len)
 {
     if (g->err || len == 0)

@@ -31,6 +31,8 @@ struct growing {
     int err;
 };
 
+void growing_room(struct growing *g,
+                  size_t size); /* at once; only before the first add */
 void growing_add(struct growing *g, const char *text, size_t len);
 void growing_puts(struct growing *g, const char *text);
 void growing_putc(struct growing *g, char c);

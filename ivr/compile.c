@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ivr/backend.h"
 #include "ivr/compile.h"
 
 /* jansson has one allocator for the whole process; documents are dropped before the
@@ -211,16 +212,11 @@ static int64_t opt_out_scope(const char *action)
     return SCOPE_NONE;
 }
 
-static void read_global(struct compiler *c, const char *keys, const json_t *j,
-                        struct global_key *g)
+static void read_action(struct compiler *c, const json_t *j, struct global_key *g)
 {
     const char *name = json_string_value(j);
 
-    g->keys = keep_text(c, keys);
-    g->target = IVR_NO_NODE;
-    if (!is_keys(keys)) {
-        complain(c, "", "'%s' is not keys of a telephone", keys);
-    } else if (name && strcmp(name, "repeat") == 0) {
+    if (name && strcmp(name, "repeat") == 0) {
         g->target = TARGET_REPEAT;
     } else if (name && opt_out_scope(name) != SCOPE_NONE) {
         g->target = TARGET_OPT_OUT;
@@ -228,6 +224,17 @@ static void read_global(struct compiler *c, const char *keys, const json_t *j,
     } else {
         g->target = compile_target(c, j);
     }
+}
+
+static void read_global(struct compiler *c, const char *keys, const json_t *j,
+                        struct global_key *g)
+{
+    g->keys = keep_text(c, keys);
+    g->target = IVR_NO_NODE;
+    if (is_keys(keys))
+        read_action(c, j, g);
+    else
+        complain(c, "", "'%s' is not keys of a telephone", keys);
 }
 
 static void read_globals(struct compiler *c, const json_t *j, struct flow *f)
@@ -252,11 +259,61 @@ static void read_globals(struct compiler *c, const json_t *j, struct flow *f)
     path_out(c, was);
 }
 
+static void read_global_words(struct compiler *c, const json_t *j, struct flow *f)
+{
+    size_t was = path_in(c, "global_words");
+    const char *patterns = NULL;
+    json_t *value = NULL;
+
+    if (j && want_object(c, j)) {
+        struct global_key *list = keep(c, json_object_size(j) * sizeof(*list));
+        f->global_words = list;
+        json_object_foreach(loose(list ? j : NULL), patterns, value)
+        {
+            size_t inner = path_in(c, patterns);
+            read_action(c, value, &list[f->global_word_count]);
+            list[f->global_word_count++].keys = keep_text(c, patterns);
+            path_out(c, inner);
+        }
+    }
+    path_out(c, was);
+}
+
+/* {"prompt": …, "key": "1"} */
+static void read_go_on(struct compiler *c, const json_t *j, struct flow *f)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+    size_t was = path_in(c, "go_on");
+
+    f->go_on_key = "1";
+    if (j && want_object(c, j)) {
+        json_object_foreach(loose(j), name, value)
+        {
+            size_t inner = path_in(c, name);
+            const char *key = strcmp(name, "key") == 0 ? want_text(c, value) : NULL;
+            if (strcmp(name, "prompt") == 0)
+                compile_prompts(c, value, &f->go_on_prompt);
+            else if (strcmp(name, "key") != 0)
+                complain(c, "known: prompt, key", "go_on has no property '%s'", name);
+            else if (key && (strlen(key) != 1 || !is_keys(key)))
+                complain(c, "", "one key of a telephone is needed here");
+            else if (key)
+                f->go_on_key = keep_text(c, key);
+            path_out(c, inner);
+        }
+        if (!json_object_get(j, "prompt"))
+            complain(c, "what is asked", "go_on has no \"prompt\"");
+    }
+    path_out(c, was);
+}
+
 static void check_members(struct compiler *c, const json_t *doc)
 {
-    static const char *const known[] = {"furrow", "name",     "language",    "languages",
-                                        "entry",  "limits",   "global_keys", "prompts",
-                                        "nodes",  "on_error", "on_hangup",   "ui"};
+    static const char *const known[] = {
+        "furrow",    "name",        "language",     "languages", "entry",
+        "limits",    "global_keys", "prompts",      "nodes",     "on_error",
+        "on_hangup", "ui",          "global_words", "go_on"};
     const char *key = NULL;
     json_t *value = NULL;
 
@@ -268,7 +325,8 @@ static void check_members(struct compiler *c, const json_t *doc)
         if (!found)
             complain_key(c, key,
                          "known: furrow, name, language, languages, entry, limits, "
-                         "global_keys, prompts, nodes, on_error, on_hangup, ui",
+                         "global_keys, global_words, prompts, nodes, on_error, "
+                         "on_hangup, go_on, ui",
                          "a flow has no property '%s'", key);
     }
 }
@@ -305,9 +363,13 @@ static void read_document(struct compiler *c, const json_t *doc, struct flow *f)
         complain(c, "the node a call begins with", "the flow has no \"entry\"");
     f->on_error = read_target(c, doc, "on_error");
     f->on_hangup = read_target(c, doc, "on_hangup");
+    read_go_on(c, json_object_get(doc, "go_on"), f);
     read_globals(c, json_object_get(doc, "global_keys"), f);
-    if (c->errors == 0 && !c->err)
+    read_global_words(c, json_object_get(doc, "global_words"), f);
+    if (c->errors == c->portable_errors && !c->err) {
         check_graph(c);
+        check_portable(c);
+    }
 }
 
 /* Everything but ENOMEM is an issue. */
@@ -336,6 +398,8 @@ static void compile_text(struct compiler *c, const char *text, size_t len,
     c->depth++;
     if (len > IVR_SOURCE_MAX) {
         complain(c, "", "the flow is longer than %d bytes", IVR_SOURCE_MAX);
+    } else if (len == 0) {
+        complain(c, "", "the flow is empty");
     } else {
         int err = value_load_json(&doc, text, len, JSON_REJECT_DUPLICATES, &e);
         if (!err)
@@ -439,6 +503,9 @@ EXPORT int ivr_compile(struct ivr_prog **out, const char *text, size_t len,
     *issues = (struct ivr_issues){0};
     if (!options || !options->sha256)
         return EINVAL;
+    for (const char *const *name = options->backends; name && *name; name++)
+        if (!ivr_backend_find(*name))
+            return EINVAL;
     if (!c)
         return ENOMEM;
     c->arena = arena;

@@ -49,8 +49,8 @@ struct compiler {
     struct ivr_prog *prog;
     int err; /* ENOMEM */
     struct ivr_issue *issues;
-    size_t issue_count, issue_cap, errors;
-    char pointer[POINTER_MAX]; /* of the value in hand */
+    size_t issue_count, issue_cap, errors, portable_errors; /* the last among errors */
+    char pointer[POINTER_MAX];                              /* of the value in hand */
     size_t pointer_len;
     struct source *src;
     const char *var_names[VARS_MAX];
@@ -111,6 +111,8 @@ bool is_lang(const char *text);
 int var_number(struct compiler *c, const char *name);
 /* The node in hand sets it. */
 void var_is_set(struct compiler *c, const char *name);
+/* A text, or a list of them, as one with commas between; NULL: complained. */
+const char *want_patterns(struct compiler *c, const json_t *j);
 
 bool compile_prompt(struct compiler *c, const json_t *j, struct prompt *out);
 /* An id, a prompt, or a list of these. */
@@ -124,12 +126,20 @@ uint16_t node_number(const struct compiler *c, const char *id);
 void compile_node(struct compiler *c, const json_t *j, struct node *n);
 bool node_exit_is_good(const char *name);
 
-/* ---- compile_own.c: for the table of kinds ---- */
+/* ---- compile_own.c, compile_data.c: for the table of kinds ---- */
 
 void own_set(struct compiler *c, const json_t *j, struct node *n);
 void own_headers(struct compiler *c, const json_t *j, struct node *n);
 void own_extracts(struct compiler *c, const json_t *j, struct node *n);
 void own_body(struct compiler *c, const json_t *j, struct node *n);
+void own_words(struct compiler *c, const json_t *j, struct node *n);
+void own_where(struct compiler *c, const json_t *j, struct node *n);
+void own_change(struct compiler *c, const json_t *j, struct node *n);
+void own_columns(struct compiler *c, const json_t *j, struct node *n);
+void own_mock_row(struct compiler *c, const json_t *j, struct node *n);
+void own_entities(struct compiler *c, const json_t *j, struct node *n);
+void check_submit(struct compiler *c, const json_t *j, struct node *n);
+void own_details(struct compiler *c, const json_t *j, struct node *n);
 void own_mock(struct compiler *c, const json_t *j, struct node *n);
 void own_choices(struct compiler *c, const json_t *j, struct node *n);
 void own_finish(struct compiler *c, const json_t *j, struct node *n);
@@ -140,11 +150,17 @@ void check_collect(struct compiler *c, const json_t *j, struct node *n);
 void check_branch(struct compiler *c, const json_t *j, struct node *n);
 void check_callback(struct compiler *c, const json_t *j, struct node *n);
 void check_api(struct compiler *c, const json_t *j, struct node *n);
+void check_data(struct compiler *c, const json_t *j, struct node *n);
 void check_subflow(struct compiler *c, const json_t *j, struct node *n);
 
 /* ---- compile_graph.c ---- */
 
 void check_graph(struct compiler *c);
+
+/* ---- portable.c ---- */
+
+/* What the back ends of the options cannot do, or do otherwise. */
+void check_portable(struct compiler *c);
 
 /* ---- compile.c ---- */
 

@@ -55,6 +55,11 @@ static void flow_out(struct graph *g, uint16_t number)
         meet(g, target == TARGET_OPT_OUT ? g->flow->after_opt_out : target,
              &g->in[number]);
     }
+    for (size_t i = 0; n->kind == NODE_COLLECT && i < g->flow->global_word_count; i++) {
+        uint16_t target = g->flow->global_words[i].target;
+        meet(g, target == TARGET_OPT_OUT ? g->flow->after_opt_out : target,
+             &g->in[number]);
+    }
 }
 
 static void spread(struct graph *g)
@@ -65,6 +70,24 @@ static void spread(struct graph *g)
             if (g->reached[i])
                 flow_out(g, i);
     } while (g->changed);
+}
+
+/* Which flow a call runs is the campaign's to say. */
+static void warn_callback_flows(struct graph *g)
+{
+    struct compiler *c = g->c;
+
+    for (uint16_t i = 0; i < g->flow->node_count; i++) {
+        const struct node *n = &g->flow->nodes[i];
+        if (n->kind != NODE_CALLBACK || !*n->flow_name)
+            continue;
+        size_t was = path_in(c, n->id), at = path_in(c, "flow");
+        warn(c, "remove it, or branch in the campaign's flow",
+             "a callback runs the flow of the campaign that calls back, not '%s'",
+             n->flow_name);
+        path_out(c, at);
+        path_out(c, was);
+    }
 }
 
 static void warn_unreached(struct graph *g)
@@ -158,13 +181,44 @@ static void check_after_hangup(struct graph *g)
         const struct node *n = &g->flow->nodes[i];
         bool silent = n->kind == NODE_SET || n->kind == NODE_BRANCH ||
                       n->kind == NODE_SMS || n->kind == NODE_CALLBACK ||
+                      n->kind == NODE_SUBMIT ||
                       (n->kind == NODE_HANGUP && n->prompt.n == 0);
         if (!g->after_hangup[i] || silent)
             continue;
         size_t was = path_in(c, n->id);
-        complain(c, "only set, branch, sms, callback and a silent hangup",
+        complain(c, "only set, branch, sms, callback, submit and a silent hangup",
                  "on_hangup leads to a %s: nobody is there any more",
                  node_kind_name(n->kind));
+        path_out(c, was);
+    }
+}
+
+static bool is_sensitive(const struct graph *g, uint16_t var)
+{
+    for (size_t i = 0; i < g->flow->node_count; i++) {
+        const struct node *n = &g->flow->nodes[i];
+        if (n->kind == NODE_COLLECT && n->sensitive &&
+            strcmp(n->into, g->c->var_names[var]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* It is there until the next wait, for a table to compare it. */
+static void check_sensitive(struct graph *g)
+{
+    struct compiler *c = g->c;
+
+    for (size_t i = 0; i < c->src->use_count && !c->err; i++) {
+        const struct var_use *use = &c->src->uses[i];
+        bool by_data = use->node < g->flow->node_count &&
+                       g->flow->nodes[use->node].kind == NODE_DATA;
+        if (by_data || !is_sensitive(g, use->var) || seen_before(c->src, i))
+            continue;
+        size_t was = path_in(c, g->flow->nodes[use->node].id);
+        complain(c, "compare it in the \"where\" of a data node",
+                 "vars.%s is a sensitive entry: only a data node may read it",
+                 c->var_names[use->var]);
         path_out(c, was);
     }
 }
@@ -188,8 +242,10 @@ void check_graph(struct compiler *c)
     spread(&g);
     size_t was = path_in(c, "nodes");
     warn_unreached(&g);
+    warn_callback_flows(&g);
     follow_hangup(&g, f->on_hangup);
     check_after_hangup(&g);
+    check_sensitive(&g);
     path_out(c, was);
     if (c->depth == 1)
         warn_uses(&g); /* a sub-flow may be given its variables */

@@ -40,9 +40,19 @@ struct kind {
     void (*check)(struct compiler *c, const json_t *j, struct node *n);
 };
 
-const char *const words_pipeline[] = {"none", "transcribe", "command", NULL};
+const char *const words_pipeline[] = {"none", "transcribe", "command", "callback", NULL};
 const char *const words_scope[] = {"", "campaign", "tenant", "topic", "all", NULL};
 const char *const words_reason[] = {"normal", "busy", NULL};
+const char *const words_intent[] = {"",
+                                    "record_commission",
+                                    "record_receipt",
+                                    "record_shipment",
+                                    "record_transformation",
+                                    "pack_batches",
+                                    "unpack_batches",
+                                    "split_batch",
+                                    NULL};
+const char *const words_op[] = {"find", "insert", "update", "delete", NULL};
 const char *const words_method[] = {"GET", "POST", "PUT", "PATCH", "DELETE", NULL};
 
 #define AT(member) .at = offsetof(struct node, member)
@@ -66,7 +76,7 @@ const char *const words_method[] = {"GET", "POST", "PUT", "PATCH", "DELETE", NUL
         PROMPT(no_input_prompt),                                                         \
         {"timeout_s", FIELD_SECONDS, AT(first_ms), .low = 1, .high = 60, .usual = 5},    \
         {"inter_s", FIELD_SECONDS, AT(inter_ms), .low = 1, .high = 30, .usual = 3},      \
-        {"attempts", FIELD_INT, AT(attempts), .low = 1, .high = 10, .usual = 3},         \
+        {"attempts", FIELD_INT, AT(attempts), .low = 0, .high = 10, .usual = 3},         \
     {                                                                                    \
         "barge_in", FIELD_BOOL, AT(barge_in), .usual = 1                                 \
     }
@@ -92,6 +102,10 @@ static const struct field collect_fields[] = {
     {"finish", FIELD_KEYS, AT(finish), .high = 4},
     {"sensitive", FIELD_BOOL, AT(sensitive)},
     {"valid", FIELD_EXPR, AT(valid)},
+    {"words", FIELD_OWN, .own = own_words},
+    {"heard", FIELD_EXPR, AT(heard)},
+    PROMPT(unheard_prompt),
+    {"silences", FIELD_INT, AT(silences), .low = 1, .high = 10},
     INTO,
     END_OF_FIELDS,
 };
@@ -111,6 +125,16 @@ static const struct field api_fields[] = {
     {"timeout_s", FIELD_SECONDS, AT(timeout_ms), .low = 1, .high = 60, .usual = 10},
     {"into", FIELD_OWN, .own = own_extracts},
     {"mock", FIELD_OWN, .own = own_mock},
+    END_OF_FIELDS,
+};
+
+static const struct field data_fields[] = {
+    {"table", FIELD_TEXT, AT(table), .needed = true, .low = 1, .high = 31},
+    {"do", FIELD_WORD, AT(op), .words = words_op},
+    {"where", FIELD_OWN, .own = own_where},
+    {"set", FIELD_OWN, .own = own_change},
+    {"into", FIELD_OWN, .own = own_columns},
+    {"mock", FIELD_OWN, .own = own_mock_row},
     END_OF_FIELDS,
 };
 
@@ -139,8 +163,9 @@ static const struct field queue_fields[] = {
     {"priority", FIELD_INT, AT(priority), .low = 0, .high = 100, .usual = 50},
     {"max_wait_s", FIELD_SECONDS, AT(wait_ms), .low = 5, .high = 3600, .usual = 300},
     {"exit_key", FIELD_KEYS, AT(exit_key), .high = 1},
-    /* It is set before it is announced. */
+    /* They are set before they are announced. */
     INTO,
+    {"wait_into", FIELD_VAR, AT(wait_into)},
     PROMPT(announce),
     {"announce_every_s", FIELD_SECONDS, AT(inter_ms), .low = 5, .high = 600, .usual = 60},
     END_OF_FIELDS,
@@ -158,6 +183,15 @@ static const struct field callback_fields[] = {
 static const struct field sms_fields[] = {
     {"text", FIELD_PROMPTS, AT(text), .needed = true},
     {"to", FIELD_TEMPLATE, AT(to), .has = offsetof(struct node, has_to)},
+    END_OF_FIELDS,
+};
+
+static const struct field submit_fields[] = {
+    {"recording", FIELD_TEMPLATE, AT(recording),
+     .has = offsetof(struct node, has_recording)},
+    {"pipeline", FIELD_WORD, AT(pipeline), .words = words_pipeline},
+    {"intent", FIELD_WORD, AT(intent), .words = words_intent},
+    {"entities", FIELD_OWN, .own = own_entities},
     END_OF_FIELDS,
 };
 
@@ -180,6 +214,7 @@ static const struct field hangup_fields[] = {
     {"outcome", FIELD_TEXT, AT(outcome), .low = 1, .high = 31},
     {"reason", FIELD_WORD, AT(reason), .words = words_reason},
     {"opt_out", FIELD_WORD, AT(scope), .words = words_scope},
+    {"details", FIELD_OWN, .own = own_details},
     END_OF_FIELDS,
 };
 
@@ -198,6 +233,8 @@ static const struct kind kinds[] = {
                      .check = check_branch},
     [NODE_API] = {"api", api_fields, EXITS("ok", "http_error", "timeout", "bad_body"),
                   .check = check_api},
+    [NODE_DATA] = {"data", data_fields, EXITS("done", "none", "failed"),
+                   .may_exit = "locked", .check = check_data},
     [NODE_SET] = {"set", set_fields, EXITS("done")},
     [NODE_RECORD] = {"record", record_fields, EXITS("recorded", "empty", "failed")},
     [NODE_VOICEMAIL] = {"voicemail", record_fields, EXITS("recorded", "empty", "failed")},
@@ -209,6 +246,8 @@ static const struct kind kinds[] = {
                        EXITS("scheduled", "duplicate", "refused"), .may_exit = "moved",
                        .check = check_callback},
     [NODE_SMS] = {"sms", sms_fields, EXITS("queued", "refused")},
+    [NODE_SUBMIT] = {"submit", submit_fields, EXITS("done", "failed"),
+                     .check = check_submit},
     [NODE_LANGUAGE] = {"language", language_fields,
                        EXITS("chosen", "invalid", "no_input")},
     [NODE_SUBFLOW] = {"subflow", subflow_fields, EXITS("done", "failed"),
@@ -218,8 +257,8 @@ static const struct kind kinds[] = {
 _Static_assert(ARRAY_LEN(kinds) == NODE_KINDS, "a row for each kind");
 
 #define KIND_NAMES                                                                       \
-    "play say collect branch api set record voicemail transfer queue callback sms "      \
-    "language subflow hangup"
+    "play say collect branch api data set record voicemail transfer queue callback sms " \
+    "submit language subflow hangup"
 
 const char *node_kind_name(enum node_kind kind)
 {
@@ -228,8 +267,9 @@ const char *node_kind_name(enum node_kind kind)
 
 bool node_exit_is_good(const char *name)
 {
-    static const char *const bad[] = {"invalid",    "no_input", "failed",  "empty",
-                                      "http_error", "timeout",  "bad_body"};
+    static const char *const bad[] = {"invalid",  "no_input",   "failed",
+                                      "empty",    "http_error", "timeout",
+                                      "bad_body", "none",       "locked"};
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         if (strcmp(bad[i], name) == 0)
@@ -363,6 +403,9 @@ static bool knows_exit(const struct kind *k, const struct node *n, const char *n
             return true;
     if (k->may_exit && strcmp(k->may_exit, name) == 0)
         return true;
+    for (size_t i = 0; i < n->hearing_count; i++)
+        if (strcmp(n->hearings[i].exit, name) == 0)
+            return true;
     if (k->digit_exits)
         return strcmp(name, "any") == 0 || is_keys(name);
     if (!k->case_exits || n->case_count == 0)
@@ -407,6 +450,8 @@ static void read_exits(struct compiler *c, const struct kind *k, const json_t *j
     for (size_t i = 0; i < n->case_count; i++)
         if (*n->cases[i].exit)
             need_exit(c, j, n->cases[i].exit);
+    for (size_t i = 0; i < n->hearing_count; i++)
+        need_exit(c, j, n->hearings[i].exit);
 }
 
 static const struct field *find_field(const struct kind *k, const char *name)
@@ -467,7 +512,8 @@ static void read_fields(struct compiler *c, const struct kind *k, const json_t *
 
 void compile_node(struct compiler *c, const json_t *j, struct node *n)
 {
-    n->into = n->on_done_sms = n->outcome = n->queue = n->exit_key = n->flow_name = "";
+    n->into = n->wait_into = n->on_done_sms = n->outcome = n->queue = n->exit_key =
+        n->flow_name = n->table = "";
     n->confirm_key = "";
     n->finish = "#";
     n->finish_any = 3;

@@ -310,7 +310,7 @@ void check_collect(struct compiler *c, const json_t *j, struct node *n)
         const char *name = n->exits[i].name;
         int64_t len = (int64_t)strlen(name);
         any = any || strcmp(name, "any") == 0;
-        if (is_keys(name) &&
+        if (is_keys(name) && !strpbrk(name, "*#") &&
             (len < n->min || (json_object_get(j, "max") && len > n->max)))
             complain(c, "", "the case '%s' is not from %d to %d keys long", name,
                      (int)n->min, (int)n->max);
@@ -319,7 +319,7 @@ void check_collect(struct compiler *c, const json_t *j, struct node *n)
                      "the case '%s' holds the finishing key '%s'", name, n->finish);
         if (is_keys(name) && !json_object_get(j, "max") && len > n->max)
             n->max = len;
-        if (is_keys(name) && n->sensitive)
+        if (is_keys(name) && n->sensitive && !strpbrk(name, "*#"))
             complain(c, "the exit 'any' and \"valid\"",
                      "a case would tell a sensitive entry");
     }
@@ -328,9 +328,9 @@ void check_collect(struct compiler *c, const json_t *j, struct node *n)
                  "a collect with the exit 'any' needs \"max\"");
     if (n->min > n->max)
         complain(c, "", "min is more than max");
-    if (n->sensitive && *n->into)
-        complain(c, "test it with \"valid\"",
-                 "a sensitive entry cannot be kept in a variable");
+    if (n->heard && !any)
+        complain(c, "wire the exit 'any'",
+                 "\"heard\" makes an entry: it needs the exit 'any'");
 }
 
 void check_branch(struct compiler *c, const json_t *j, struct node *n)

@@ -290,6 +290,12 @@ static int parse_name(struct parser *s, const struct expr **out)
         *out = x;
         return err;
     }
+    if (len == 4 && memcmp(word, "said", 4) == 0 && s->scope->digits && !called) {
+        struct expr *x = NULL;
+        int err = make(s, EXPR_SAID, 0, &x);
+        *out = x;
+        return err;
+    }
     if (take(s, "."))
         return parse_path(s, word, len, out);
     if (called)

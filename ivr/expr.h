@@ -56,7 +56,7 @@ struct expr_error {
 
 /* Roots and names the parser lets pass; each use of vars.X is told. */
 struct expr_scope {
-    bool digits;                              /* `digits` is the entry of a collect */
+    bool digits; /* `digits` is the entry of a collect, `said` what was said */
     bool (*uses)(void *arg, const char *var); /* false: ENOMEM */
     void *arg;
 };
@@ -103,7 +103,7 @@ struct expr_env {
     const struct ivr_var *vars; /* sorted by name */
     size_t var_count;
     const char *lang;
-    const char *digits;
+    const char *digits, *said;
     int64_t started_at_ms;
     uint64_t random; /* advances with every random() */
     int fuel;
@@ -125,7 +125,8 @@ enum expr_kind {
     EXPR_VAR,
     EXPR_CONTACT,
     EXPR_CALL_FACT,
-    EXPR_DIGITS
+    EXPR_DIGITS,
+    EXPR_SAID
 };
 
 struct expr_function {
@@ -145,6 +146,7 @@ struct expr {
 };
 
 const struct expr_function *expr_function_find(const char *name, size_t len);
+const struct expr_function *expr_said_function_find(const char *name, size_t len);
 const struct expr_function *expr_time_function_find(const char *name, size_t len);
 /* The fault "<what> is needed, not <what it is>". */
 struct ivr_value expr_wants(struct expr_env *e, const char *what,

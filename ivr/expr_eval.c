@@ -211,6 +211,8 @@ struct ivr_value expr_eval(struct expr_env *e, const struct expr *x)
         return expr_fact(e, x->fact);
     case EXPR_DIGITS:
         return value_text(e->digits ? e->digits : "");
+    case EXPR_SAID:
+        return value_text(e->said ? e->said : "");
     }
     if (v.type == IVR_TEXT && strlen(v.text) > EXPR_TEXT_MAX)
         return value_fault("a text is too long");

@@ -508,6 +508,25 @@ static struct ivr_value fn_mask(ARGS)
     return expr_text(e, growing_text(&g));
 }
 
+/* 12500 as "12,500". */
+static struct ivr_value fn_thousands(ARGS)
+{
+    struct growing g = {.arena = e->arena};
+    const char *text = text_of(e, &a[0]);
+    size_t whole = strcspn(text, "."), sign = *text == '-';
+
+    (void)n;
+    if (!value_is_number(&a[0]))
+        return expr_wants(e, "a number", &a[0]);
+    for (size_t i = 0; i < whole; i++) {
+        if (i > sign && (whole - i) % 3 == 0)
+            growing_putc(&g, ',');
+        growing_putc(&g, text[i]);
+    }
+    growing_puts(&g, text + whole);
+    return expr_text(e, growing_text(&g));
+}
+
 /* ---- lists and maps ---- */
 
 static struct ivr_value fn_get(ARGS)
@@ -590,6 +609,7 @@ static const struct expr_function functions[] = {
     {"substring", 2, 3, false, fn_substring},
     {"subtract", 2, 2, false, fn_subtract},
     {"text", 1, 1, false, fn_text},
+    {"thousands", 1, 1, false, fn_thousands},
     {"trim", 1, 1, false, fn_trim},
     {"upper", 1, 1, false, fn_upper},
     {"word", 2, 2, false, fn_word},
@@ -600,5 +620,6 @@ const struct expr_function *expr_function_find(const char *name, size_t len)
     for (size_t i = 0; i < ARRAY_LEN(functions); i++)
         if (strlen(functions[i].name) == len && memcmp(functions[i].name, name, len) == 0)
             return &functions[i];
-    return expr_time_function_find(name, len);
+    const struct expr_function *f = expr_said_function_find(name, len);
+    return f ? f : expr_time_function_find(name, len);
 }

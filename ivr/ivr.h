@@ -73,6 +73,13 @@ struct ivr_compile_options {
     ivr_sha256_fn *sha256;
     ivr_resolve_fn *resolve; /* NULL: sub-flows are errors */
     void *arg;
+    /* Back ends by name, NULL-terminated: what one of them cannot do is an error then,
+     * what it does otherwise a warning. NULL: nothing is asked. EINVAL: one of them is
+     * none. */
+    const char *const *backends;
+    /* Languages that the host of those speaks by itself where they have no voice,
+     * NULL-terminated; NULL: none. */
+    const char *const *host_voices;
 };
 
 /* EBADMSG: the document has errors, all of them in *issues. Warnings alone are 0. */
@@ -85,11 +92,19 @@ const char *ivr_prog_name(const struct ivr_prog *p);
  * hash of the text alone when there are no sub-flows. */
 const uint8_t *ivr_prog_hash(const struct ivr_prog *p);
 
+/* What a prompt is in the talk. */
+enum ivr_part {
+    IVR_PART_TOLD,      /* something is told */
+    IVR_PART_ASKED,     /* by the node that waits for keys: takes nothing for granted */
+    IVR_PART_NOT_TAKEN, /* why it is asked again */
+};
+
 struct ivr_prompt {
     const char *asset;        /* content id of recorded audio, or "" */
     const char *text;         /* to speak, when there is no asset */
     const char *lang, *voice; /* voice "" is the language's usual one */
     bool bargeable;           /* a key stops it */
+    enum ivr_part part;
 };
 /* The prompts that need nothing of a call (an asset, or text without expressions), so
  * that a host can fetch or synthesise them first. False when i is past the last. */
@@ -108,6 +123,7 @@ enum ivr_wait_kind {
     IVR_WAIT_DIAL,
     IVR_WAIT_QUEUE,
     IVR_WAIT_HTTP,
+    IVR_WAIT_DATA,
 };
 
 /* The wait's token is the state's seq: an input with another one is stale. */
@@ -162,6 +178,8 @@ struct ivr_state {
     uint32_t total_steps;
     int64_t started_at_ms, hard_stop_at_ms;
     bool on_error_used, opted_out, callback_asked;
+    bool offered; /* waits to hear whether an earlier call is gone on with; the frames and
+                     variables are that call's */
     size_t var_count;
     const struct ivr_var *vars; /* sorted by name */
 };
@@ -209,11 +227,16 @@ struct ivr_env {
      * moved to the next. NULL: any time. */
     const struct ivr_span *open;
     size_t open_count;
+    /* At START: where an earlier call of the party dropped (ivr_state_may_go_on). The
+     * flow asks whether to go on from there; what does not fit the program is passed
+     * over. NULL: none. Its parts live as long as out's. */
+    const struct ivr_state *kept;
 };
 
 enum ivr_input_kind {
     IVR_IN_START,
     IVR_IN_DIGITS,       /* a complete entry, or the part there was when time ran out */
+    IVR_IN_SAID,         /* in place of keys: words, spoken or typed */
     IVR_IN_NO_INPUT,     /* first_ms passed without a key */
     IVR_IN_MEDIA_FAILED, /* a prompt of the last sprint could not be played */
     IVR_IN_RECORDED,     /* after a hang-up: this first, then HANGUP */
@@ -221,6 +244,7 @@ enum ivr_input_kind {
     IVR_IN_QUEUE_LEFT,
     IVR_IN_QUEUE_NEWS, /* it is to be said how long it still takes; the wait goes on */
     IVR_IN_HTTP_DONE,
+    IVR_IN_DATA_DONE,
     IVR_IN_DEADLINE,
     IVR_IN_HANGUP, /* the party is gone; any token */
     IVR_IN_STOP,   /* the operator or a shutdown ends the call; any token */
@@ -240,6 +264,12 @@ enum ivr_left {
     IVR_LEFT_BY_KEY,
     IVR_LEFT_FAILED,
 };
+enum ivr_data_result {
+    IVR_DATA_DONE,   /* there was a row; the new one is in the table */
+    IVR_DATA_NONE,   /* no row fits; there is one with that key */
+    IVR_DATA_LOCKED, /* a secret was guessed too often */
+    IVR_DATA_FAILED, /* no such table or column, a value of another type */
+};
 enum ivr_http_result { IVR_HTTP_ANSWERED, IVR_HTTP_TIMEOUT, IVR_HTTP_FAILED };
 
 /* Texts may be NULL for "". */
@@ -252,6 +282,9 @@ struct ivr_input {
             char finish;        /* the finishing key, or 0 */
             bool barged;
         } keys;
+        struct {
+            const char *text; /* UTF-8 */
+        } said;
         struct {
             enum ivr_recorded result;
             const char *ref; /* the recording's name */
@@ -269,8 +302,8 @@ struct ivr_input {
             const char *agent;
         } left;
         struct {
-            int position; /* 1: the next */
-            int64_t wait_ms;
+            int position;    /* 1: the next */
+            int64_t wait_ms; /* until an agent, as the host guesses */
         } news;
         struct {
             enum ivr_http_result result;
@@ -278,6 +311,12 @@ struct ivr_input {
             const char *body;
             size_t body_len;
         } http;
+        struct {
+            enum ivr_data_result result;
+            const char *row; /* DONE: the first row as it is now, a JSON object without
+                                its secrets */
+            size_t row_len;
+        } data;
         struct {
             int cause; /* Q.850 */
         } hangup;
@@ -293,7 +332,9 @@ enum ivr_effect_kind {
     IVR_FX_DIAL,    /* * a request to the gate */
     IVR_FX_ENQUEUE, /* * */
     IVR_FX_HTTP,    /* * */
+    IVR_FX_DATA,    /* * carried out in the transaction of the step's commit */
     IVR_FX_SMS,
+    IVR_FX_SUBMIT,   /* a command for the jobs */
     IVR_FX_CALLBACK, /* a request to the gate */
     IVR_FX_OPT_OUT,  /* committed with the step, acts at once */
     IVR_FX_LANG,     /* remember for the party */
@@ -306,6 +347,7 @@ struct ivr_collect {
     int64_t first_ms;               /* after the prompts, until the first key */
     int64_t inter_ms;               /* between two keys */
     bool sensitive;                 /* never log */
+    const char *hears;              /* "en-US": words in it do as well; "" or NULL none */
     int own_max;                    /* complete at this many keys, unless they … */
     const char *const *global_keys; /* … begin one of these; NULL-terminated */
 };
@@ -319,10 +361,18 @@ struct ivr_record {
     enum ivr_finish finish;
     bool beep;
     const char *purpose;     /* record, voicemail */
-    const char *pipeline;    /* none, transcribe, command */
+    const char *pipeline;    /* none, transcribe, command, callback */
     const char *on_done_sms; /* template name, "" none */
     const char *node;
     uint32_t step; /* recording name = <channel id>-<step> */
+};
+
+/* Either a recording that was made in this call, by its name, for a pipeline; or what was
+ * keyed in: an intent with its entities, a JSON object. */
+struct ivr_submit {
+    const char *recording, *pipeline; /* recording "": */
+    const char *intent, *entities;
+    const char *node;
 };
 
 struct ivr_header {
@@ -338,6 +388,21 @@ struct ivr_http {
     int64_t timeout_ms;
     const char *mock_body; /* for simulators; NULL: no mock */
     int mock_status;
+};
+
+enum ivr_data_op { IVR_DATA_FIND, IVR_DATA_INSERT, IVR_DATA_UPDATE, IVR_DATA_DELETE };
+
+/*
+ * On a table of the tenant (campaigns/table.h). where: {"column": value} or {"column":
+ * {test: value}}, test one of not, more, less, at_least, at_most; all must hold; a value
+ * for a column of secrets is compared with its hash. change: {"column": value} or
+ * {"column": {"add": number}}. Both may hold what is in no event: never log them.
+ */
+struct ivr_data {
+    enum ivr_data_op op;
+    const char *table;
+    const char *where, *change; /* JSON objects */
+    const char *mock;           /* a row, for hosts without tables; NULL: none */
 };
 
 struct ivr_effect {
@@ -361,9 +426,11 @@ struct ivr_effect {
             int64_t announce_ms; /* between two QUEUE_NEWS; 0: none are wanted */
         } enqueue;
         struct ivr_http http;
+        struct ivr_data data;
         struct {
             const char *to, *lang, *text;
         } sms;
+        struct ivr_submit submit;
         struct {
             int64_t at_ms;
             const char *to, *flow; /* flow "": the same */
@@ -377,6 +444,7 @@ struct ivr_effect {
         struct {
             const char *reason;  /* normal, busy, time_limit, error, stopped */
             const char *outcome; /* as the state's */
+            const char *details; /* a JSON object for phones that are programs, or "" */
         } hangup;
     };
 };
@@ -423,6 +491,27 @@ struct ivr_out {
 NODISCARD int ivr_step(const struct ivr_prog *prog, const struct ivr_env *env,
                        const struct ivr_state *state, const struct ivr_input *input,
                        struct ivr_arena *arena, struct ivr_out *out);
+
+/* A sprint that waits for data is followed at once by another: what it was to say goes
+ * before what that one does. Only prompts are taken from `first`; its parts and then's
+ * live in the arenas they came from. ENOMEM. */
+NODISCARD int ivr_out_follow(const struct ivr_out *first, struct ivr_out *then,
+                             struct ivr_arena *arena);
+
+/* The waiting node's id, "" when the flow has ended; borrowed from prog. */
+const char *ivr_state_node(const struct ivr_prog *prog, const struct ivr_state *state);
+/* What the waiting node asks for in keys; false: it waits for nothing of the kind. Global
+ * keys are left out. */
+bool ivr_state_entry(const struct ivr_prog *prog, const struct ivr_state *state,
+                     struct ivr_collect *out);
+/* The cases of the waiting node that are keys: the i-th, in the document's order; NULL:
+ * there are no more, or it does not wait for keys. */
+const char *ivr_state_key(const struct ivr_prog *prog, const struct ivr_state *state,
+                          size_t i);
+
+/* Should a call that drops here be kept, for the party to go on with? When the flow
+ * offers that, somebody has done something in it, and it waits for the party. */
+bool ivr_state_may_go_on(const struct ivr_prog *prog, const struct ivr_state *state);
 
 /* For a worker that checks its row: does this state wait so, at the node of that name? */
 bool ivr_state_expects(const struct ivr_prog *prog, const struct ivr_state *state,

@@ -28,6 +28,7 @@ enum node_kind {
     NODE_COLLECT,
     NODE_BRANCH,
     NODE_API,
+    NODE_DATA,
     NODE_SET,
     NODE_RECORD,
     NODE_VOICEMAIL,
@@ -35,6 +36,7 @@ enum node_kind {
     NODE_QUEUE,
     NODE_CALLBACK,
     NODE_SMS,
+    NODE_SUBMIT,
     NODE_LANGUAGE,
     NODE_SUBFLOW,
     NODE_HANGUP,
@@ -89,6 +91,12 @@ struct extract {
     const char *const *path; /* NULL-terminated tokens of a JSON Pointer */
 };
 
+/* Phrases that are as good as a case's keys. */
+struct hearing {
+    const char *exit;
+    const char *patterns; /* words_have() */
+};
+
 struct choice {
     const char *keys, *lang;
 };
@@ -108,6 +116,11 @@ struct node {
     const struct expr *valid;
     size_t choice_count;
     const struct choice *choices;
+    size_t hearing_count;
+    const struct hearing *hearings;
+    const struct expr *heard;
+    struct prompts unheard_prompt;
+    int64_t silences; /* in a row; 0: they count as attempts */
     /* branch */
     const struct expr *on;
     size_t case_count;
@@ -123,7 +136,7 @@ struct node {
     struct template_ to, from, at;
     bool has_to, has_at;
     int64_t ring_ms, wait_ms, priority;
-    const char *queue, *exit_key, *confirm_key, *flow_name;
+    const char *queue, *exit_key, *confirm_key, *flow_name, *wait_into;
     const struct expr *in_s;
     /* api */
     struct template_ url, body;
@@ -134,12 +147,23 @@ struct node {
     int64_t timeout_ms;
     const char *mock_body; /* NULL: none */
     int mock_status;
+    /* data: mock_body and extracts as api */
+    const char *table;
+    int64_t op;
+    struct template_ where, change;
+    /* submit: a recording, or an intent with its entities */
+    struct template_ recording, entities;
+    bool has_recording;
+    int64_t intent;
+    /* hangup */
+    bool has_details;
+    struct template_ details;
     /* subflow */
     uint16_t flow;
 };
 
 struct global_key {
-    const char *keys;
+    const char *keys; /* or patterns */
     uint16_t target;
     int64_t scope; /* of TARGET_OPT_OUT */
 };
@@ -147,12 +171,14 @@ struct global_key {
 struct flow {
     const char *name, *language;
     uint8_t hash[IVR_HASH_BYTES];
-    size_t language_count, node_count, global_count;
+    size_t language_count, node_count, global_count, global_word_count;
     const char *languages[LANGUAGES_MAX];
     const struct node *nodes;
-    const struct global_key *globals;
+    const struct global_key *globals, *global_words;
     uint16_t entry, on_error, on_hangup; /* IVR_NO_NODE: none */
     uint16_t after_opt_out;              /* the node "opt_out", or IVR_NO_NODE */
+    struct prompts go_on_prompt;         /* none: a dropped call is not gone on with */
+    const char *go_on_key;
     int64_t max_ms, sprint_steps, session_steps, visits;
 };
 
@@ -165,7 +191,9 @@ struct ivr_prog {
 };
 
 extern const char *const words_pipeline[],
-    *const words_scope[], *const words_reason[], *const words_method[];
+    *const words_scope[], *const words_reason[], *const words_method[],
+                                                     *const words_op[],
+                                                         *const words_intent[];
 enum { SCOPE_NONE, SCOPE_CAMPAIGN, SCOPE_TENANT, SCOPE_TOPIC, SCOPE_ALL };
 
 const char *node_kind_name(enum node_kind kind);

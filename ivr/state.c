@@ -18,7 +18,8 @@ enum {
     FLAG_ON_ERROR = 1,
     FLAG_OPTED_OUT = 2,
     FLAG_CALLBACK = 4,
-    FLAGS_ALL = 7,
+    FLAG_OFFERED = 8,
+    FLAGS_ALL = 15,
 };
 
 static const char magic[4] = {'F', 'I', 'V', 'S'};
@@ -67,20 +68,32 @@ static void put_value(struct growing *g, const struct ivr_value *v)
     }
 }
 
+/* At least as many as it takes. */
+static size_t bytes_of(const struct ivr_state *s)
+{
+    size_t n = sizeof(*s);
+
+    for (size_t i = 0; i < s->var_count; i++)
+        n += strlen(s->vars[i].name) + 16 +
+             (s->vars[i].value.type == IVR_TEXT ? strlen(s->vars[i].value.text) : 0);
+    return n;
+}
+
 EXPORT int ivr_state_write(const struct ivr_state *s, struct ivr_arena *arena,
                            const uint8_t **bytes, size_t *len)
 {
     struct growing g = {.arena = arena};
 
+    growing_room(&g, bytes_of(s));
     growing_add(&g, magic, sizeof(magic));
     put_uint(&g, VERSION, 2);
     put_uint(&g, s->seq, 4);
     put_uint(&g, s->status, 1);
-    put_uint(&g,
-             (s->on_error_used ? FLAG_ON_ERROR : 0) |
-                 (s->opted_out ? FLAG_OPTED_OUT : 0) |
-                 (s->callback_asked ? FLAG_CALLBACK : 0),
-             1);
+    put_uint(
+        &g,
+        (s->on_error_used ? FLAG_ON_ERROR : 0) | (s->opted_out ? FLAG_OPTED_OUT : 0) |
+            (s->callback_asked ? FLAG_CALLBACK : 0) | (s->offered ? FLAG_OFFERED : 0),
+        1);
     put_uint(&g, (uint64_t)s->tenant, 8);
     growing_add(&g, (const char *)s->prog_hash, sizeof(s->prog_hash));
     put_text(&g, s->session);
@@ -234,6 +247,7 @@ static void get_head(struct reader *r, struct ivr_state *s)
     s->on_error_used = flags & FLAG_ON_ERROR;
     s->opted_out = flags & FLAG_OPTED_OUT;
     s->callback_asked = flags & FLAG_CALLBACK;
+    s->offered = flags & FLAG_OFFERED;
     s->tenant = (int64_t)get_uint(r, 8);
     for (size_t i = 0; i < sizeof(s->prog_hash); i++)
         s->prog_hash[i] = (uint8_t)get_uint(r, 1);
@@ -257,7 +271,7 @@ EXPORT int ivr_state_read(const void *bytes, size_t len, struct ivr_arena *arena
         s->stack[i].node = (uint16_t)get_uint(&r, 2);
         s->stack[i].attempts = (uint16_t)get_uint(&r, 2);
     }
-    s->wait.kind = (enum ivr_wait_kind)get_below(&r, 1, IVR_WAIT_HTTP + 1);
+    s->wait.kind = (enum ivr_wait_kind)get_below(&r, 1, IVR_WAIT_DATA + 1);
     s->wait.media_node = (uint16_t)get_uint(&r, 2);
     s->wait.deadline_at_ms = (int64_t)get_uint(&r, 8);
     s->total_steps = (uint32_t)get_uint(&r, 4);

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ivr/words.h"
+
 enum { PROMPT_ALLOWANCE_MS = 120000, SLACK_MS = 15000 };
-#define LATEST_MS INT64_C(253402300799999) /* the year 9999 */
 
 struct ivr_frame *sprint_frame(struct sprint *sp)
 {
@@ -148,6 +149,7 @@ void sprint_end(struct sprint *sp, const char *reason, const char *outcome)
     if (fx) {
         fx->hangup.reason = reason;
         fx->hangup.outcome = kept;
+        fx->hangup.details = "";
     }
 }
 
@@ -358,6 +360,44 @@ bool take_global(struct sprint *sp, const char *digits)
     return false;
 }
 
+bool take_global_words(struct sprint *sp, const char *said)
+{
+    for (int depth = sp->s.depth; depth > 0; depth--) {
+        const struct flow *f = flow_at(sp, depth);
+        for (size_t i = 0; i < f->global_word_count; i++) {
+            if (!words_have(said, f->global_words[i].keys))
+                continue;
+            run_global(sp, &f->global_words[i], depth);
+            return true;
+        }
+    }
+    return false;
+}
+
+void set_sensitive(struct sprint *sp, const char *name, const char *entry)
+{
+    struct ivr_value v = value_text(entry);
+
+    if (sp->sensitive_count == ARRAY_LEN(sp->sensitive))
+        return;
+    sp->sensitive[sp->sensitive_count++] = name;
+    set_var(sp, name, &v, true);
+}
+
+static void forget_sensitive(struct sprint *sp)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < sp->s.var_count; i++) {
+        bool forget = false;
+        for (size_t k = 0; k < sp->sensitive_count; k++)
+            forget = forget || strcmp(sp->vars[i].name, sp->sensitive[k]) == 0;
+        if (!forget)
+            sp->vars[kept++] = sp->vars[i];
+    }
+    sp->s.var_count = kept;
+}
+
 /* ---- the sprint ---- */
 
 /* False when this node was entered too often without anybody doing anything. */
@@ -409,12 +449,28 @@ static void run(struct sprint *sp)
     }
 }
 
-static void start(struct sprint *sp)
+void begin_language(struct sprint *sp)
 {
     const struct flow *root = sp->prog->flows[0];
     const struct ivr_env *env = sp->env;
     const char *lang = root->language;
     bool known = env->language && *env->language;
+
+    if (known && flow_has_language(root, env->language))
+        lang = env->language;
+    else if (known)
+        event_at(sp, "",
+                 (struct ivr_event){.kind = IVR_EV_WARNING,
+                                    .name = "language_not_offered",
+                                    .value = env->language,
+                                    .category = ""});
+    snprintf(sp->s.lang, sizeof(sp->s.lang), "%s", lang);
+}
+
+static void start(struct sprint *sp)
+{
+    const struct flow *root = sp->prog->flows[0];
+    const struct ivr_env *env = sp->env;
 
     memcpy(sp->s.prog_hash, sp->prog->hash, sizeof(sp->s.prog_hash));
     snprintf(sp->s.session, sizeof(sp->s.session), "%s",
@@ -429,15 +485,7 @@ static void start(struct sprint *sp)
                                 .name = env->inbound ? "inbound" : "outbound",
                                 .value = "",
                                 .category = ""});
-    if (known && flow_has_language(root, env->language))
-        lang = env->language;
-    else if (known)
-        event_at(sp, "",
-                 (struct ivr_event){.kind = IVR_EV_WARNING,
-                                    .name = "language_not_offered",
-                                    .value = env->language,
-                                    .category = ""});
-    snprintf(sp->s.lang, sizeof(sp->s.lang), "%s", lang);
+    begin_language(sp);
 }
 
 /* The party is gone: what the nearest on_hangup says, silently. */
@@ -467,12 +515,22 @@ static void media_failed(struct sprint *sp)
 
 static void resume(struct sprint *sp, const struct ivr_input *in)
 {
+    if (in->kind == IVR_IN_HANGUP && sp->s.offered) { /* nothing has happened yet */
+        sp->party_gone = true;
+        sprint_end(sp, "normal", "hung_up");
+        return;
+    }
     if (in->kind == IVR_IN_HANGUP) {
         hang_up(sp);
         return;
     }
     if (in->kind == IVR_IN_STOP) {
         sprint_end(sp, "stopped", "interrupted");
+        return;
+    }
+    if (sp->s.offered) {
+        go_on_answer(sp, in);
+        run(sp);
         return;
     }
     if (in->kind == IVR_IN_MEDIA_FAILED) {
@@ -483,100 +541,6 @@ static void resume(struct sprint *sp, const struct ivr_input *in)
         node_resume(sp, node_at(sp), in);
     }
     run(sp);
-}
-
-static bool fits_wait(const struct ivr_state *s, enum ivr_input_kind kind)
-{
-    switch (kind) {
-    case IVR_IN_DIGITS:
-    case IVR_IN_NO_INPUT:
-        return s->wait.kind == IVR_WAIT_KEYS;
-    case IVR_IN_RECORDED:
-        return s->wait.kind == IVR_WAIT_RECORDING;
-    case IVR_IN_DIAL_ENDED:
-        return s->wait.kind == IVR_WAIT_DIAL;
-    case IVR_IN_QUEUE_LEFT:
-    case IVR_IN_QUEUE_NEWS:
-        return s->wait.kind == IVR_WAIT_QUEUE;
-    case IVR_IN_HTTP_DONE:
-        return s->wait.kind == IVR_WAIT_HTTP;
-    case IVR_IN_MEDIA_FAILED:
-        return s->wait.media_node != IVR_NO_NODE;
-    case IVR_IN_DEADLINE:
-    case IVR_IN_HANGUP:
-    case IVR_IN_STOP:
-        return true;
-    case IVR_IN_START:
-        break;
-    }
-    return false;
-}
-
-static enum ivr_wait_kind wait_of(const struct node *n)
-{
-    switch (n->kind) {
-    case NODE_COLLECT:
-    case NODE_LANGUAGE:
-        return IVR_WAIT_KEYS;
-    case NODE_RECORD:
-    case NODE_VOICEMAIL:
-        return IVR_WAIT_RECORDING;
-    case NODE_TRANSFER:
-        return IVR_WAIT_DIAL;
-    case NODE_QUEUE:
-        return IVR_WAIT_QUEUE;
-    case NODE_API:
-        return IVR_WAIT_HTTP;
-    case NODE_PLAY:
-    case NODE_SAY:
-    case NODE_BRANCH:
-    case NODE_SET:
-    case NODE_CALLBACK:
-    case NODE_SMS:
-    case NODE_SUBFLOW:
-    case NODE_HANGUP:
-    case NODE_KINDS:
-        break;
-    }
-    return IVR_WAIT_NONE;
-}
-
-static bool is_offered(const struct ivr_prog *prog, const char *lang)
-{
-    for (size_t i = 0; i < prog->flow_count; i++)
-        if (flow_has_language(prog->flows[i], lang))
-            return true;
-    return false;
-}
-
-/* Do the places and times that the state names exist, and do they wait like that? */
-static bool fits_program(const struct ivr_prog *prog, const struct ivr_state *s)
-{
-    const struct flow *f = NULL;
-    const struct node *n = NULL;
-
-    if (s->depth == 0 || s->depth > IVR_MAX_DEPTH || s->stack[0].flow != 0 ||
-        !is_offered(prog, s->lang))
-        return false;
-    if (s->started_at_ms < 0 || s->started_at_ms > LATEST_MS ||
-        s->hard_stop_at_ms < s->started_at_ms ||
-        s->hard_stop_at_ms - s->started_at_ms > prog->flows[0]->max_ms)
-        return false;
-    for (int i = 0; i < s->depth; i++) {
-        if (s->stack[i].flow >= prog->flow_count)
-            return false;
-        f = prog->flows[s->stack[i].flow];
-        if (s->stack[i].node >= f->node_count)
-            return false;
-        n = &f->nodes[s->stack[i].node];
-        if (i + 1 < s->depth &&
-            (n->kind != NODE_SUBFLOW || n->flow != s->stack[i + 1].flow))
-            return false;
-    }
-    if (s->status == IVR_ENDED)
-        return true;
-    return wait_of(n) == s->wait.kind &&
-           (s->wait.media_node == IVR_NO_NODE || s->wait.media_node < f->node_count);
 }
 
 static enum ivr_verdict judge(const struct ivr_prog *prog, const struct ivr_env *env,
@@ -614,6 +578,8 @@ static int give(struct sprint *sp, struct ivr_out *out)
 
     if (sp->err || !s)
         return ENOMEM;
+    if (sp->sensitive_count > 0)
+        forget_sensitive(sp);
     sp->s.seq++;
     *s = sp->s;
     s->vars = sp->vars;
@@ -653,7 +619,7 @@ EXPORT int ivr_step(const struct ivr_prog *prog, const struct ivr_env *env,
                                  .arena = arena};
     if (state)
         resume(sp, input);
-    else
+    else if (!go_on_offer(sp))
         run(sp);
     return give(sp, out);
 }
@@ -667,15 +633,4 @@ EXPORT const char *ivr_event_name(enum ivr_event_kind kind)
         [IVR_EV_ERROR] = "error",     [IVR_EV_ENDED] = "ended"};
 
     return names[kind];
-}
-
-EXPORT bool ivr_state_expects(const struct ivr_prog *prog, const struct ivr_state *state,
-                              enum ivr_wait_kind kind, const char *node)
-{
-    if (memcmp(state->prog_hash, prog->hash, sizeof(prog->hash)) != 0 ||
-        !fits_program(prog, state) || state->status != IVR_WAITING ||
-        state->wait.kind != kind)
-        return false;
-    const struct ivr_frame *f = &state->stack[state->depth - 1];
-    return strcmp(prog->flows[f->flow]->nodes[f->node].id, node) == 0;
 }

@@ -29,7 +29,10 @@ struct sprint {
     struct visit visits[2 * SPRINT_STEPS_MAX];
     size_t visit_count;
     int64_t steps;
-    int prompts; /* heard in this sprint */
+    int prompts;              /* heard in this sprint */
+    enum ivr_part part;       /* of what is spoken now */
+    const char *sensitive[8]; /* variables that no state keeps */
+    size_t sensitive_count;
     struct expr_env expr;
 };
 
@@ -57,8 +60,27 @@ void set_var(struct sprint *sp, const char *name, const struct ivr_value *value,
 void opt_out(struct sprint *sp, int64_t scope);
 /* A global key's work; false: it is none. */
 bool take_global(struct sprint *sp, const char *digits);
+/* The same for what was said. */
+bool take_global_words(struct sprint *sp, const char *said);
+/* Until the sprint ends; in no event. */
+void set_sensitive(struct sprint *sp, const char *name, const char *entry);
 /* NULL-terminated; longest in *longest. NULL: ENOMEM. */
 const char *const *global_keys(struct sprint *sp, int *longest);
+
+/* ---- step_fit.c ---- */
+
+bool fits_wait(const struct ivr_state *s, enum ivr_input_kind kind);
+/* Do the places and times that the state names exist, and do they wait like that? */
+bool fits_program(const struct ivr_prog *prog, const struct ivr_state *s);
+
+/* The party's language, where the flow has it. */
+void begin_language(struct sprint *sp);
+
+/* ---- step_go_on.c ---- */
+
+/* At the start; false: it begins as ever. */
+bool go_on_offer(struct sprint *sp);
+void go_on_answer(struct sprint *sp, const struct ivr_input *in);
 
 /* ---- step_say.c ---- */
 
@@ -74,12 +96,16 @@ bool speak_in(struct sprint *sp, const struct prompts *list, bool bargeable,
 const struct variant *pick_variant(struct sprint *sp, const struct prompt *p,
                                    const char *lang, bool spoken);
 
-/* ---- step_nodes.c, step_wait.c ---- */
+/* ---- step_nodes.c, step_wait.c, step_data.c ---- */
 
+/* Waits for one key, which is nobody's node's. */
+void ask_one_key(struct sprint *sp, int64_t first_ms);
 void node_enter(struct sprint *sp, const struct node *n);
 void node_resume(struct sprint *sp, const struct node *n, const struct ivr_input *in);
 
 void enter_keys(struct sprint *sp, const struct node *n);
+void enter_data(struct sprint *sp, const struct node *n);
+void resume_data(struct sprint *sp, const struct node *n, const struct ivr_input *in);
 void enter_api(struct sprint *sp, const struct node *n);
 void enter_record(struct sprint *sp, const struct node *n);
 void enter_transfer(struct sprint *sp, const struct node *n);

@@ -111,7 +111,8 @@ bool speak_in(struct sprint *sp, const struct prompts *list, bool bargeable,
                                          .text = text,
                                          .lang = v->lang,
                                          .voice = v->voice,
-                                         .bargeable = bargeable};
+                                         .bargeable = bargeable,
+                                         .part = sp->part};
         sp->prompts++;
         blame(sp);
     }

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "ivr/step.h"
+#include "ivr/words.h"
+
+enum { MINUTE_MS = 60000, INTER_MS = 3000, SILENCE = 0x100, ATTEMPTS = 0xff };
 
 static const char *given(const char *text)
 {
@@ -14,10 +17,57 @@ static const char *given(const char *text)
 
 /* ---- keys: collect and language ---- */
 
+/*
+ * Global keys; and cases of its own with a star or hash among the keys of a longer entry,
+ * which end it at once as such a global key does.
+ */
+static const char *const *ending_keys(struct sprint *sp, const struct node *n,
+                                      int *longest)
+{
+    const char *const *globals = global_keys(sp, longest);
+    size_t count = 0, own = 0;
+
+    for (size_t i = 0; n->kind == NODE_COLLECT && n->max > 1 && i < n->exit_count; i++)
+        own += strpbrk(n->exits[i].name, "*#") != NULL;
+    while (globals && globals[count])
+        count++;
+    if (!globals || own == 0)
+        return globals;
+    const char **all = arena_alloc(sp->arena, (count + own + 1) * sizeof(*all));
+    if (!all) {
+        sp->err = ENOMEM;
+        return NULL;
+    }
+    memcpy(all, globals, count * sizeof(*all));
+    for (size_t i = 0; i < n->exit_count; i++)
+        if (strpbrk(n->exits[i].name, "*#"))
+            all[count++] = n->exits[i].name;
+    return all;
+}
+
+/* Words are read as English. A sensitive entry is not to be said aloud, nor told to
+ * whoever recognises speech. */
+static const char *hears(struct sprint *sp, const struct node *n)
+{
+    bool any = n->hearing_count > 0 || n->heard;
+
+    for (int i = 0; i < sp->s.depth; i++)
+        any = any || sp->prog->flows[sp->s.stack[i].flow]->global_word_count > 0;
+    if (!any || n->sensitive || n->kind != NODE_COLLECT ||
+        strncmp(sp->s.lang, "en", 2) != 0 || (sp->s.lang[2] && sp->s.lang[2] != '-'))
+        return "";
+    if (!sp->s.lang[2])
+        return "en-US";
+    const char *lang = arena_text(sp->arena, sp->s.lang);
+    if (!lang)
+        sp->err = ENOMEM;
+    return lang ? lang : "";
+}
+
 static void ask_keys(struct sprint *sp, const struct node *n)
 {
     int longest = 0;
-    const char *const *globals = global_keys(sp, &longest);
+    const char *const *globals = ending_keys(sp, n, &longest);
     struct ivr_effect *fx = globals ? effect(sp, IVR_FX_COLLECT) : NULL;
 
     if (!fx)
@@ -29,9 +79,29 @@ static void ask_keys(struct sprint *sp, const struct node *n)
                              .first_ms = n->first_ms,
                              .inter_ms = n->inter_ms,
                              .sensitive = n->sensitive,
+                             .hears = hears(sp, n),
                              .own_max = (int)n->max,
                              .global_keys = globals};
     sprint_wait(sp, IVR_WAIT_KEYS, n->first_ms + fx->collect.max * n->inter_ms);
+}
+
+void ask_one_key(struct sprint *sp, int64_t first_ms)
+{
+    int longest = 0;
+    const char *const *globals = global_keys(sp, &longest);
+    struct ivr_effect *fx = globals ? effect(sp, IVR_FX_COLLECT) : NULL;
+
+    if (!fx)
+        return;
+    fx->collect = (struct ivr_collect){.min = 1,
+                                       .max = longest > 1 ? longest : 1,
+                                       .finish = "",
+                                       .first_ms = first_ms,
+                                       .inter_ms = INTER_MS,
+                                       .hears = "",
+                                       .own_max = 1,
+                                       .global_keys = globals};
+    sprint_wait(sp, IVR_WAIT_KEYS, first_ms + fx->collect.max * INTER_MS);
 }
 
 static void choose(struct sprint *sp, const struct node *n, const char *lang,
@@ -71,33 +141,51 @@ void enter_keys(struct sprint *sp, const struct node *n)
         take_exit(sp, n, "chosen", "known");
         return;
     }
+    sp->part = IVR_PART_ASKED;
     if (retry)
         spoken = speak(sp, &n->retry_prompt, n->barge_in);
     else if (n->in_each_language)
         spoken = speak_each(sp, n);
     else
         spoken = speak(sp, &n->prompt, n->barge_in);
+    sp->part = IVR_PART_TOLD;
     if (spoken)
         ask_keys(sp, n);
     else
         node_fail(sp, n, "prompt_missing", sp->s.lang);
 }
 
+/* Silences in a row have the upper byte where they are counted apart. True: that was the
+ * last one. */
+static bool count_attempt(struct ivr_frame *f, const struct node *n, bool silence)
+{
+    unsigned silent = f->attempts / SILENCE, others = f->attempts % SILENCE;
+
+    if (silence && n->silences > 0)
+        silent++;
+    else if (others < ATTEMPTS)
+        others++;
+    if (!silence)
+        silent = 0;
+    f->attempts = (uint16_t)(silent * SILENCE + others);
+    return (n->attempts > 0 && others >= n->attempts) ||
+           (n->silences > 0 && silent >= n->silences);
+}
+
 /* Once more, or the exit when that was the last attempt. */
 static void try_again(struct sprint *sp, const struct node *n, const char *exit,
-                      const char *operand)
+                      const char *operand, const struct prompts *why)
 {
-    const struct prompts *why =
-        strcmp(exit, "invalid") == 0 ? &n->invalid_prompt : &n->no_input_prompt;
-
-    if (++sprint_frame(sp)->attempts >= n->attempts) {
+    if (count_attempt(sprint_frame(sp), n, strcmp(exit, "no_input") == 0)) {
         event(sp, IVR_EV_RESULT, *n->into ? n->into : n->id, operand, exit);
         take_exit(sp, n, exit, operand);
         return;
     }
     event(sp, IVR_EV_WARNING, exit, operand, "");
+    sp->part = IVR_PART_NOT_TAKEN;
     if (!speak(sp, why, n->barge_in))
         node_fail(sp, n, "prompt_missing", sp->s.lang);
+    sp->part = IVR_PART_TOLD;
     /* The loop enters the node again: same node, attempts kept. */
 }
 
@@ -118,6 +206,23 @@ static bool is_entry(const char *digits)
     return len <= IVR_DIGITS_MAX && strspn(digits, "0123456789*#") == len;
 }
 
+static void take_exit_by_entry(struct sprint *sp, const struct node *n, const char *exit,
+                               const char *entry, const char *shown)
+{
+    /* A case's name would tell a sensitive entry. */
+    event(sp, IVR_EV_RESULT, *n->into ? n->into : n->id, shown,
+          n->sensitive ? "entered" : exit);
+    /* Only an entry is kept, not the way back or to an agent. */
+    bool kept = strcmp(exit, "any") == 0 || !exit[strspn(exit, "0123456789")];
+    if (*n->into && kept && n->sensitive) {
+        set_sensitive(sp, n->into, entry);
+    } else if (*n->into && kept) {
+        struct ivr_value v = value_text(entry);
+        set_var(sp, n->into, &v, false);
+    }
+    take_exit(sp, n, exit, shown);
+}
+
 static void take_entry(struct sprint *sp, const struct node *n, const char *digits)
 {
     int64_t len = (int64_t)strlen(digits);
@@ -126,18 +231,65 @@ static void take_entry(struct sprint *sp, const struct node *n, const char *digi
                        : node_has_exit(n, "any")           ? "any"
                                                            : NULL;
 
-    if (!exit || len < n->min || len > n->max || !is_valid(sp, n, digits)) {
-        try_again(sp, n, "invalid", shown);
+    if (exit && strpbrk(exit, "*#")) {
+        take_exit_by_entry(sp, n, exit, digits, shown);
         return;
     }
-    /* A case's name would tell a sensitive entry. */
-    event(sp, IVR_EV_RESULT, *n->into ? n->into : n->id, shown,
-          n->sensitive ? "entered" : exit);
-    if (*n->into) {
-        struct ivr_value v = value_text(digits);
-        set_var(sp, n->into, &v, false);
+    if (!exit || len < n->min || len > n->max || !is_valid(sp, n, digits)) {
+        try_again(sp, n, "invalid", shown, &n->invalid_prompt);
+        return;
     }
-    take_exit(sp, n, exit, shown);
+    take_exit_by_entry(sp, n, exit, digits, shown);
+}
+
+/* ---- words in place of keys ---- */
+
+static const char *exit_by_words(const struct node *n, const char *said)
+{
+    for (size_t i = 0; i < n->hearing_count; i++)
+        if (words_have(said, n->hearings[i].patterns))
+            return n->hearings[i].exit;
+    return NULL;
+}
+
+/* Words that make an entry go by `any`; how long it is is not counted in keys. */
+static bool take_heard(struct sprint *sp, const struct node *n, const char *said)
+{
+    if (!n->heard)
+        return false;
+    sp->expr.said = said;
+    struct ivr_value v = evaluate(sp, n->heard);
+    sp->expr.said = NULL;
+    const char *entry = value_to_text(&v, sp->arena);
+    if (!entry) {
+        sp->err = ENOMEM;
+        return true;
+    }
+    if (!*entry || strlen(entry) > IVR_DIGITS_MAX || sp->err)
+        return false;
+    if (!is_valid(sp, n, entry))
+        try_again(sp, n, "invalid", n->sensitive ? "" : entry, &n->invalid_prompt);
+    else
+        take_exit_by_entry(sp, n, "any", entry, n->sensitive ? "" : entry);
+    return true;
+}
+
+static void resume_said(struct sprint *sp, const struct node *n,
+                        const struct ivr_input *in)
+{
+    const char *said = arena_text(sp->arena, given(in->said.text));
+    const struct prompts *why =
+        n->unheard_prompt.n > 0 ? &n->unheard_prompt : &n->invalid_prompt;
+
+    if (!said) {
+        sp->err = ENOMEM;
+        return;
+    }
+    const char *exit = exit_by_words(n, said);
+    if (exit && n->kind == NODE_COLLECT)
+        take_exit_by_entry(sp, n, exit, exit, exit);
+    else if (!take_global_words(sp, said) && !take_heard(sp, n, said) && !sp->err)
+        try_again(sp, n, "invalid", "", why);
 }
 
 static void resume_keys(struct sprint *sp, const struct node *n,
@@ -145,9 +297,13 @@ static void resume_keys(struct sprint *sp, const struct node *n,
 {
     const char *digits = NULL;
 
+    if (in->kind == IVR_IN_SAID) {
+        resume_said(sp, n, in);
+        return;
+    }
     if (in->kind != IVR_IN_DIGITS ||
         (!*given(in->keys.digits) && !in->keys.finish && n->min > 0)) {
-        try_again(sp, n, "no_input", "");
+        try_again(sp, n, "no_input", "", &n->no_input_prompt);
         return;
     }
     digits = arena_text(sp->arena, given(in->keys.digits));
@@ -156,7 +312,7 @@ static void resume_keys(struct sprint *sp, const struct node *n,
         return;
     }
     if (!is_entry(digits)) {
-        try_again(sp, n, "invalid", "");
+        try_again(sp, n, "invalid", "", &n->invalid_prompt);
         return;
     }
     bool own = n->kind == NODE_COLLECT && node_has_exit(n, digits);
@@ -171,7 +327,7 @@ static void resume_keys(struct sprint *sp, const struct node *n,
     if (n->kind == NODE_COLLECT)
         take_entry(sp, n, digits);
     else
-        try_again(sp, n, "invalid", digits);
+        try_again(sp, n, "invalid", digits, &n->invalid_prompt);
 }
 
 /* ---- record, voicemail ---- */
@@ -319,13 +475,25 @@ void enter_queue(struct sprint *sp, const struct node *n)
     ask_queue(sp, n);
 }
 
+static void set_number(struct sprint *sp, const char *variable, int64_t number)
+{
+    struct ivr_value v = value_int(number);
+
+    if (*variable && !sp->err)
+        set_var(sp, variable, &v, false);
+}
+
+/* People count in minutes, and a promise is better too long than too short. */
+static int64_t whole_minutes(int64_t ms)
+{
+    return ms > 0 ? (ms + MINUTE_MS - 1) / MINUTE_MS : 1;
+}
+
 /* What cannot be said in this language is left out: the wait is what matters. */
 static void announce(struct sprint *sp, const struct node *n, const struct ivr_input *in)
 {
-    if (*n->into) {
-        struct ivr_value v = value_int(in->news.position);
-        set_var(sp, n->into, &v, false);
-    }
+    set_number(sp, n->into, in->news.position);
+    set_number(sp, n->wait_into, whole_minutes(in->news.wait_ms));
     if (!sp->err)
         speak(sp, &n->announce, false);
     ask_queue(sp, n);
@@ -515,6 +683,9 @@ void node_resume(struct sprint *sp, const struct node *n, const struct ivr_input
         return;
     case IVR_WAIT_HTTP:
         resume_api(sp, n, in);
+        return;
+    case IVR_WAIT_DATA:
+        resume_data(sp, n, in);
         return;
     case IVR_WAIT_NONE:
         break;

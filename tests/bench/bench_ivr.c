@@ -23,7 +23,7 @@ static void fail(const char *what)
 
 static struct ivr_prog *compile(const char *text, size_t len, struct ivr_arena **arena)
 {
-    const struct ivr_compile_options options = {sha256_of, NULL, NULL};
+    const struct ivr_compile_options options = {.sha256 = sha256_of};
     struct ivr_prog *prog = NULL;
     struct ivr_issues issues;
 

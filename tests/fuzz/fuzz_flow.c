@@ -35,7 +35,8 @@ static bool blocks(const struct ivr_effect *fx)
 {
     return fx->kind == IVR_FX_COLLECT || fx->kind == IVR_FX_RECORD ||
            fx->kind == IVR_FX_DIAL || fx->kind == IVR_FX_ENQUEUE ||
-           fx->kind == IVR_FX_HTTP || fx->kind == IVR_FX_HANGUP;
+           fx->kind == IVR_FX_HTTP || fx->kind == IVR_FX_DATA ||
+           fx->kind == IVR_FX_HANGUP;
 }
 
 static const struct ivr_state *stored(const struct ivr_state *s, struct ivr_arena *arena)
@@ -96,7 +97,9 @@ static void walk(const struct ivr_prog *prog, const uint8_t *data, size_t size,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct ivr_compile_options options = {sha256_of, resolve, NULL};
+    static const char *const backends[] = {"twiml", "plivo", NULL};
+    struct ivr_compile_options options = {
+        .sha256 = sha256_of, .resolve = resolve, .backends = backends};
     struct ivr_arena *arena = NULL;
     struct ivr_prog *prog = NULL;
     struct ivr_issues issues;
@@ -109,6 +112,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check(issues.list[i].line >= 1 && issues.list[i].column >= 1);
         check((size_t)issues.list[i].line <= size + 1);
         check(*issues.list[i].text != '\0');
+    }
+    if (err) { /* by what a provider cannot do, perhaps */
+        options.backends = NULL;
+        err = ivr_compile(&prog, (const char *)data, size, &options, arena, &issues);
     }
     if (!err)
         walk(prog, data, size, arena);

@@ -57,7 +57,7 @@ static void step_all(const struct ivr_prog *prog, struct ivr_state *s,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct ivr_compile_options options = {sha256_of, NULL, NULL};
+    const struct ivr_compile_options options = {.sha256 = sha256_of};
     const struct ivr_state *state = NULL;
     struct ivr_arena *arena = NULL;
     struct ivr_prog *prog = NULL;

@@ -47,7 +47,10 @@ int drive_compile(struct ivr_prog **out, const char *text, size_t len,
                   struct drive_flows *flows, struct ivr_arena *arena,
                   struct ivr_issues *issues)
 {
-    const struct ivr_compile_options options = {sha256_of, resolve, flows};
+    const struct ivr_compile_options options = {.sha256 = sha256_of,
+                                                .resolve = resolve,
+                                                .arg = flows,
+                                                .backends = flows->backends};
 
     return ivr_compile(out, text, len, &options, arena, issues);
 }
@@ -146,6 +149,11 @@ bool drive_parse(const char *text, uint32_t token, struct ivr_input *in)
     static const struct word words[] = {
         {"start", IVR_IN_START, 0},
         {"digits", IVR_IN_DIGITS, 0},
+        {"said", IVR_IN_SAID, 0},
+        {"data", IVR_IN_DATA_DONE, IVR_DATA_DONE},
+        {"data_none", IVR_IN_DATA_DONE, IVR_DATA_NONE},
+        {"data_locked", IVR_IN_DATA_DONE, IVR_DATA_LOCKED},
+        {"data_failed", IVR_IN_DATA_DONE, IVR_DATA_FAILED},
         {"no_input", IVR_IN_NO_INPUT, 0},
         {"media_failed", IVR_IN_MEDIA_FAILED, 0},
         {"recorded", IVR_IN_RECORDED, IVR_RECORDED_OK},
@@ -179,6 +187,12 @@ bool drive_parse(const char *text, uint32_t token, struct ivr_input *in)
         if (w->kind == IVR_IN_DIGITS) {
             in->keys.digits = rest;
             in->keys.finish = *rest ? 0 : '#';
+        } else if (w->kind == IVR_IN_SAID) {
+            in->said.text = rest;
+        } else if (w->kind == IVR_IN_DATA_DONE) {
+            in->data.result = (enum ivr_data_result)w->result;
+            in->data.row = rest;
+            in->data.row_len = strlen(rest);
         } else if (w->kind == IVR_IN_RECORDED) {
             in->recorded.result = (enum ivr_recorded)w->result;
             in->recorded.ref = rest;
@@ -228,9 +242,10 @@ static void add_collect(json_t *list, const struct ivr_collect *c)
         n += (size_t)snprintf(keys + n, sizeof(keys) - n, " %s", c->global_keys[i]);
     add_line(list,
              "COLLECT %d to %d keys, at most %d, finish '%s', first %" PRId64
-             " ms, then %" PRId64 " ms%s%s%s",
+             " ms, then %" PRId64 " ms%s%s%s%s%s",
              c->min, c->own_max, c->max, c->finish, c->first_ms, c->inter_ms,
-             c->sensitive ? ", sensitive" : "", *keys ? ", global" : "", keys);
+             c->sensitive ? ", sensitive" : "", *c->hears ? ", hears " : "", c->hears,
+             *keys ? ", global" : "", keys);
 }
 
 static void add_http(json_t *list, const struct ivr_http *h)
@@ -245,14 +260,16 @@ static void add_http(json_t *list, const struct ivr_http *h)
 static void add_effect(json_t *list, const struct ivr_effect *fx)
 {
     static const char *const finish[] = {"none", "any", "*", "#"};
+    static const char *const ops[] = {"find", "insert", "update", "delete"};
     const struct ivr_prompt *p = &fx->prompt;
     const struct ivr_record *r = &fx->record;
 
     switch (fx->kind) {
     case IVR_FX_PROMPT:
-        add_line(list, "PROMPT %s%s%s %s%s%s", p->lang, *p->voice ? "/" : "", p->voice,
+        add_line(list, "PROMPT %s%s%s %s%s%s%s", p->lang, *p->voice ? "/" : "", p->voice,
                  *p->asset ? "audio " : "", *p->asset ? p->asset : p->text,
-                 p->bargeable ? " (bargeable)" : "");
+                 p->bargeable ? " (bargeable)" : "",
+                 p->part == IVR_PART_NOT_TAKEN ? " (not taken)" : "");
         return;
     case IVR_FX_COLLECT:
         add_collect(list, &fx->collect);
@@ -281,8 +298,19 @@ static void add_effect(json_t *list, const struct ivr_effect *fx)
     case IVR_FX_HTTP:
         add_http(list, &fx->http);
         return;
+    case IVR_FX_DATA:
+        add_line(list, "DATA %s %s where %s set %s%s%s", ops[fx->data.op], fx->data.table,
+                 fx->data.where, fx->data.change, fx->data.mock ? " mock " : "",
+                 fx->data.mock ? fx->data.mock : "");
+        return;
     case IVR_FX_SMS:
         add_line(list, "SMS %s %s %s", fx->sms.to, fx->sms.lang, fx->sms.text);
+        return;
+    case IVR_FX_SUBMIT:
+        if (fx->submit.recording[0])
+            add_line(list, "SUBMIT %s to %s", fx->submit.recording, fx->submit.pipeline);
+        else
+            add_line(list, "SUBMIT %s %s", fx->submit.intent, fx->submit.entities);
         return;
     case IVR_FX_CALLBACK:
         add_line(list, "CALLBACK %s in %" PRId64 " s flow '%s'", fx->callback.to,
@@ -295,15 +323,16 @@ static void add_effect(json_t *list, const struct ivr_effect *fx)
         add_line(list, "LANG %s", fx->lang.tag);
         return;
     case IVR_FX_HANGUP:
-        add_line(list, "HANGUP %s %s", fx->hangup.reason, fx->hangup.outcome);
+        add_line(list, "HANGUP %s %s%s%s", fx->hangup.reason, fx->hangup.outcome,
+                 *fx->hangup.details ? " " : "", fx->hangup.details);
         return;
     }
 }
 
 static void add_state(json_t *list, const struct drive *d)
 {
-    static const char *const waits[] = {"nothing", "keys",  "recording",
-                                        "dial",    "queue", "http"};
+    static const char *const waits[] = {"nothing", "keys", "recording", "dial",
+                                        "queue",   "http", "data"};
     static const char *const verdicts[] = {"ok",   "stale",        "wrong_wait",
                                            "over", "pin_mismatch", "corrupt"};
     const struct ivr_state *s = d->out.state;
@@ -339,7 +368,8 @@ json_t *drive_lines(const struct drive *d)
 static bool is_blocking(enum ivr_effect_kind kind)
 {
     return kind == IVR_FX_COLLECT || kind == IVR_FX_RECORD || kind == IVR_FX_DIAL ||
-           kind == IVR_FX_ENQUEUE || kind == IVR_FX_HTTP || kind == IVR_FX_HANGUP;
+           kind == IVR_FX_ENQUEUE || kind == IVR_FX_HTTP || kind == IVR_FX_DATA ||
+           kind == IVR_FX_HANGUP;
 }
 
 /* The invariants that hold after any input whatever. */

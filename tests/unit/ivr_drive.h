@@ -24,8 +24,9 @@ struct drive {
 };
 
 struct drive_flows {
-    json_t *named;   /* name: flow, or NULL */
-    const char *dir; /* then <dir>/<name>.json, or NULL */
+    json_t *named;               /* name: flow, or NULL */
+    const char *dir;             /* then <dir>/<name>.json, or NULL */
+    const char *const *backends; /* it must also run on; or NULL */
     char *texts[16];
     size_t n;
 };

@@ -2,9 +2,11 @@
  * Flows and what they must do, as files of tests/data/ivr:
  *   nodes/<kind>.json          {"flow", "cases": [{"name", "env", "steps"}]}, one per
  * kind flows/<name>.json          a flow; flows/<name>.<case>.json {"env", "steps"}
- *   broken/<name>.json         {"text": [lines], "issues": [exactly these]}
+ *   broken/<name>.json         {"text": [lines], "issues": [exactly these]}, and
+ *                              "backends" that it must also run on
  * A step is {"in": "digits 1", "out": [lines]}; "after_s" moves the clock first, "token"
- * answers another wait. FURROW_UPDATE=1 writes what happened into the files, to be read.
+ * answers another wait, "dropped" lets the call drop and another one begin.
+ * FURROW_UPDATE=1 writes what happened into the files, to be read.
  */
 #include "unit/cm.h"
 
@@ -84,6 +86,11 @@ static void run_steps(const char *where, const struct ivr_prog *prog, json_t *te
         uint32_t seq = d.state ? d.state->seq : 0;
 
         d.env.now_ms += json_integer_value(json_object_get(step, "after_s")) * 1000;
+        if (json_is_true(json_object_get(step, "dropped"))) {
+            d.env.kept = d.state; /* and the party calls again */
+            d.state = NULL;
+            seq = 0;
+        }
         if (token)
             seq = (uint32_t)json_integer_value(token);
         if (!drive_parse(json_string_value(json_object_get(step, "in")), seq, &in))
@@ -121,10 +128,10 @@ static void a_kind_behaves_as_its_file_says(const char *kind)
     json_decref(file);
 }
 
-static const char *const kinds[] = {"play",     "say",     "collect",  "branch",
-                                    "api",      "set",     "record",   "voicemail",
-                                    "transfer", "queue",   "callback", "sms",
-                                    "language", "subflow", "hangup"};
+static const char *const kinds[] = {
+    "play",     "say",       "collect",  "branch", "api",      "set",
+    "record",   "voicemail", "transfer", "queue",  "callback", "sms",
+    "language", "subflow",   "hangup",   "data",   "submit"};
 
 static void every_kind_of_node_has_a_file_and_behaves_as_it_says(void **state)
 {
@@ -242,6 +249,10 @@ static void run_broken(const char *name)
         assert_true(n < sizeof(text));
     }
     struct drive_flows flows = {.named = json_object_get(file, "subflows")};
+    const char *backends[4] = {NULL};
+    json_array_foreach(json_object_get(file, "backends"), i, line) backends[i] =
+        json_string_value(line);
+    flows.backends = backends;
     assert_int_equal(ivr_arena_new(&arena, NULL), 0);
     int err = drive_compile(&prog, text, n, &flows, arena, &issues);
     json_t *found = issues_as_json(&issues);

@@ -118,6 +118,51 @@ static void digits_stay_text_until_someone_asks_for_a_number(void **state)
           {"digits(\"+251 911-23\")", "25191123"});
 }
 
+static void what_was_said_is_read(void **state)
+{
+    static const char *const cases[][2] = {
+        {"hears(\"I have LOST my bags\", \"allowance, lost\")", "true"},
+        {"hears(\"my bags\", \"bag\")", "false"}, /* whole words */
+        {"hears(\"my bags\", \"bag*\")", "true"},
+        {"hears(\"please check-in now\", \"check in\")", "true"},
+        {"hears(\"female\", \"male\")", "false"},
+        {"hears(\"\", \"male\")", "false"},
+        {"spoken_digits(\"my pnr is 8 5 5 6 7 8\")", "855678"},
+        {"spoken_digits(\"six three one one one one\")", "631111"},
+        {"spoken_digits(\"one oh one\")", "101"},
+        {"spoken_digits(\"double seven oh triple two\")", "770222"},
+        {"spoken_digits(\"8.5-5, uh 6 dash seven 8\")", "855678"},
+        {"spoken_digits(\"eight fifty five six seventy eight\")", "855678"},
+        {"spoken_digits(\"one to three for five\")", "12345"},
+        {"spoken_digits(\"I want to go for a walk\")", ""},
+        {"spoken_digits(\"I have 2 bags, number 111 222 333\")", "111222333"},
+        {"spoken_code(\"a i 1 2 3 4\")", "AI1234"},
+        {"spoken_code(\"I want to book a i one oh one please\")", "AI101"},
+        {"spoken_code(\"flight SG 445 to Goa\")", "SG445"},
+        {"spoken_code(\"six e 204\")", "6E204"},
+        {"spoken_code(\"one zero one\")", "101"},
+        {"keypad(spoken_code(\"u k five six seven eight\"))", "855678"},
+        {"keypad(\"O'Neil\")", "66345"},
+        {"spoken_number(\"thirty five years old\")", "35"},
+        {"spoken_number(\"I am 35\")", "35"},
+        {"spoken_number(\"a hundred and five\")", "105"},
+        {"spoken_number(\"nineteen\")", "19"},
+        {"spoken_number(\"three five\")", "35"},
+        {"default(spoken_number(\"old enough\"), \"?\")", "?"},
+        {"spoken_name(\"chris tomas o'neil-ray\")", "Chris Tomas O'Neil-Ray"},
+        {"spoken_name(\"JOHN McDonald 3rd\")", "John McDonald Rd"},
+        {"without(\"My name is Ismy Toto, please\", \"my name is, please\")",
+         "Ismy Toto"},
+        {"without(\"uh um\", \"uh, um\")", ""},
+        {"thousands(12500)", "12,500"},
+        {"thousands(800)", "800"},
+        {"thousands(-1234567)", "-1,234,567"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_string_equal(eval(*state, cases[i][0]), cases[i][1]);
+}
+
 static void faults_travel_until_a_default(void **state)
 {
     CHECK({"1 / 0 + 1", "!division by zero"}, {"1 / 0 | default(5)", "!division by zero"},
@@ -253,6 +298,7 @@ int main(void)
         cmocka_unit_test(digits_stay_text_until_someone_asks_for_a_number),
         cmocka_unit_test(faults_travel_until_a_default),
         cmocka_unit_test(texts_count_characters),
+        cmocka_unit_test(what_was_said_is_read),
         cmocka_unit_test(lists_and_maps_can_be_looked_into),
         cmocka_unit_test(times_are_on_the_contacts_clock),
         cmocka_unit_test(logic_and_comparison_bind_as_one_reads_them),

@@ -104,7 +104,11 @@ static int resolve(const char *name, const char *sha256, const char **text, size
     return 0;
 }
 
-static const struct ivr_compile_options options = {plain_hash, resolve, NULL};
+/* Its texts are English, which all of them speak. */
+static const char *const backends[] = {"twiml", "plivo", "ari", NULL};
+
+static const struct ivr_compile_options options = {
+    .sha256 = plain_hash, .resolve = resolve, .backends = backends};
 
 /* One input on the stored bytes of the state, as a host does it; the new bytes go into
  * keep. */

@@ -70,7 +70,7 @@ static json_t *random_node(struct dice *d, int nodes, bool inner)
     const char *e = exprs[roll(d, ARRAY_LEN(exprs))];
     json_t *n = NULL;
 
-    switch (roll(d, inner ? 13 : 14)) {
+    switch (roll(d, inner ? 14 : 15)) {
     case 0:
         return json_pack("{s:s, s:{s:s, s:{s:s}}, s:o}", "kind", "say", "prompt", "en", e,
                          "am", "fallback", "en", "exits", exits(d, nodes, "done failed"));
@@ -84,6 +84,10 @@ static json_t *random_node(struct dice *d, int nodes, bool inner)
                       exits(d, nodes, "1 2 any invalid no_input"));
         if (roll(d, 2))
             json_object_set_new(n, "into", json_string("b"));
+        if (roll(d, 2))
+            json_object_set_new(n, "heard", json_string("{{spoken_code(said)}}"));
+        if (roll(d, 2))
+            json_object_set_new(n, "words", json_pack("{s:s}", "2", "two, bag*"));
         return n;
     case 4:
         return json_pack("{s:s, s:s, s:o}", "kind", "branch", "on", "{{vars.a}}", "exits",
@@ -111,6 +115,11 @@ static json_t *random_node(struct dice *d, int nodes, bool inner)
                          "en", "2", "am", "exits",
                          exits(d, nodes, "chosen invalid no_input"));
     case 12:
+        return json_pack("{s:s, s:s, s:s, s:{s:s}, s:{s:{s:i}}, s:{s:s}, s:o}", "kind",
+                         "data", "table", "t", "do", "update", "where", "x", e, "set",
+                         "n", "add", 1, "into", "b", "x", "exits",
+                         exits(d, nodes, "done none failed"));
+    case 13:
         return json_pack("{s:s, s:s}", "kind", "hangup", "opt_out",
                          roll(d, 2) ? "tenant" : "campaign");
     default:
@@ -147,14 +156,16 @@ static json_t *random_flow(struct dice *d, const char *name, bool inner)
 /* ---- random inputs ---- */
 
 static const char *const words[] = {
-    "digits 1",       "digits 2",      "digits 007",
-    "digits *",       "digits 99",     "digits 0",
-    "digits 12345",   "digits ",       "digits A",
-    "no_input",       "media_failed",  "recorded r-1",
-    "recorded_empty", "dial_busy",     "dial_completed",
-    "queue_served a", "queue_timeout", "http 200 {\"a\": \"01\"}",
-    "http 200 [",     "http 404 x",    "http_timeout",
-    "deadline",       "hangup",        "stop"};
+    "digits 1",        "digits 2",      "digits 007",
+    "digits *",        "digits 99",     "digits 0",
+    "digits 12345",    "digits ",       "digits A",
+    "no_input",        "media_failed",  "recorded r-1",
+    "recorded_empty",  "dial_busy",     "dial_completed",
+    "queue_served a",  "queue_timeout", "http 200 {\"a\": \"01\"}",
+    "http 200 [",      "http 404 x",    "http_timeout",
+    "said two",        "said a i 1 2",  "said nothing much",
+    "data {\"x\": 1}", "data [",        "data_none",
+    "deadline",        "hangup",        "stop"};
 
 static void give_random_input(struct dice *dice, struct drive *d)
 {
