@@ -48,8 +48,26 @@ static int show_step(struct call *c)
     return err;
 }
 
+/* Between two steps a state is bytes, as in a real call: nothing of it lies in the memory
+ * of the step before. */
+static int copy_state(const struct ivr_state *s, struct ivr_arena *arena,
+                      const struct ivr_state **out)
+{
+    const uint8_t *bytes = NULL;
+    size_t len = 0;
+
+    *out = NULL;
+    if (!s)
+        return 0;
+    int err = ivr_state_write(s, arena, &bytes, &len);
+    return err ? err : ivr_state_read(bytes, len, arena, out);
+}
+
+static int look_into_table(struct call *c, const struct ivr_data *d);
+
 static int take_step(struct call *c, const struct ivr_input *input)
 {
+    const struct ivr_state *state = NULL;
     struct ivr_arena *arena = NULL;
     struct ivr_out out = {0};
     const struct ivr_env env = {.now_ms = c->now_ms,
@@ -65,8 +83,9 @@ static int take_step(struct call *c, const struct ivr_input *input)
 
     int err = ivr_arena_new(&arena, NULL);
     if (!err)
-        err = ivr_step(c->flow->prog, &env, c->arena ? c->step.state : NULL, input, arena,
-                       &out);
+        err = copy_state(c->arena ? c->step.state : NULL, arena, &state);
+    if (!err)
+        err = ivr_step(c->flow->prog, &env, state, input, arena, &out);
     if (err) {
         ivr_arena_free(arena);
         return err;
@@ -81,7 +100,24 @@ static int take_step(struct call *c, const struct ivr_input *input)
     c->step = out;
     err = show_step(c);
     ivr_arena_free(before);
+    const struct ivr_effect *last =
+        c->step.effect_count > 0 ? &c->step.effects[c->step.effect_count - 1] : NULL;
+    if (!err && last && last->kind == IVR_FX_DATA)
+        err = look_into_table(c, &last->data);
     return err;
+}
+
+/* Once the step is shown: as other phones do it with the step's commit. */
+static int look_into_table(struct call *c, const struct ivr_data *d)
+{
+    CLEANUP(table_result_free) struct table_result result = {0};
+    struct errtext e = {0};
+
+    table_memory_run(c->phone->tables, d, c->now_ms, &result, &e);
+    if (e.text[0])
+        printf("(%s)\n", e.text);
+    const struct ivr_input in = table_result_input(&result, c->step.state->seq);
+    return take_step(c, &in);
 }
 
 /* Keys wait until their entry is whole, or an empty line lets the time run out. */

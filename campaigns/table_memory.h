@@ -1,0 +1,30 @@
+/*
+ * table_memory - tables of a telephone in the terminal: read from files, changed by the
+ * flow as table_run() would, gone with the program. One thread.
+ */
+#ifndef CAMPAIGNS_TABLE_MEMORY_H
+#define CAMPAIGNS_TABLE_MEMORY_H
+
+#include "campaigns/table.h"
+
+enum { TABLE_MEMORY_MAX = 16 };
+
+struct table_memory {
+    size_t n;
+    struct {
+        char name[TABLE_NAME_MAX];
+        struct table_def def;
+        json_t *rows; /* secrets plain */
+    } tables[TABLE_MEMORY_MAX];
+};
+
+void table_memory_free(struct table_memory *m); /* for CLEANUP too */
+/* Takes rows. EINVAL: not a table's name; EMSGSIZE: too many tables. */
+NODISCARD int table_memory_add(struct table_memory *m, const char *name,
+                               const struct table_def *def, json_t *rows,
+                               struct errtext *e);
+/* m may be NULL. Without such a table: the request's mock, or none. e says why FAILED. */
+void table_memory_run(struct table_memory *m, const struct ivr_data *d, int64_t now_ms,
+                      struct table_result *out, struct errtext *e);
+
+#endif
