@@ -91,7 +91,12 @@ static void enter_hangup(struct sprint *sp, const struct node *n)
         event(sp, IVR_EV_WARNING, "goodbye_not_said", sp->s.lang, "");
     if (n->scope != SCOPE_NONE)
         opt_out(sp, n->scope);
+    const char *details =
+        n->has_details ? render(sp, &n->details, TEMPLATE_JSON, NULL) : "";
     sprint_end(sp, words_reason[n->reason], outcome);
+    if (details && sp->effect_count > 0 &&
+        sp->effects[sp->effect_count - 1].kind == IVR_FX_HANGUP)
+        sp->effects[sp->effect_count - 1].hangup.details = details;
 }
 
 /* +251911234567; what a person may be sent to. */
@@ -151,6 +156,36 @@ static void enter_sms(struct sprint *sp, const struct node *n)
     fx->sms.lang = lang;
     fx->sms.text = text;
     take_exit(sp, n, "queued", "");
+}
+
+/* ---- submit ---- */
+
+static void enter_submit(struct sprint *sp, const struct node *n)
+{
+    bool faulty = false;
+    const char *recording = "", *entities = "{}";
+
+    if (n->has_recording)
+        recording = render(sp, &n->recording, TEMPLATE_TEXT, &faulty);
+    else if (n->entities.n > 0)
+        entities = render(sp, &n->entities, TEMPLATE_JSON, &faulty);
+    if (!recording || !entities)
+        return; /* ENOMEM */
+    if (faulty || (n->has_recording && !*recording)) {
+        node_fail(sp, n, "nothing_to_submit", "");
+        return;
+    }
+    struct ivr_effect *fx = effect(sp, IVR_FX_SUBMIT);
+    if (!fx)
+        return;
+    fx->submit = (struct ivr_submit){.recording = recording,
+                                     .pipeline = words_pipeline[n->pipeline],
+                                     .intent = words_intent[n->intent],
+                                     .entities = entities,
+                                     .node = n->id};
+    event(sp, IVR_EV_RESULT, n->id,
+          n->has_recording ? recording : words_intent[n->intent], "submitted");
+    take_exit(sp, n, "done", "");
 }
 
 /* ---- callback ---- */
@@ -328,6 +363,9 @@ void node_enter(struct sprint *sp, const struct node *n)
     case NODE_API:
         enter_api(sp, n);
         return;
+    case NODE_DATA:
+        enter_data(sp, n);
+        return;
     case NODE_SET:
         enter_set(sp, n);
         return;
@@ -346,6 +384,9 @@ void node_enter(struct sprint *sp, const struct node *n)
         return;
     case NODE_SMS:
         enter_sms(sp, n);
+        return;
+    case NODE_SUBMIT:
+        enter_submit(sp, n);
         return;
     case NODE_SUBFLOW:
         enter_subflow(sp, n);
