@@ -7,9 +7,12 @@
 #include "base/clock.h"
 #include "base/pg.h"
 #include "base/sha256.h"
+#include "base/str.h"
 #include "campaigns/flow_store.h"
+#include "cli/flow_backends.h"
 #include "cli/flow_source.h"
 #include "cli/groups.h"
+#include "cli/table_source.h"
 
 /* The one FILE or NAME that a verb takes. */
 static int only_argument(int argc, char **argv, const char *what, const char **out)
@@ -34,6 +37,29 @@ static int parse_json_flag(int argc, char **argv, bool *json)
     return CLI_OK;
 }
 
+struct check_flags {
+    bool json, has_for;
+    struct flow_backends backends;
+};
+
+static int parse_check_flags(int argc, char **argv, struct check_flags *out)
+{
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'}, {"for", required_argument, NULL, 'f'}, {0}};
+    int code = CLI_OK;
+
+    for (int c; !code && (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        out->json |= c == 'j';
+        if (c == 'f') {
+            out->has_for = true;
+            code = flow_backends_parse(&out->backends, optarg);
+        }
+        if (c == '?')
+            code = CLI_USAGE;
+    }
+    return code;
+}
+
 static void count_issues(const struct flow_source *f)
 {
     size_t warnings = f->issues.n - f->issues.errors;
@@ -50,8 +76,9 @@ static void count_issues(const struct flow_source *f)
 
 static int check(struct cli *cli, int argc, char **argv)
 {
-    bool json = false;
-    int code = parse_json_flag(argc, argv, &json);
+    struct check_flags flags = {0};
+    int code = parse_check_flags(argc, argv, &flags);
+    bool json = flags.json;
 
     if (code)
         return code;
@@ -60,7 +87,7 @@ static int check(struct cli *cli, int argc, char **argv)
     json_t *list = json ? json_array() : NULL;
     for (int i = optind; i < argc; i++) {
         struct flow_source f;
-        int one = flow_source_open(&f, cli, argv[i]);
+        int one = flow_source_open(&f, cli, argv[i], flags.backends.names);
         if (!one && json)
             json_array_append_new(list, json_pack("{s:s, s:b, s:o}", "file", argv[i],
                                                   "sound", f.prog != NULL, "issues",
@@ -106,21 +133,25 @@ static int publish_source(struct cli *cli, const struct flow_source *f, bool jso
 static int publish(struct cli *cli, int argc, char **argv)
 {
     struct flow_source f = {0};
+    struct check_flags flags = {0};
     const char *path = NULL;
-    bool json = false;
 
-    int code = parse_json_flag(argc, argv, &json);
+    int code = parse_check_flags(argc, argv, &flags);
     if (!code)
         code = only_argument(argc, argv, "FILE", &path);
+    if (!code && !flags.has_for)
+        code = flow_backends_of_tenant(&flags.backends, cli);
     if (code)
         return code;
-    code = flow_source_open(&f, cli, path);
+    code = flow_source_open(&f, cli, path, flags.backends.names);
     if (!code)
         flow_source_say(&f);
     if (!code && !f.prog)
-        code = cli_fail("'%s' was not published: correct the errors above", path);
+        code =
+            cli_fail("'%s' was not published: correct the errors above%s", path,
+                     flags.has_for ? "" : ", or say with --for on which phones it runs");
     if (!code)
-        code = publish_source(cli, &f, json);
+        code = publish_source(cli, &f, flags.json);
     flow_source_close(&f);
     return code;
 }
@@ -197,18 +228,53 @@ static int parse_contact(const char *text, json_t **out)
     return cli_usage("--contact wants a JSON object, e.g. '{\"first_name\":\"Almaz\"}'");
 }
 
+/* As a flow sees its party; "" is a caller who withholds it. */
+static int parse_from(const char *text, const char **out)
+{
+    size_t len = strlen(text);
+
+    *out = text;
+    if (len == 0 || (text[0] == '+' && len >= 8 && len <= 16 &&
+                     strspn(text + 1, "0123456789") == len - 1))
+        return CLI_OK;
+    return cli_usage("--from wants a number as +251911000000, or '' for a withheld one, "
+                     "not '%s'",
+                     text);
+}
+
+/* NAME=FILE */
+static int parse_table(const char *text, struct table_memory *tables)
+{
+    const char *file = strchr(text, '=');
+    char name[TABLE_NAME_MAX];
+    struct table_def def;
+    struct errtext e = {0};
+    json_t *rows = NULL;
+
+    if (!file || (size_t)(file - text) >= sizeof(name))
+        return cli_usage("--table wants NAME=FILE.csv, not '%s'", text);
+    str_cut(name, (size_t)(file - text) + 1, text);
+    int code = table_source_read(file + 1, &def, &rows);
+    if (!code && table_memory_add(tables, name, &def, rows, &e))
+        code = cli_usage("%s", e.text);
+    return code;
+}
+
 static int parse_run(int argc, char **argv, struct flow_phone *phone)
 {
     static const struct option options[] = {{"from", required_argument, NULL, 'f'},
                                             {"language", required_argument, NULL, 'l'},
                                             {"contact", required_argument, NULL, 'c'},
                                             {"trace", no_argument, NULL, 't'},
+                                            {"table", required_argument, NULL, 'T'},
                                             {0}};
     int code = CLI_OK;
 
     for (int c; !code && (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
+        if (c == 'T')
+            code = parse_table(optarg, phone->tables);
         if (c == 'f')
-            phone->from = optarg;
+            code = parse_from(optarg, &phone->from);
         if (c == 'l')
             phone->language = optarg;
         if (c == 'c')
@@ -222,7 +288,9 @@ static int parse_run(int argc, char **argv, struct flow_phone *phone)
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-    struct flow_phone phone = {.from = "+251911000000", .language = ""};
+    CLEANUP(table_memory_free) struct table_memory tables = {0};
+    struct flow_phone phone = {
+        .from = "+251911000000", .language = "", .tables = &tables};
     struct flow_source f = {0};
     const char *path = NULL;
 
@@ -230,7 +298,7 @@ static int run(struct cli *cli, int argc, char **argv)
     if (!code)
         code = only_argument(argc, argv, "FILE", &path);
     if (!code)
-        code = flow_source_open(&f, cli, path);
+        code = flow_source_open(&f, cli, path, NULL);
     if (!code && !f.prog) {
         flow_source_say(&f);
         code = cli_fail("'%s' cannot be run: correct the errors above", path);
@@ -244,16 +312,22 @@ static int run(struct cli *cli, int argc, char **argv)
 
 static const struct cli_verb verbs[] = {
     {.name = "check",
-     .arguments = "FILE… [--json]",
+     .arguments = "FILE… [--for twilio,plivo,asterisk,simulated] [--json]",
      .about =
          "Compile flow files and say everything that is wrong, with line and column.\n"
+         "--for: also what these phones cannot do (an error) or do otherwise (a "
+         "warning).\n"
          "Exit 1 when one of them has errors. Needs no database.",
-     .example = "furrow flow check coffee.json",
+     .example = "furrow flow check coffee.json --for twilio,plivo",
      .run = check},
     {.name = "publish",
-     .arguments = "FILE [--json]",
-     .about = "Check a flow and make it the newest revision of its name.\n"
-              "Campaigns and calls that run keep the revision they began with.",
+     .arguments = "FILE [--for twilio,plivo,asterisk,simulated] [--json]",
+     .about =
+         "Check a flow and make it the newest revision of its name.\n"
+         "Campaigns and calls that run keep the revision they began with. What the "
+         "tenant's\n"
+         "trunks and provider accounts cannot do is an error; --for names the phones\n"
+         "instead.",
      .example = "furrow flow publish deploy/demo/coffee.json",
      .run = publish},
     {.name = "list",
@@ -267,7 +341,8 @@ static const struct cli_verb verbs[] = {
      .example = "furrow flow show coffee",
      .run = show},
     {.name = "run",
-     .arguments = "FILE [--from NUMBER] [--language TAG] [--contact JSON] [--trace]",
+     .arguments = "FILE [--from NUMBER] [--language TAG] [--contact JSON] [--table "
+                  "NAME=FILE] [--trace]",
      .about =
          "A phone in the terminal: try a flow without publishing it. Type, a line each:\n"
          "  a key, or a whole entry        5   1234#\n"
@@ -275,7 +350,13 @@ static const struct cli_verb verbs[] = {
          "  spoke [SECONDS], silent        what a recording is\n"
          "  hangup, stop                   the party, the operator ends the call\n"
          "  completed, busy, unanswered    how a transfer ends\n"
+         "  served, waited, full, left     how a queue is left\n"
+         "  place N [SECONDS]              N-th in the queue, so long to wait yet\n"
          "  http 200 BODY, http timeout    what an API answers\n"
+         "  say WORDS                      words in place of keys\n"
+         "--table gives data nodes a table from a file, as 'furrow table import' reads "
+         "it;\n"
+         "what they change is gone afterwards. "
          "--trace shows the nodes that are passed.",
      .example = "printf '1\\nspoke 6\\n' | furrow flow run deploy/demo/coffee.json",
      .run = run},

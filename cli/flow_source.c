@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/files.h"
 #include "base/pg.h"
@@ -12,6 +13,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/flow_store.h"
+#include "speech/speech.h"
 
 static int read_stdin(char **out, size_t *len)
 {
@@ -71,7 +73,30 @@ static int resolve(const char *name, const char *sha256, const char **text, size
     return err ? err : keep(f, found, text, len);
 }
 
-int flow_source_open(struct flow_source *f, struct cli *cli, const char *path)
+static void free_voices(char ***voices)
+{
+    speech_voices_free(*voices);
+}
+
+/* What furrow-server can say at providers that have no voice, as far as this machine
+ * tells. NULL: nothing, or nobody asks. */
+static char **own_voices(const char *const *backends)
+{
+    char folder[] = "/tmp/furrow-voices-XXXXXX", version[32];
+    char **voices = NULL;
+    bool asks = false;
+
+    for (const char *const *b = backends; b && *b; b++)
+        asks |= strcmp(*b, "twiml") == 0 || strcmp(*b, "plivo") == 0;
+    if (!asks || !mkdtemp(folder))
+        return NULL;
+    int err = speech_engine(folder, version, sizeof(version), &voices);
+    rmdir(folder);
+    return err ? NULL : voices;
+}
+
+int flow_source_open(struct flow_source *f, struct cli *cli, const char *path,
+                     const char *const *backends)
 {
     *f = (struct flow_source){.path = path, .cli = cli};
     int err = strcmp(path, "-") == 0
@@ -81,8 +106,13 @@ int flow_source_open(struct flow_source *f, struct cli *cli, const char *path)
         return cli_fail("%s: a flow may have %d bytes at most", path, IVR_SOURCE_MAX);
     if (err)
         return cli_fail("%s: %s", path, strerror(err));
-    const struct ivr_compile_options options = {
-        .sha256 = sha256_of, .resolve = resolve, .arg = f};
+    CLEANUP(free_voices) char **voices = own_voices(backends);
+    const struct ivr_compile_options options = {.sha256 = sha256_of,
+                                                .resolve = resolve,
+                                                .arg = f,
+                                                .backends = backends,
+                                                .host_voices =
+                                                    (const char *const *)voices};
     err = ivr_arena_new(&f->arena, NULL);
     if (!err)
         err = ivr_compile(&f->prog, f->text, f->len, &options, f->arena, &f->issues);

@@ -7,6 +7,7 @@
 #define CLI_FLOW_SOURCE_H
 
 #include "base/attrs.h"
+#include "campaigns/table_memory.h"
 #include "cli/cli.h"
 #include "ivr/ivr.h"
 
@@ -22,9 +23,11 @@ struct flow_source {
     size_t text_count;
 };
 
-/* CLI_FAILED only when the file cannot be read at all; else prog or issues are set.
+/* backends: what it must also run on (ivr_compile_options), or NULL.
+ * CLI_FAILED only when the file cannot be read at all; else prog or issues are set.
  * flow_source_close in any case. */
-NODISCARD int flow_source_open(struct flow_source *f, struct cli *cli, const char *path);
+NODISCARD int flow_source_open(struct flow_source *f, struct cli *cli, const char *path,
+                               const char *const *backends);
 void flow_source_close(struct flow_source *f);
 
 /* "file:line:column: error: text (at pointer)" and the hint, for each; on stderr. */
@@ -36,6 +39,7 @@ struct flow_phone {
     const char *from, *language;
     json_t *contact; /* borrowed; NULL none */
     bool trace;
+    struct table_memory *tables; /* NULL: data nodes find nothing but their mocks */
 };
 int flow_phone_call(const struct flow_source *f, const struct flow_phone *phone);
 

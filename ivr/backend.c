@@ -10,7 +10,8 @@ enum { URI_MAX = 1024 };
 
 EXPORT const struct ivr_backend *ivr_backend_find(const char *name)
 {
-    static const struct ivr_backend *const all[] = {&backend_ari, &backend_sim};
+    static const struct ivr_backend *const all[] = {&backend_ari, &backend_sim,
+                                                    &backend_twiml, &backend_plivo};
 
     for (size_t i = 0; name && i < ARRAY_LEN(all); i++)
         if (strcmp(all[i]->name, name) == 0)
@@ -123,7 +124,10 @@ static enum ivr_command_kind kind_of(enum ivr_effect_kind kind)
         return IVR_CMD_ENQUEUE;
     case IVR_FX_HTTP:
         return IVR_CMD_HTTP;
+    case IVR_FX_DATA:
+        return IVR_CMD_DATA;
     case IVR_FX_SMS:
+    case IVR_FX_SUBMIT:
     case IVR_FX_CALLBACK:
     case IVR_FX_OPT_OUT:
     case IVR_FX_LANG:

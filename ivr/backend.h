@@ -6,9 +6,9 @@
  * (or one typed line) into an input, a key or nothing. There are two families:
  *   command back ends (ari, sim): render gives a list of commands; the host keeps
  *     timers, the key buffer (struct ivr_keys below) and playback ids;
- *   document back ends (providers that fetch XML): render gives one document that
- *     answers the provider's request, parse reads the request's body. The list of
- *     commands is then empty and `document` is set; nothing else differs.
+ *   document back ends (twiml, plivo: providers that fetch XML): render gives one
+ *     document that answers the provider's request. The list of commands is then empty
+ *     and `document` is set; parse is NULL, ivr/document.h reads the requests.
  *
  * Memory and threads as ivr.h.
  */
@@ -26,6 +26,7 @@ struct ivr_call_ctx {
     const char *format;  /* of recordings, "wav16" */
     ivr_media_fn *media; /* may be NULL for sim */
     void *arg;
+    const struct ivr_document_ctx *document; /* document back ends only, and needed */
 };
 
 enum ivr_command_kind {
@@ -36,6 +37,7 @@ enum ivr_command_kind {
     IVR_CMD_DIAL,       /* request to the gate, then bridge */
     IVR_CMD_ENQUEUE,
     IVR_CMD_HTTP,      /* hand over */
+    IVR_CMD_DATA,      /* done with the step's commit: feed what came of it */
     IVR_CMD_MOH_START, /* while an HTTP, DIAL or ENQUEUE is out; stop it at the next input
                         */
     IVR_CMD_ROW,       /* SMS, callback, opt-out, language: rows, already committed */
@@ -56,20 +58,38 @@ struct ivr_command {
 struct ivr_rendered {
     const struct ivr_command *commands;
     size_t n;
-    const char *document; /* NULL for command back ends */
+    const char *document; /* NULL for command back ends; UTF-8 */
 };
 
 enum ivr_parsed_kind {
     IVR_PARSED_NOTHING, /* of no interest to the flow */
     IVR_PARSED_KEY,     /* give it to ivr_keys_press() */
     IVR_PARSED_INPUT,
+    IVR_PARSED_DOCUMENT, /* asks for no step: answer with `document` */
+};
+
+/* Of a call in a queue whose agent is rung. */
+enum ivr_agent_news {
+    IVR_AGENT_NO_NEWS,
+    IVR_AGENT_CONNECTED, /* they talk */
+    IVR_AGENT_NO_ANSWER, /* not answered, or not confirmed: the call waits on */
 };
 
 struct ivr_parsed {
     enum ivr_parsed_kind kind;
     char key;
     struct ivr_input input;
+    /* Document back ends: */
+    const char *document;
+    bool aside; /* the document is for somebody else's phone, not where the call is */
+    /* Of RECORDED, at the provider; or NULL. With NOTHING and input.kind RECORDED: that
+     * recording's own end, told beside the flow, which has gone on. */
+    const char *recording_url, *recording_id;
+    int64_t queued_at_ms; /* the call is in a queue since then, for ivr_document_ctx; 0 */
+    enum ivr_agent_news agent;
 };
+
+struct ivr_document_ops;
 
 struct ivr_backend {
     const char *name;
@@ -80,9 +100,10 @@ struct ivr_backend {
                  struct ivr_arena *arena, struct ivr_parsed *out);
     int (*render)(const struct ivr_out *step, const struct ivr_call_ctx *ctx,
                   struct ivr_arena *arena, struct ivr_rendered *out);
+    const struct ivr_document_ops *document; /* NULL for command back ends */
 };
 
-/* "ari", "sim"; NULL when there is none of that name. */
+/* "ari", "sim", "twiml", "plivo"; NULL when there is none of that name. */
 const struct ivr_backend *ivr_backend_find(const char *name);
 
 /* ---- the key buffer of command hosts ---- */

@@ -102,6 +102,7 @@ static int ari_words(const struct ivr_call_ctx *ctx, struct ivr_arena *arena,
     case IVR_CMD_DIAL:
     case IVR_CMD_ENQUEUE:
     case IVR_CMD_HTTP:
+    case IVR_CMD_DATA:
     case IVR_CMD_ROW:
         break;
     }
@@ -258,4 +259,4 @@ static int ari_parse(const char *bytes, size_t len, const struct ivr_state *stat
     return err;
 }
 
-const struct ivr_backend backend_ari = {"ari", IVR_CAP_ALL, ari_parse, ari_render};
+const struct ivr_backend backend_ari = {"ari", IVR_CAP_ALL, ari_parse, ari_render, NULL};

@@ -7,7 +7,7 @@
 
 #include "ivr/backend.h"
 
-extern const struct ivr_backend backend_ari, backend_sim;
+extern const struct ivr_backend backend_ari, backend_plivo, backend_sim, backend_twiml;
 
 /* Puts a back end's own words into a command: method and request, or line. They are
  * "" before. ENOMEM. */

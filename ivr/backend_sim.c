@@ -9,6 +9,9 @@
  *   stop              the operator ends it    busy  unanswered  undialled
  *   unplayed          a prompt failed         served  waited  full  left  unqueued
  *   late              the wait's deadline     http 200 BODY   http timeout   http failed
+ *   say WORDS         words in place of keys
+ *   data ROW   data none   data locked   data failed   what came of a table
+ *   place 3 120       the third in the queue, with about 120 s to wait yet
  */
 #include "ivr/backend_kinds.h"
 
@@ -65,6 +68,12 @@ static const char *row_line(struct ivr_arena *arena, const struct ivr_effect *fx
     if (fx->kind == IVR_FX_SMS)
         return arena_printf(arena, "sends SMS to %s: %s", s_of(fx->sms.to),
                             s_of(fx->sms.text));
+    if (fx->kind == IVR_FX_SUBMIT && s_of(fx->submit.recording)[0])
+        return arena_printf(arena, "submits recording %s (%s)", fx->submit.recording,
+                            fx->submit.pipeline);
+    if (fx->kind == IVR_FX_SUBMIT)
+        return arena_printf(arena, "submits %s %s", s_of(fx->submit.intent),
+                            s_of(fx->submit.entities));
     if (fx->kind == IVR_FX_CALLBACK)
         return arena_printf(arena, "notes: call %s back at %lld ms",
                             s_of(fx->callback.to), (long long)fx->callback.at_ms);
@@ -97,6 +106,8 @@ static const char *line_of(struct ivr_arena *arena, const struct ivr_command *cm
                             s_of(fx->enqueue.queue));
     case IVR_CMD_HTTP:
         return arena_printf(arena, "asks %s %s", fx->http.method, fx->http.url);
+    case IVR_CMD_DATA:
+        return arena_printf(arena, "looks into the table %s", fx->data.table);
     case IVR_CMD_MOH_START:
         return "plays hold music";
     case IVR_CMD_ROW:
@@ -212,6 +223,40 @@ static int fill(const struct word *w, const char *rest, struct ivr_input *in)
     return err;
 }
 
+/* "place 3" or "place 3 120": third in the queue, about two minutes yet. */
+static int parse_place(char *rest, struct ivr_input *in)
+{
+    enum { A_PLACE_MS = 60000, PLACES_MAX = 10000 };
+    char *end;
+
+    in->kind = IVR_IN_QUEUE_NEWS;
+    long place = strtol(rest, &end, 10);
+    if (end == rest || place < 1 || place > PLACES_MAX || (*end != '\0' && *end != ' '))
+        return EBADMSG;
+    in->news.position = (int)place;
+    return parse_seconds(*end ? end + 1 : end, A_PLACE_MS * place, &in->news.wait_ms);
+}
+
+static int parse_data(char *rest, struct ivr_input *in)
+{
+    static const struct word results[] = {{"none", IVR_IN_DATA_DONE, IVR_DATA_NONE},
+                                          {"locked", IVR_IN_DATA_DONE, IVR_DATA_LOCKED},
+                                          {"failed", IVR_IN_DATA_DONE, IVR_DATA_FAILED}};
+
+    in->kind = IVR_IN_DATA_DONE;
+    in->data.row = rest;
+    in->data.row_len = strlen(rest);
+    if (*rest == '{')
+        return 0;
+    for (size_t i = 0; i < ARRAY_LEN(results); i++) {
+        if (strcmp(results[i].text, rest) == 0) {
+            in->data.result = (enum ivr_data_result)results[i].result;
+            return 0;
+        }
+    }
+    return EBADMSG;
+}
+
 static int parse_word(char *line, struct ivr_input *in)
 {
     char *rest = strchr(line, ' ');
@@ -222,6 +267,15 @@ static int parse_word(char *line, struct ivr_input *in)
         rest = line + strlen(line);
     if (strcmp(line, "http") == 0)
         return parse_http(rest, in);
+    if (strcmp(line, "data") == 0)
+        return parse_data(rest, in);
+    if (strcmp(line, "say") == 0) {
+        in->kind = IVR_IN_SAID;
+        in->said.text = rest;
+        return 0;
+    }
+    if (strcmp(line, "place") == 0)
+        return parse_place(rest, in);
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
         if (strcmp(words[i].text, line) == 0)
             return fill(&words[i], rest, in);
@@ -263,4 +317,4 @@ static int sim_parse(const char *bytes, size_t len, const struct ivr_state *stat
     return err;
 }
 
-const struct ivr_backend backend_sim = {"sim", IVR_CAP_ALL, sim_parse, sim_render};
+const struct ivr_backend backend_sim = {"sim", IVR_CAP_ALL, sim_parse, sim_render, NULL};

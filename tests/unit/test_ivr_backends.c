@@ -11,7 +11,8 @@
 #include <string.h>
 
 #include "base/attrs.h"
-#include "ivr/backend.h"
+#include "base/files.h"
+#include "ivr/document.h"
 
 #define CHANNEL "fw0a1b2c3d-0190b3f2-7c1e-7d4a-8000-000000000001"
 
@@ -83,6 +84,42 @@ static const struct ivr_effect transfer[] = {
     {.kind = IVR_FX_DIAL,
      .dial = {.to = "ext:2001", .from = "", .ring_ms = 20000, .max_ms = 600000}},
 };
+static const struct ivr_effect transfer_confirmed[] = {
+    {.kind = IVR_FX_DIAL,
+     .dial = {.to = "+251911234567",
+              .from = "+251112345678",
+              .ring_ms = 30000,
+              .max_ms = 3600000,
+              .record = true,
+              .confirm_key = '#'}},
+};
+static const struct ivr_effect words[] = {
+    SAY("Say or key in your number.", "en", true),
+    {.kind = IVR_FX_COLLECT,
+     .collect = {.min = 6,
+                 .max = 12,
+                 .own_max = 12,
+                 .finish = "#",
+                 .first_ms = 20000,
+                 .inter_ms = 4000,
+                 .hears = "en-US"}},
+};
+static const struct ivr_effect entry[] = {
+    SAY("Goodbye <to> \"all\" & 'more'.", "en", true),
+    SAY("Key in your number.", "en", false),
+    {.kind = IVR_FX_COLLECT,
+     .collect = {.min = 3,
+                 .max = 10,
+                 .own_max = 10,
+                 .finish = "#",
+                 .first_ms = 4500,
+                 .inter_ms = 6000}},
+};
+static const struct ivr_effect queue_announced[] = {
+    SAY("You are number 3.", "en", false),
+    {.kind = IVR_FX_ENQUEUE,
+     .enqueue = {.queue = "helpers & co", .max_wait_ms = 300000, .announce_ms = 60000}},
+};
 static const struct ivr_effect queue[] = {
     {.kind = IVR_FX_ENQUEUE,
      .enqueue = {.queue = "helpers", .max_wait_ms = 60000, .exit_key = '*'}},
@@ -102,11 +139,31 @@ static const struct ivr_effect gone_waiting[] = {
     SAY("After.", "en", true),
     {.kind = IVR_FX_COLLECT, .collect = {.min = 1, .max = 1, .own_max = 1, .finish = ""}},
 };
+/* No provider speaks Afaan Oromo. */
+static const struct ivr_effect no_voice[] = {
+    SAY("Before.", "en", true),
+    SAY("Baga nagaan dhuftan.", "om", true),
+    SAY("After.", "en", true),
+    {.kind = IVR_FX_COLLECT,
+     .collect = {.min = 4,
+                 .max = 4,
+                 .own_max = 4,
+                 .finish = "",
+                 .sensitive = true,
+                 .first_ms = 1}},
+};
+static const struct ivr_effect no_voice_ended[] = {
+    SAY("Nagaatti.", "om", true),
+    SAY("Goodbye.", "en", true),
+    HANGUP("normal"),
+};
 static const struct ivr_effect gone_ended[] = {
     SAY("NO MEDIA", "en", true),
     SAY("After.", "en", true),
     HANGUP("error"),
 };
+
+static const char *const document_backends[] = {"twiml", "plivo"};
 
 static const struct effects_case {
     const char *name;
@@ -120,10 +177,17 @@ static const struct effects_case {
     {"rows_and_hangup", rows_and_hangup, ARRAY_LEN(rows_and_hangup), IVR_ENDED},
     {"busy", busy, ARRAY_LEN(busy), IVR_ENDED},
     {"transfer", transfer, ARRAY_LEN(transfer), IVR_WAITING},
+    {"transfer_confirmed", transfer_confirmed, ARRAY_LEN(transfer_confirmed),
+     IVR_WAITING},
+    {"entry", entry, ARRAY_LEN(entry), IVR_WAITING},
+    {"words", words, ARRAY_LEN(words), IVR_WAITING},
+    {"queue_announced", queue_announced, ARRAY_LEN(queue_announced), IVR_WAITING},
     {"queue", queue, ARRAY_LEN(queue), IVR_WAITING},
     {"api", api, ARRAY_LEN(api), IVR_WAITING},
     {"media_gone", gone_waiting, ARRAY_LEN(gone_waiting), IVR_WAITING},
     {"media_gone_at_the_end", gone_ended, ARRAY_LEN(gone_ended), IVR_ENDED},
+    {"no_voice", no_voice, ARRAY_LEN(no_voice), IVR_WAITING},
+    {"no_voice_at_the_end", no_voice_ended, ARRAY_LEN(no_voice_ended), IVR_ENDED},
     {"nothing", NULL, 0, IVR_ENDED},
 };
 
@@ -142,6 +206,27 @@ static int media(const struct ivr_prompt *p, char *uri, size_t size, void *arg)
 static const struct ivr_call_ctx ctx = {
     .channel = CHANNEL, .format = "wav16", .media = media};
 
+/* A provider fetches recorded prompts and speaks the others itself. */
+static int recorded(const struct ivr_prompt *p, char *uri, size_t size, void *arg)
+{
+    (void)arg;
+    if (p->asset[0] == '\0')
+        return ENOENT;
+    snprintf(uri, size, "https://voice.example/prompts/%s.wav", p->asset);
+    return 0;
+}
+
+#define PREFIX "https://voice.example/hooks/7/voice/01a2"
+static const struct ivr_document_ctx document = {
+    .action_prefix = PREFIX,
+    .hold_url = "https://voice.example/hold.wav",
+    .caller_id = "+251111234567",
+    .sip_domain = "pbx.example",
+    .now_ms = 1790000000000,
+};
+static const struct ivr_call_ctx provider = {
+    .channel = CHANNEL, .format = "wav", .media = recorded, .document = &document};
+
 static int render(const struct ivr_backend *b, const struct effects_case *c,
                   const struct ivr_call_ctx *with, struct ivr_arena *arena,
                   struct ivr_rendered *out)
@@ -156,8 +241,8 @@ static int render(const struct ivr_backend *b, const struct effects_case *c,
 static const char *kind_name(enum ivr_command_kind kind)
 {
     static const char *const names[] = {
-        "play",    "media_gone", "collect",   "record", "dial",
-        "enqueue", "http",       "moh_start", "row",    "hangup",
+        "play", "media_gone", "collect",   "record", "dial",   "enqueue",
+        "http", "data",       "moh_start", "row",    "hangup",
     };
 
     return names[kind];
@@ -213,12 +298,174 @@ static void compare(const struct ivr_backend *b, const struct effects_case *c)
     ivr_arena_free(arena);
 }
 
+static void held_to(const char *backend, const char *name, const char *text)
+{
+    char path[512], *golden = NULL;
+    size_t len = 0;
+
+    snprintf(path, sizeof(path), SOURCE_DIR "/tests/data/ivr/backends/%s/%s.xml", backend,
+             name);
+    if (getenv("FURROW_REGOLD"))
+        assert_int_equal(files_write_atomic(path, text, strlen(text)), 0);
+    if (files_read(path, 1 << 20, &golden, &len) || strcmp(golden, text) != 0) {
+        print_error("%s: rendered\n%s\n", path, text);
+        fail();
+    }
+    free(golden);
+}
+
+static void compare_document(const struct ivr_backend *b, const struct effects_case *c)
+{
+    struct ivr_arena *arena;
+    struct ivr_rendered out;
+
+    assert_int_equal(ivr_arena_new(&arena, NULL), 0);
+    assert_int_equal(render(b, c, &provider, arena, &out), 0);
+    assert_int_equal(out.n, 0);
+    held_to(b->name, c->name, out.document);
+    ivr_arena_free(arena);
+}
+
+/* What no effect of a flow leads to. */
+static void the_other_documents_are_as_their_golden_files(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(document_backends); i++) {
+        const char *name = document_backends[i], *text = NULL;
+        const struct ivr_document_ops *ops = ivr_backend_find(name)->document;
+        struct ivr_arena *arena;
+        assert_int_equal(ivr_arena_new(&arena, NULL), 0);
+        assert_int_equal(ops->farewell("https://voice.example/a?b&c", arena, &text), 0);
+        held_to(name, "farewell", text);
+        held_to(name, "apology", ops->apology("en"));
+        held_to(name, "apology_am", ops->apology("am"));
+        held_to(name, "apology_fr", ops->apology("fr"));
+        held_to(name, "apology_es", ops->apology("es"));
+        ivr_arena_free(arena);
+    }
+}
+
+/* The caller of a queue is put through in the document that would have let them wait. */
+static void an_agent_who_takes_the_call_is_rung(void **state)
+{
+    static const struct ivr_effect wait[] = {
+        {.kind = IVR_FX_ENQUEUE,
+         .enqueue = {"helpers", 50, 300000, .exit_key = '*', .announce_ms = 60000}}};
+    static const struct effects_case c = {"agent", wait, 1, IVR_WAITING};
+    static const struct effects_case sure = {"agent_confirms", wait, 1, IVR_WAITING};
+    struct ivr_document_ctx with = document;
+    struct ivr_call_ctx call = provider;
+
+    (void)state;
+    call.document = &with;
+    with.agent = "ext:2001";
+    for (size_t i = 0; i < ARRAY_LEN(document_backends); i++) {
+        const struct ivr_backend *b = ivr_backend_find(document_backends[i]);
+        struct ivr_arena *arena;
+        struct ivr_rendered out;
+        assert_int_equal(ivr_arena_new(&arena, NULL), 0);
+        with.agent_key = '\0';
+        assert_int_equal(render(b, &c, &call, arena, &out), 0);
+        held_to(b->name, c.name, out.document);
+        with.agent_key = '1';
+        assert_int_equal(render(b, &sure, &call, arena, &out), 0);
+        held_to(b->name, sure.name, out.document);
+        ivr_arena_free(arena);
+    }
+}
+
+/* Before it is answered, a call that is only to be hung up is not answered at all. */
+static void a_call_that_is_not_taken_is_refused(void **state)
+{
+    struct ivr_document_ctx waiting = document;
+    struct ivr_call_ctx with = provider;
+
+    (void)state;
+    waiting.unanswered = true;
+    with.document = &waiting;
+    for (size_t i = 0; i < ARRAY_LEN(document_backends); i++) {
+        const struct ivr_backend *b = ivr_backend_find(document_backends[i]);
+        const struct effects_case refused = {"", busy, ARRAY_LEN(busy), IVR_ENDED};
+        const struct effects_case heard = {"", rows_and_hangup,
+                                           ARRAY_LEN(rows_and_hangup), IVR_ENDED};
+        struct ivr_arena *arena;
+        struct ivr_rendered out;
+        assert_int_equal(ivr_arena_new(&arena, NULL), 0);
+        assert_int_equal(render(b, &refused, &with, arena, &out), 0);
+        assert_non_null(strstr(out.document, i == 0 ? "<Reject reason=\"busy\"/>"
+                                                    : "<Hangup reason=\"busy\"/>"));
+        assert_int_equal(render(b, &heard, &with, arena, &out), 0);
+        assert_non_null(strstr(out.document, "<Hangup/>"));
+        ivr_arena_free(arena);
+    }
+}
+
+/* A wait in a queue goes on after an announcement, since when it began. */
+static void an_announcement_does_not_lose_the_place(void **state)
+{
+    const struct effects_case c = {"", queue_announced, ARRAY_LEN(queue_announced),
+                                   IVR_WAITING};
+    struct ivr_document_ctx queued = document;
+    struct ivr_call_ctx with = provider;
+    struct ivr_arena *arena;
+    struct ivr_rendered out;
+
+    (void)state;
+    queued.queued_at_ms = document.now_ms - 90000;
+    with.document = &queued;
+    assert_int_equal(ivr_arena_new(&arena, NULL), 0);
+    assert_int_equal(render(ivr_backend_find("twiml"), &c, &with, arena, &out), 0);
+    assert_non_null(strstr(out.document, "hold-1789999910-300-60-1790000060-0-n"));
+    ivr_arena_free(arena);
+}
+
+/* A text of many times what one element holds, in one character of three bytes. */
+static void long_texts_are_cut_between_characters(void **state)
+{
+    static char text[8000 * 3 + 1];
+    const struct ivr_effect many[] = {SAY(text, "en", false), HANGUP("normal")};
+    const struct effects_case c = {"", many, ARRAY_LEN(many), IVR_ENDED};
+    struct ivr_arena *arena;
+    struct ivr_rendered out;
+    int spoken = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(text) - 1; i += 3)
+        memcpy(text + i, "ለ", 3);
+    assert_int_equal(ivr_arena_new(&arena, NULL), 0);
+    assert_int_equal(render(ivr_backend_find("plivo"), &c, &provider, arena, &out), 0);
+    for (const char *p = out.document; (p = strstr(p, "<Speak")); p++)
+        spoken++;
+    assert_int_equal(spoken, 3); /* 3000 characters each */
+    assert_null(strstr(out.document, "\xEF\xBF\xBD"));
+    ivr_arena_free(arena);
+}
+
+static void more_than_a_provider_takes_is_no_document(void **state)
+{
+    static char text[70000];
+    const struct ivr_effect many[] = {SAY(text, "en", false), HANGUP("normal")};
+    const struct effects_case c = {"", many, ARRAY_LEN(many), IVR_ENDED};
+    struct ivr_arena *arena;
+    struct ivr_rendered out;
+
+    (void)state;
+    memset(text, 'a', sizeof(text) - 1);
+    assert_int_equal(ivr_arena_new(&arena, NULL), 0);
+    assert_int_equal(render(ivr_backend_find("twiml"), &c, &provider, arena, &out),
+                     EMSGSIZE);
+    assert_int_equal(render(ivr_backend_find("twiml"), &c, &ctx, arena, &out), EINVAL);
+    ivr_arena_free(arena);
+}
+
 static void each_back_end_renders_the_same_effects_as_its_golden_files(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         compare(ivr_backend_find("ari"), &cases[i]);
         compare(ivr_backend_find("sim"), &cases[i]);
+        for (size_t k = 0; k < ARRAY_LEN(document_backends); k++)
+            compare_document(ivr_backend_find(document_backends[k]), &cases[i]);
     }
 }
 
@@ -227,7 +474,8 @@ static void a_back_end_without_a_name_of_its_own_is_not_found(void **state)
     (void)state;
     assert_string_equal(ivr_backend_find("ari")->name, "ari");
     assert_string_equal(ivr_backend_find("sim")->name, "sim");
-    assert_null(ivr_backend_find("twiml"));
+    assert_string_equal(ivr_backend_find("twiml")->name, "twiml");
+    assert_string_equal(ivr_backend_find("plivo")->name, "plivo");
     assert_null(ivr_backend_find(NULL));
 }
 
@@ -335,6 +583,10 @@ static void typed_lines_become_keys_and_inputs(void **state)
     assert_int_equal(p.input.dialled.result, IVR_DIALLED_BUSY);
     p = parse("sim", "full", IVR_WAIT_QUEUE, a);
     assert_int_equal(p.input.left.result, IVR_LEFT_FULL);
+    p = parse("sim", "place 3 90", IVR_WAIT_QUEUE, a);
+    assert_int_equal(p.input.kind, IVR_IN_QUEUE_NEWS);
+    assert_int_equal(p.input.news.position, 3);
+    assert_int_equal(p.input.news.wait_ms, 90000);
     p = parse("sim", "http 200 {\"price\": 7}", IVR_WAIT_HTTP, a);
     assert_int_equal(p.input.http.status, 200);
     assert_string_equal(p.input.http.body, "{\"price\": 7}");
@@ -413,9 +665,11 @@ static bool render_with(const struct ivr_backend *b, const struct effects_case *
                                 HANGUP("normal")};
     const struct effects_case large = {"large", many, ARRAY_LEN(many), IVR_ENDED};
     if (!err)
-        err = render(b, c, &ctx, arena, &out);
+        err = render(b, c, b->document ? &provider : &ctx, arena, &out);
     if (!err)
-        err = render(b, &large, &(struct ivr_call_ctx){.channel = text}, arena, &out);
+        err = render(b, &large,
+                     &(struct ivr_call_ctx){.channel = text, .document = &document},
+                     arena, &out);
     ivr_arena_free(arena);
     assert_int_equal(f.live, 0);
     assert_true(err == 0 || err == ENOMEM);
@@ -424,7 +678,7 @@ static bool render_with(const struct ivr_backend *b, const struct effects_case *
 
 static void running_out_of_memory_is_told_and_leaks_nothing(void **state)
 {
-    static const char *const names[] = {"ari", "sim"};
+    static const char *const names[] = {"ari", "sim", "twiml", "plivo"};
 
     (void)state;
     for (size_t b = 0; b < ARRAY_LEN(names); b++)
@@ -440,6 +694,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_back_end_renders_the_same_effects_as_its_golden_files),
+        cmocka_unit_test(the_other_documents_are_as_their_golden_files),
+        cmocka_unit_test(an_agent_who_takes_the_call_is_rung),
+        cmocka_unit_test(a_call_that_is_not_taken_is_refused),
+        cmocka_unit_test(an_announcement_does_not_lose_the_place),
+        cmocka_unit_test(long_texts_are_cut_between_characters),
+        cmocka_unit_test(more_than_a_provider_takes_is_no_document),
         cmocka_unit_test(a_back_end_without_a_name_of_its_own_is_not_found),
         cmocka_unit_test(the_simulator_needs_no_media),
         cmocka_unit_test(asterisks_events_become_inputs),
