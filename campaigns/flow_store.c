@@ -101,11 +101,13 @@ static int publish(struct pg *pg, int tenant_id, const char *name, const char *s
 int flow_publish(struct pg *pg, int tenant_id, const char *name, const char *source,
                  int64_t now_ms, struct flow_row *out, bool *fresh)
 {
-    int err = strlen(name) >= sizeof(out->name) ? EMSGSIZE : pg_begin(pg, tenant_id);
+    bool own = false;
+    int err =
+        strlen(name) >= sizeof(out->name) ? EMSGSIZE : pg_begin_own(pg, tenant_id, &own);
 
     if (err)
         return err;
-    return pg_end(pg, publish(pg, tenant_id, name, source, now_ms, out, fresh));
+    return pg_end_own(pg, own, publish(pg, tenant_id, name, source, now_ms, out, fresh));
 }
 
 static int find(struct pg *pg, const char *name, struct flow_row *out, struct errtext *e)
@@ -243,4 +245,39 @@ int flow_load_by_name(struct pg *pg, int tenant_id, const char *name,
     err = load(pg, "SELECT " COLUMNS ", r.source" NEWEST " WHERE f.name = $1", &a, out,
                source);
     return pg_end_own(pg, own, err);
+}
+
+/* ---- sub-flows ---- */
+
+void flow_texts_add(struct flow_texts *t, char *text)
+{
+    t->at = xrealloc(t->at, (t->n + 1) * sizeof(*t->at));
+    t->at[t->n++] = text;
+}
+
+void flow_texts_free(struct flow_texts *t)
+{
+    for (size_t i = 0; i < t->n; i++)
+        free(t->at[i]);
+    free(t->at);
+    t->at = NULL;
+    t->n = 0;
+}
+
+int flow_resolve(const char *name, const char *sha256, const char **text, size_t *len,
+                 void *arg)
+{
+    struct flow_texts *t = arg;
+    struct flow_row row;
+    char *source = NULL;
+
+    int err = flow_load_by_name(t->pg, t->tenant_id, name, &row, &source);
+    if (err)
+        return err;
+    flow_texts_add(t, source);
+    if (sha256[0] && !str_is(sha256, row.sha256))
+        return ENOENT;
+    *text = source;
+    *len = strlen(source);
+    return 0;
 }

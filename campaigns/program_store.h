@@ -1,5 +1,5 @@
 /*
- * live_program - compiled flows, shared by the calls that run them.
+ * program_store - compiled flows, shared by the calls that run them.
  *
  * A flow without sub-flows is compiled once and kept under the hash of its text. With
  * sub-flows it is compiled for each call, because a newer revision of one may be out.
@@ -8,8 +8,8 @@
  *
  * Thread-safe.
  */
-#ifndef DIALER_LIVE_PROGRAM_H
-#define DIALER_LIVE_PROGRAM_H
+#ifndef CAMPAIGNS_PROGRAM_STORE_H
+#define CAMPAIGNS_PROGRAM_STORE_H
 
 #include <stdint.h>
 
@@ -23,6 +23,8 @@ struct programs;
 struct programs *programs_new(void);
 void programs_free(struct programs *ps); /* programs still held live on */
 
+/* One that is kept, as programs_get; NULL: there is none. */
+struct program *programs_find(struct programs *ps, const char *sha256);
 /* On a database thread, inside or outside of a transaction. *out is the caller's to
  * program_release(). EBADMSG: the flow does not compile (logged). */
 NODISCARD int programs_get(struct programs *ps, struct pg *pg, int tenant_id,

@@ -1,5 +1,5 @@
 /* One mutex guards the list and the counts; compiling happens outside of it. */
-#include "dialer/live_program.h"
+#include "campaigns/program_store.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -64,7 +64,7 @@ void program_release(struct program *p)
     free(p);
 }
 
-static struct program *find_kept(struct programs *ps, const char *sha256)
+struct program *programs_find(struct programs *ps, const char *sha256)
 {
     pthread_mutex_lock(&ps->lock);
     struct program *p = ps->kept;
@@ -96,40 +96,11 @@ static void keep(struct programs *ps, struct program *p)
     program_release(dropped);
 }
 
-/* Texts of sub-flows stay until the compiler has returned. */
-struct resolver {
-    struct pg *pg;
-    int tenant_id;
-    char **texts;
-    size_t n;
-};
-
-static int resolve(const char *name, const char *sha256, const char **text, size_t *len,
-                   void *arg)
-{
-    struct resolver *r = arg;
-    struct flow_row row;
-    char *source = NULL;
-
-    int err = flow_load_by_name(r->pg, r->tenant_id, name, &row, &source);
-    if (!err && sha256[0] != '\0' && !str_is(sha256, row.sha256)) {
-        free(source);
-        err = ENOENT; /* only the newest can be had by name */
-    }
-    if (err)
-        return err;
-    r->texts = xrealloc(r->texts, (r->n + 1) * sizeof(*r->texts));
-    r->texts[r->n++] = source;
-    *text = source;
-    *len = strlen(source);
-    return 0;
-}
-
 static void log_issues(const char *sha256, const struct ivr_issues *issues)
 {
     for (size_t i = 0; i < issues->n; i++)
         if (!issues->list[i].warning)
-            log_error("live", "flow=%.12s at=%s line=%d error=%s", sha256,
+            log_error("flow", "flow=%.12s at=%s line=%d error=%s", sha256,
                       LOG_ESC(issues->list[i].pointer), issues->list[i].line,
                       LOG_ESC(issues->list[i].text));
 }
@@ -137,11 +108,12 @@ static void log_issues(const char *sha256, const struct ivr_issues *issues)
 int programs_get(struct programs *ps, struct pg *pg, int tenant_id, const char *source,
                  const char *sha256, struct program **out)
 {
-    struct resolver r = {.pg = pg, .tenant_id = tenant_id};
+    CLEANUP(flow_texts_free)
+    struct flow_texts texts = {.pg = pg, .tenant_id = tenant_id};
     const struct ivr_compile_options options = {
-        .sha256 = sha256_of, .resolve = resolve, .arg = &r};
+        .sha256 = sha256_of, .resolve = flow_resolve, .arg = &texts};
     struct ivr_issues issues = {0};
-    struct program *p = find_kept(ps, sha256);
+    struct program *p = programs_find(ps, sha256);
 
     if (p) {
         *out = p;
@@ -155,11 +127,8 @@ int programs_get(struct programs *ps, struct pg *pg, int tenant_id, const char *
         err = ivr_compile(&p->prog, source, strlen(source), &options, p->arena, &issues);
     if (err)
         log_issues(sha256, &issues);
-    if (!err && r.n == 0)
+    if (!err && texts.n == 0)
         keep(ps, p);
-    for (size_t i = 0; i < r.n; i++)
-        free(r.texts[i]);
-    free(r.texts);
     if (err)
         program_release(p);
     else
