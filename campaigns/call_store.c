@@ -1,6 +1,6 @@
 /*
- * call_store - calls, their ends, their recordings, inbound numbers, callbacks. A
- * step's commit is in call_store_step.c.
+ * call_store - calls, their ends, their recordings, inbound numbers. A step's commit is
+ * in call_store_step.c, callbacks are in call_store_callback.c.
  */
 #include "campaigns/call_store.h"
 
@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/job_store.h"
+#include "campaigns/kept_call_store.h"
 #include "compliance/facts_store.h"
 #include "contacts/phone.h"
 #include "contacts/tz.h"
@@ -21,64 +22,50 @@
 
 /* ---- begin ---- */
 
-static void arg_id(struct pg_args *a, int64_t id)
-{
-    if (id > 0)
-        pg_arg_i64(a, id);
-    else
-        pg_arg_null(a);
-}
+/* The call's row, and what its flow begins with: nothing of it when there is no such
+ * revision. Where an earlier call in dropped is taken with it, for an hour
+ * (kept_call_store.h). Outbound the contact is known; inbound the newest contact of that
+ * number is the person, as far as anybody knows. */
+#define BEGIN_SQL(contact, variant)                                                      \
+    "WITH f AS (SELECT id, source, sha256 FROM flow_revisions WHERE id = $8::bigint), "  \
+    "made AS (INSERT INTO calls (id, tenant_id, direction, campaign_id, contact_id, "    \
+    "phone, extension, flow_revision_id, slot, started_at) SELECT $1::uuid, $2::int, "   \
+    "$3::text, $4::bigint, $5::bigint, $6::bigint, $7::text, f.id, $9::int, "            \
+    "furrow_ts($10::bigint) FROM f ON CONFLICT (id) DO NOTHING), gone AS (DELETE FROM "  \
+    "kept_calls k WHERE $3::text = 'in' AND k.phone = $6::bigint AND "                   \
+    "k.flow_revision_id = $8::bigint RETURNING k.state, k.at) SELECT f.source, "         \
+    "f.sha256, coalesce((SELECT h.language FROM caller_history h WHERE h.phone = "       \
+    "$6::bigint), ''), k.attrs, k.region, (SELECT z.zones[1] FROM zone_groups z WHERE "  \
+    "z.id = k.zone_group), " variant ", k.id IS NOT NULL, (SELECT g.state FROM gone g "  \
+    "WHERE g.at > furrow_ts($10::bigint) - interval '1 hour') FROM f LEFT JOIN LATERAL " \
+    "(SELECT k.id, k.attrs, k.region, k.zone_group FROM contacts k WHERE " contact       \
+    ") k ON true"
 
-static int insert_call(struct pg *pg, const struct call_start *s)
+static const char begin_out_sql[] = BEGIN_SQL(
+    "k.id = $5::bigint", "(SELECT a.variant FROM attempts a WHERE a.id = $1::uuid)");
+static const char begin_in_sql[] =
+    BEGIN_SQL("k.phone = $6::bigint ORDER BY k.id DESC LIMIT 1", "NULL");
+
+enum { COL_SOURCE, COL_SHA256, COL_LANGUAGE, COL_ATTRS, COL_REGION, COL_ZONE };
+enum { COL_VARIANT = COL_ZONE + 1, COL_FOUND, COL_KEPT };
+
+static int write_and_read(struct pg *pg, const struct call_start *s, PGresult **res)
 {
+    const char *sql = s->contact_id > 0 ? begin_out_sql : begin_in_sql;
     struct pg_args a = {0};
 
     pg_arg_uuid(&a, &s->id);
     pg_arg_i64(&a, s->tenant_id);
     pg_arg_text(&a, s->inbound ? "in" : "out");
-    arg_id(&a, s->campaign_id);
-    arg_id(&a, s->contact_id);
-    arg_id(&a, s->phone);
+    pg_arg_id(&a, s->campaign_id);
+    pg_arg_id(&a, s->contact_id);
+    pg_arg_id(&a, s->phone);
     pg_arg_text(&a, s->extension);
     pg_arg_i64(&a, s->flow_revision_id);
     pg_arg_i64(&a, s->slot);
     pg_arg_ms(&a, s->at_ms);
-    return pg_run(pg, NULL,
-                  "INSERT INTO calls (id, tenant_id, direction, campaign_id, contact_id, "
-                  "phone, extension, flow_revision_id, slot, started_at) VALUES ($1, $2, "
-                  "$3, $4, $5, $6, $7, $8, $9, furrow_ts($10)) ON CONFLICT (id) DO "
-                  "NOTHING",
-                  &a);
-}
-
-static int read_flow(struct pg *pg, int64_t revision_id, struct call_context *out)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct pg_args a = {0};
-
-    pg_arg_i64(&a, revision_id);
-    int err =
-        pg_run(pg, &res, "SELECT source, sha256 FROM flow_revisions WHERE id = $1", &a);
-    if (err)
-        return err;
-    if (PQntuples(res) == 0)
-        return ENOENT;
-    out->flow_source = xstrdup(pg_text(res, 0, 0));
-    str_cut(out->flow_sha256, sizeof(out->flow_sha256), pg_text(res, 0, 1));
-    return 0;
-}
-
-static int read_language(struct pg *pg, int64_t phone, struct call_context *out)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct pg_args a = {0};
-
-    pg_arg_i64(&a, phone);
-    int err =
-        pg_run(pg, &res, "SELECT language FROM caller_history WHERE phone = $1", &a);
-    if (!err && PQntuples(res) > 0)
-        str_cut(out->language, sizeof(out->language), pg_text(res, 0, 0));
-    return err;
+    return pg_in_transaction(pg) ? pg_run(pg, res, sql, &a)
+                                 : pg_run_alone(pg, s->tenant_id, res, sql, &a);
 }
 
 static int tz_min_of(const char *zone, int64_t at_ms)
@@ -88,71 +75,55 @@ static int tz_min_of(const char *zone, int64_t at_ms)
     return zone[0] && tz_find(zone, &tz) == 0 ? tz_offset_s(tz, at_ms) / 60 : 0;
 }
 
-/* Inbound: the newest contact of that number is the person, as far as anybody knows. */
-static int read_contact(struct pg *pg, const struct call_start *s,
+static int make_contact(const PGresult *res, const struct call_start *s,
                         struct call_context *out)
 {
-    CLEANUP(pg_result_free) PGresult *res = NULL;
+    const bool found = pg_bool(res, 0, COL_FOUND);
     struct phone parsed = {0};
-    struct pg_args a = {0};
     char number[PHONE_TEXT_MAX] = "";
 
-    pg_arg_i64(&a, s->contact_id > 0 ? s->contact_id : s->phone);
-    if (s->contact_id > 0)
-        pg_arg_uuid(&a, &s->id);
-    int err =
-        pg_run(pg, &res,
-               s->contact_id > 0
-                   ? "SELECT k.attrs, k.region, z.zones[1], a.variant FROM contacts k "
-                     "LEFT JOIN zone_groups z ON z.id = k.zone_group LEFT JOIN "
-                     "attempts a ON a.id = $2 WHERE k.id = $1"
-                   : "SELECT k.attrs, k.region, z.zones[1] FROM contacts k LEFT "
-                     "JOIN zone_groups z ON z.id = k.zone_group WHERE k.phone = $1 "
-                     "ORDER BY k.id DESC LIMIT 1",
-               &a);
-    if (err)
-        return err;
-    bool found = PQntuples(res) > 0;
     if (s->phone > 0) {
         (void)phone_from_e164(s->phone, &parsed);
         phone_text(s->phone, number);
     }
     if (found) {
-        out->tz_min = tz_min_of(pg_text(res, 0, 2), s->at_ms);
+        out->tz_min = tz_min_of(pg_text(res, 0, COL_ZONE), s->at_ms);
     } else if (s->phone > 0) {
         const struct zone_set *zones = zones_of(s->phone, parsed.type);
         out->tz_min = zones->n > 0 ? tz_min_of(zones->names[0], s->at_ms) : 0;
     }
-    out->contact = found ? json_loads(pg_text(res, 0, 0), 0, NULL) : NULL;
+    out->contact = found ? json_loads(pg_text(res, 0, COL_ATTRS), 0, NULL) : NULL;
     if (!json_is_object(out->contact)) {
         json_decref(out->contact);
         out->contact = json_object();
     }
+    const char *region = found ? pg_text(res, 0, COL_REGION) : parsed.region;
+    const char *variant = pg_text(res, 0, COL_VARIANT);
     if (json_object_set_new(out->contact, "phone", json_string(number)) ||
-        json_object_set_new(out->contact, "region",
-                            json_string(found ? pg_text(res, 0, 1) : parsed.region)))
+        json_object_set_new(out->contact, "region", json_string(region)))
         return ENOMEM;
-    if (found && s->contact_id > 0 && pg_text(res, 0, 3)[0] &&
-        json_object_set_new(out->contact, "variant", json_string(pg_text(res, 0, 3))))
+    if (found && variant[0] &&
+        json_object_set_new(out->contact, "variant", json_string(variant)))
         return ENOMEM;
     return 0;
 }
 
 int call_begin(struct pg *pg, const struct call_start *start, struct call_context *out)
 {
+    CLEANUP(pg_result_free) PGresult *res = NULL;
     struct call_context c = {0};
 
-    int err = pg_begin(pg, start->tenant_id);
+    int err = write_and_read(pg, start, &res);
     if (err)
         return err;
-    err = read_flow(pg, start->flow_revision_id, &c);
+    if (PQntuples(res) == 0)
+        return ENOENT;
+    c.flow_source = xstrdup(pg_text(res, 0, COL_SOURCE));
+    str_cut(c.flow_sha256, sizeof(c.flow_sha256), pg_text(res, 0, COL_SHA256));
+    str_cut(c.language, sizeof(c.language), pg_text(res, 0, COL_LANGUAGE));
+    err = make_contact(res, start, &c);
     if (!err)
-        err = insert_call(pg, start);
-    if (!err && start->phone > 0)
-        err = read_language(pg, start->phone, &c);
-    if (!err)
-        err = read_contact(pg, start, &c);
-    err = pg_end(pg, err);
+        err = pg_bytes_dup(res, 0, COL_KEPT, &c.kept, &c.kept_len);
     if (err)
         call_context_free(&c);
     else
@@ -164,6 +135,7 @@ void call_context_free(struct call_context *c)
 {
     json_decref(c->contact);
     free(c->flow_source);
+    free(c->kept);
     *c = (struct call_context){0};
 }
 
@@ -214,9 +186,11 @@ int call_recording_end(struct pg *pg, int tenant_id, const char *name, const cha
         i++;
     if (i == ARRAY_LEN(ends))
         return EINVAL;
-    int err = pg_begin(pg, tenant_id);
+    bool own = false;
+    int err = pg_begin_own(pg, tenant_id, &own);
     return err ? err
-               : pg_end(pg, end_recording(pg, tenant_id, name, state, duration_ms, error,
+               : pg_end_own(pg, own,
+                            end_recording(pg, tenant_id, name, state, duration_ms, error,
                                           now_ms));
 }
 
@@ -246,8 +220,9 @@ int call_finish(struct pg *pg, const struct call_end *end)
 
     if (end->results && !results)
         return EINVAL;
-    int err = pg_begin(pg, end->tenant_id);
-    return err ? err : pg_end(pg, finish(pg, end, results));
+    bool own = false;
+    int err = pg_begin_own(pg, end->tenant_id, &own);
+    return err ? err : pg_end_own(pg, own, finish(pg, end, results));
 }
 
 /* ---- after a crash ---- */
@@ -266,7 +241,9 @@ int call_list_open(struct pg *pg, int tenant_id, int slot, struct call_open **ou
         err = pg_end_own(pg, own,
                          pg_run(pg, &res,
                                 "SELECT id, direction = 'in' FROM calls WHERE ended_at "
-                                "IS NULL AND ($1::int < 0 OR slot = $1::int) ORDER BY id",
+                                "IS NULL AND ($1::int < 0 OR slot = $1::int) AND NOT "
+                                "EXISTS (SELECT FROM provider_calls p WHERE "
+                                "p.attempt_id = calls.id) ORDER BY id",
                                 &a));
     if (err)
         return err;
@@ -298,7 +275,8 @@ int call_list_live_recordings(struct pg *pg, int tenant_id, const struct uuid *c
         err = pg_end_own(pg, own,
                          pg_run(pg, &res,
                                 "SELECT r.name, r.call_id FROM recordings r WHERE "
-                                "r.state = 'live' AND (r.call_id = $1 OR ($1::uuid IS "
+                                "r.state = 'live' AND r.source NOT IN ('twilio', "
+                                "'plivo') AND (r.call_id = $1 OR ($1::uuid IS "
                                 "NULL AND NOT EXISTS (SELECT FROM calls c WHERE c.id = "
                                 "r.call_id AND c.ended_at IS NULL))) ORDER BY r.id",
                                 &a));
@@ -355,144 +333,17 @@ static int read_extension(struct pg *pg, const char *dialled, struct call_extens
 int call_find_extension(struct pg *pg, const char *dialled, struct call_extension *out)
 {
     struct call_extension x = {0};
+    bool own = false;
 
     if (dialled[0] == '+')
         dialled++;
     int err = find_tenant(pg, dialled, &x.tenant_id);
     if (!err)
-        err = pg_begin(pg, x.tenant_id);
+        err = pg_begin_own(pg, x.tenant_id, &own);
     if (err)
         return err;
-    err = pg_end(pg, read_extension(pg, dialled, &x));
+    err = pg_end_own(pg, own, read_extension(pg, dialled, &x));
     if (!err)
         *out = x;
-    return err;
-}
-
-/* ---- callbacks ---- */
-
-struct callback {
-    struct pg *pg;
-    int tenant_id;
-    int64_t campaign_id, phone, at_ms, now_ms, list_id, contact_id, zone_group;
-};
-
-static int find_list(struct callback *c)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct pg_args a = {0};
-
-    pg_arg_i64(&a, c->campaign_id);
-    int err = pg_run(c->pg, &res, "SELECT list_id FROM campaigns WHERE id = $1", &a);
-    if (err)
-        return err;
-    if (PQntuples(res) == 0)
-        return ENOENT;
-    c->list_id = pg_i64(res, 0, 0);
-    return 0;
-}
-
-static int find_contact(struct callback *c)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct pg_args a = {0};
-
-    pg_arg_i64(&a, c->list_id);
-    pg_arg_i64(&a, c->phone);
-    int err = pg_run(c->pg, &res,
-                     "SELECT id, zone_group FROM contacts WHERE list_id = $1 AND phone = "
-                     "$2",
-                     &a);
-    if (!err && PQntuples(res) > 0) {
-        c->contact_id = pg_i64(res, 0, 0);
-        c->zone_group = pg_i64(res, 0, 1);
-    }
-    return err;
-}
-
-static int make_contact(struct callback *c)
-{
-    struct phone parsed = {0};
-    struct pg_args a = {0};
-
-    /* A number that cannot be is refused by the verdict, not here. */
-    (void)phone_from_e164(c->phone, &parsed);
-    int err = zone_group_id(c->pg, c->tenant_id, parsed.region,
-                            zones_of(c->phone, parsed.type), c->now_ms, &c->zone_group);
-    if (err)
-        return err;
-    pg_arg_i64(&a, c->tenant_id);
-    pg_arg_i64(&a, c->list_id);
-    pg_arg_i64(&a, c->phone);
-    pg_arg_i64(&a, parsed.type);
-    pg_arg_i64(&a, c->zone_group);
-    pg_arg_text(&a, parsed.region);
-    err = pg_run(c->pg, NULL,
-                 "INSERT INTO contacts (tenant_id, list_id, phone, number_type, "
-                 "zone_group, region) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT "
-                 "(list_id, phone) DO NOTHING",
-                 &a);
-    return err ? err : find_contact(c);
-}
-
-/* An open request is a contact that is being called, or one that waits with the
- * priority of a callback. Whoever waits as usual, or is final, is asked for anew. */
-static int write_request(struct callback *c, bool *duplicate)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct pg_args a = {0};
-
-    pg_arg_i64(&a, c->tenant_id);
-    pg_arg_i64(&a, c->campaign_id);
-    pg_arg_i64(&a, c->contact_id);
-    pg_arg_i64(&a, CALLBACK_PRIORITY);
-    pg_arg_ms(&a, c->at_ms);
-    int err = pg_run(
-        c->pg, &res,
-        "INSERT INTO campaign_contacts AS k (tenant_id, campaign_id, contact_id, phone, "
-        "zone_group, number_type, priority, next_attempt_at) SELECT $1, $2, id, phone, "
-        "zone_group, number_type, $4, furrow_ts($5) FROM contacts WHERE id = $3 ON "
-        "CONFLICT (campaign_id, contact_id) DO UPDATE SET state = "
-        "'pending', attempts = CASE WHEN k.state = 'final' THEN 0 ELSE k.attempts END, "
-        "priority = greatest(k.priority, excluded.priority), next_attempt_at = "
-        "excluded.next_attempt_at, final = NULL, final_at = NULL WHERE k.state = 'final' "
-        "OR (k.state = 'pending' AND k.priority < excluded.priority)",
-        &a);
-    if (!err)
-        *duplicate = pg_affected(res) == 0;
-    return err;
-}
-
-static int request(struct callback *c, bool *duplicate)
-{
-    int err = facts_lock_numbers(c->pg, c->tenant_id, &c->phone, 1);
-
-    if (!err)
-        err = find_list(c);
-    if (!err)
-        err = find_contact(c);
-    if (!err && c->contact_id == 0)
-        err = make_contact(c);
-    return err ? err : write_request(c, duplicate);
-}
-
-int call_request_callback(struct pg *pg, int tenant_id, int64_t campaign_id,
-                          int64_t phone, int64_t at_ms, int64_t now_ms, bool *duplicate)
-{
-    struct callback c = {.pg = pg,
-                         .tenant_id = tenant_id,
-                         .campaign_id = campaign_id,
-                         .phone = phone,
-                         .at_ms = at_ms,
-                         .now_ms = now_ms};
-    bool own = false, again = false;
-
-    if (phone <= 0)
-        return EINVAL;
-    int err = pg_begin_own(pg, tenant_id, &own);
-    if (!err)
-        err = pg_end_own(pg, own, request(&c, &again));
-    if (!err && duplicate)
-        *duplicate = again;
     return err;
 }

@@ -3,11 +3,11 @@
  * recordings. One function commits a step: the session's new state (compare and
  * set on seq), its events, and the rows its effects stand for (opt-out, SMS with
  * job, recording, language, callback), in one transaction. The host renders the
- * step's effects only after this committed.
+ * step's effects only after this committed (but for questions: dialer/live.h).
  *
- * Used by the dialer (live calls), later by the server (webhooks).
- * Errors are pg.h's; EEXIST: seq has moved on (a duplicate input), nothing was
- * changed.
+ * Used by the dialer (live calls) and the server (webhooks): in the caller's transaction
+ * of that tenant when one is open, else in one of their own. Errors are pg.h's; EEXIST:
+ * seq has moved on (a duplicate input), nothing was changed.
  */
 #ifndef CAMPAIGNS_CALL_STORE_H
 #define CAMPAIGNS_CALL_STORE_H
@@ -22,6 +22,8 @@
 #include "base/uuid.h"
 
 struct pg;
+struct ivr_data;
+struct table_result;
 
 /* campaign_contacts.priority of a request to be called: above every list and rule. */
 enum { CALLBACK_PRIORITY = 10000 };
@@ -43,6 +45,9 @@ struct call_context {
     json_t *contact;   /* {{contact.*}}: attrs plus phone, region */
     char language[16]; /* remembered for the number, "" when none */
     char *flow_source; /* the pinned revision's JSON text */
+    uint8_t
+        *kept; /* inbound: where an earlier call dropped (kept_call_store.h), or NULL */
+    size_t kept_len;
     char flow_sha256[65];
     int tz_min; /* the clock of the contact's (first) zone, from UTC, at the start */
 };
@@ -62,6 +67,15 @@ struct call_sms {
     int64_t phone;
     const char *language, *text;
     const char *dedupe_key; /* unique per tenant, e.g. <call>-<seq>-<n> */
+};
+
+/* A command for the jobs: a recording of this call, by its name, that now goes through a
+ * pipeline; or, when recording is "", what was keyed in, which is a recording without
+ * audio that is understood already. */
+struct call_submit {
+    const char *recording, *pipeline;
+    const char *intent, *entities; /* entities: a JSON object */
+    const char *node, *language;
 };
 
 struct call_recording {
@@ -84,6 +98,8 @@ struct call_step {
     size_t event_count;
     const struct call_sms *sms;
     size_t sms_count;
+    const struct call_submit *submits;
+    size_t submit_count;
     const struct call_recording *recording; /* starts now; NULL none */
     const char *opt_out;        /* NULL, "campaign", "topic" or "tenant": acts at once;
                                    without a campaign_id, or of a campaign without a
@@ -93,10 +109,22 @@ struct call_step {
     int64_t callback_at_ms;     /* 0 none; outbound: moves this contact's next attempt;
                                    inbound: see callback_campaign_id */
     int64_t callback_campaign_id;
+    const struct ivr_data *data; /* on a table; NULL none. When it cannot be done that is
+                                    its result, and the step is committed. */
+    struct table_result *data_result;
+    int64_t callback_to; /* another number is to be called: 0, the party's own; outbound
+                            by campaign_id */
 };
 
 /* EINVAL: an opt-out scope that is neither. */
 NODISCARD int call_commit_step(struct pg *pg, const struct call_step *step);
+
+/* Is this one of those that only write state and events? */
+bool call_step_is_plain(const struct call_step *step);
+/* Many plain steps of one tenant, each of another call, in one transaction: errs[i] is 0
+ * or EEXIST as above. Any error that is returned: nothing was changed. */
+NODISCARD int call_commit_steps(struct pg *pg, const struct call_step *const *steps,
+                                size_t n, int *errs);
 
 /* A recording ended: `finished` and its fetch job, or `empty` / `lost_media` /
  * `failed` with why. Idempotent; the first end wins, but one that was taken for lost
@@ -116,7 +144,8 @@ struct call_end {
  * to their own end (RecordingFinished may come later). */
 NODISCARD int call_finish(struct pg *pg, const struct call_end *end);
 
-/* After a crash: calls of the slot without an end and recordings still `live`. */
+/* After a crash: calls of the slot without an end and recordings still `live`. Not those
+ * over a provider: their flows run on in furrow-server. */
 struct call_open {
     struct uuid id;
     int tenant_id;
@@ -130,7 +159,8 @@ struct call_live_recording {
 };
 NODISCARD int
 call_list_live_recordings(struct pg *pg, int tenant_id,
-                          const struct uuid *call, /* NULL: of ended calls */
+                          const struct uuid *call, /* NULL: of ended calls; in both cases
+                                                      none of those at providers */
                           struct call_live_recording **out, size_t *n);
 
 /* An inbound number: tenant and flow. ENOENT when nothing is published for it. */
@@ -152,5 +182,28 @@ NODISCARD int call_find_extension(struct pg *pg, const char *dialled,
 NODISCARD int call_request_callback(struct pg *pg, int tenant_id, int64_t campaign_id,
                                     int64_t phone, int64_t at_ms, int64_t now_ms,
                                     bool *duplicate);
+
+/* Whom to call back, and by which campaign, for what was said in a call: outbound its
+ * own, inbound that of the number that was dialled. In the caller's transaction. ENOENT:
+ * no such call. */
+struct call_party {
+    int64_t campaign_id; /* 0: none would */
+    int64_t contact_id;  /* 0: inbound, the number is all there is */
+    int64_t phone;       /* 0: withheld */
+};
+NODISCARD int call_find_party(struct pg *pg, const struct uuid *call,
+                              struct call_party *out);
+
+/* The call that was asked for in words, when they have been understood, as a key in the
+ * call would have set it. In the caller's transaction. */
+enum call_promise {
+    CALL_PROMISED,
+    CALL_PROMISE_DUPLICATE,   /* there is a promise that is still open */
+    CALL_PROMISE_OPTED_OUT,   /* of this campaign, since */
+    CALL_PROMISE_NOT_RUNNING, /* its campaign would not call: it is over, or not begun */
+    CALL_PROMISE_NOBODY,      /* no number, or no campaign */
+};
+NODISCARD int call_promise(struct pg *pg, int tenant_id, const struct call_party *party,
+                           int64_t at_ms, int64_t now_ms, enum call_promise *out);
 
 #endif

@@ -2,7 +2,9 @@
  * Each database thread has a queue of its own and a key always leads to the same
  * thread: that is the whole of the ordering. A KEEP work that meets a lost connection
  * is tried again in place, so nothing overtakes it; TRY work behind it waits and then
- * fails or not on its own.
+ * fails or not on its own. Works of one tenant that wait behind one another share a
+ * transaction: while one commits the next ones gather. Patient ones, when nobody else is
+ * in the queue, wait for more of them: a commit is paid for once by all.
  *
  * One mutex guards the queues and the list of finished work. It is never held while
  * work runs or while a callback is called.
@@ -13,20 +15,20 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 
-enum { AGAIN_MIN_MS = 10, AWAY_MIN_MS = 100, RETRY_MAX_MS = 2000 };
+enum { AGAIN_MIN_MS = 10, AWAY_MIN_MS = 100, RETRY_MAX_MS = 2000, TOGETHER_MAX = 64 };
+enum { GATHER_MS = 20 };
 
 struct work {
     struct work *next;
-    enum db_mode mode;
-    db_work_fn *run;
-    db_done_fn *done;
-    void *arg;
+    struct db_order o;
+    int64_t ripe_at_ms; /* monotonic: until then a patient one may wait */
     int err;
 };
 
@@ -39,6 +41,7 @@ struct db_thread {
     pthread_t id;
     pthread_cond_t wake;
     struct work_list queue; /* guarded by db->lock */
+    size_t queued, patient; /* guarded by db->lock: works in it, and how many may wait */
     struct pg *pg;          /* the thread's own */
 };
 
@@ -79,6 +82,11 @@ static struct work *list_take(struct work_list *l)
 
 /* ---- on the threads ---- */
 
+static struct timespec at_ms(int64_t ms)
+{
+    return (struct timespec){.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000L};
+}
+
 /* Waits for the bell or for ms; the lock is held. False: the time for retries is over. */
 static bool wait_retry(struct db_thread *t, int ms)
 {
@@ -93,24 +101,28 @@ static bool wait_retry(struct db_thread *t, int ms)
             return true;
         int64_t end =
             db->closing && db->give_up_at_ms < until ? db->give_up_at_ms : until;
-        struct timespec at = {.tv_sec = end / 1000, .tv_nsec = (end % 1000) * 1000000L};
+        const struct timespec at = at_ms(end);
         pthread_cond_timedwait(&t->wake, &db->lock, &at);
     }
 }
 
-static int run_once(struct db_thread *t, const struct work *w)
+static void note_whether_up(struct db_thread *t, bool up)
 {
-    int err = w->run(t->pg, w->arg);
-
-    if (err)
-        pg_rollback(t->pg);
-    bool up = err != ECONNRESET;
     if (atomic_exchange(&t->db->up, up) != up) {
         if (up)
             log_info("db", "state=up the database answers again");
         else
             log_warn("db", "state=away err=%s", LOG_ESC(pg_error(t->pg)));
     }
+}
+
+static int run_once(struct db_thread *t, const struct work *w)
+{
+    int err = w->o.work(t->pg, w->o.arg);
+
+    if (err)
+        pg_rollback(t->pg);
+    note_whether_up(t, err != ECONNRESET);
     return err;
 }
 
@@ -121,7 +133,7 @@ static void run(struct db_thread *t, struct work *w)
 
     for (;;) {
         w->err = run_once(t, w);
-        if (w->mode == DB_TRY || (w->err != ECONNRESET && w->err != EAGAIN))
+        if (w->o.mode == DB_TRY || (w->err != ECONNRESET && w->err != EAGAIN))
             return;
         if (delay_ms == 0)
             delay_ms = w->err == EAGAIN ? AGAIN_MIN_MS : AWAY_MIN_MS;
@@ -136,34 +148,147 @@ static void run(struct db_thread *t, struct work *w)
     }
 }
 
-/* The next work, or NULL when closing and nothing is left. */
-static struct work *next_work(struct db_thread *t, bool *cancel)
+/* Brings to the front those that may be run with the first by its `together`: how many.
+ * None overtakes another of its key. */
+static size_t gather_alike(struct work **w, size_t n)
+{
+    size_t many = 1;
+
+    for (size_t i = 1; w[0]->o.together && i < n; i++) {
+        struct work *one = w[i];
+        bool may = one->o.together == w[0]->o.together;
+        for (size_t k = 0; may && k < i; k++)
+            may = w[k]->o.key != one->o.key;
+        if (!may)
+            continue;
+        memmove(&w[many + 1], &w[many], (i - many) * sizeof(*w));
+        w[many++] = one;
+    }
+    return many;
+}
+
+static int run_alike(struct db_thread *t, struct work *const *w, size_t n)
+{
+    void *args[TOGETHER_MAX];
+    int errs[TOGETHER_MAX] = {0};
+
+    if (n == 1)
+        return w[0]->err = w[0]->o.work(t->pg, w[0]->o.arg);
+    for (size_t i = 0; i < n; i++)
+        args[i] = w[i]->o.arg;
+    int err = w[0]->o.together(t->pg, args, n, errs);
+    for (size_t i = 0; i < n; i++)
+        w[i]->err = errs[i];
+    return err;
+}
+
+/* Several works in one transaction, once. Not 0: nothing is done. */
+static int run_group(struct db_thread *t, struct work **w, size_t n)
+{
+    size_t done = gather_alike(w, n);
+
+    if (done == n) /* a transaction of its own making */
+        return run_alike(t, w, n);
+    int err = pg_group_begin(t->pg, w[0]->o.tenant_id);
+    if (err)
+        return err;
+    for (size_t at = 0; !err && at < n; at += done) {
+        done = gather_alike(w + at, n - at);
+        err = run_alike(t, w + at, done);
+    }
+    if (err)
+        pg_rollback(t->pg);
+    int ended = pg_group_end(t->pg);
+    return err ? err : ended;
+}
+
+static void run_all(struct db_thread *t, struct work *const *w, size_t n)
+{
+    if (n > 1) {
+        struct work *order[TOGETHER_MAX];
+        memcpy(order, w, n * sizeof(*w));
+        int err = run_group(t, order, n);
+        if (!err) {
+            note_whether_up(t, true);
+            return;
+        }
+        pg_rollback(t->pg);
+    }
+    for (size_t i = 0; i < n; i++)
+        run(t, w[i]);
+}
+
+static bool may_join(const struct work *first, const struct work *w)
+{
+    return w && w->o.tenant_id > 0 && w->o.mode == DB_KEEP && first->o.mode == DB_KEEP &&
+           w->o.tenant_id == first->o.tenant_id;
+}
+
+static struct work *take(struct db_thread *t)
+{
+    struct work *w = list_take(&t->queue);
+
+    if (w) {
+        t->queued--;
+        t->patient -= w->o.patient;
+    }
+    return w;
+}
+
+static bool may_gather(const struct db_thread *t)
+{
+    return !t->db->closing && t->queued == t->patient && t->queued < TOGETHER_MAX &&
+           mono_ms() < t->queue.head->ripe_at_ms;
+}
+
+/* Until there is something to do; the lock is held. */
+static void wait_for_work(struct db_thread *t)
 {
     struct db *db = t->db;
-    struct work *w = NULL;
+
+    while (!t->queue.head && !db->closing)
+        pthread_cond_wait(&t->wake, &db->lock);
+    while (t->queue.head && may_gather(t)) {
+        const struct timespec ripe = at_ms(t->queue.head->ripe_at_ms);
+        pthread_cond_timedwait(&t->wake, &db->lock, &ripe);
+    }
+}
+
+/* The next works, 0 of them when closing and nothing is left. */
+static size_t next_works(struct db_thread *t, struct work **list, bool *cancel)
+{
+    struct db *db = t->db;
+    size_t n = 0;
 
     pthread_mutex_lock(&db->lock);
-    while (!(w = list_take(&t->queue)) && !db->closing)
-        pthread_cond_wait(&t->wake, &db->lock);
-    *cancel = db->closing && w && (w->mode == DB_TRY || mono_ms() >= db->give_up_at_ms);
+    wait_for_work(t);
+    if ((list[0] = take(t)))
+        n = 1;
+    while (n > 0 && n < TOGETHER_MAX && may_join(list[0], t->queue.head))
+        list[n++] = take(t);
+    *cancel = db->closing && n > 0 &&
+              (list[0]->o.mode == DB_TRY || mono_ms() >= db->give_up_at_ms);
     pthread_mutex_unlock(&db->lock);
-    return w;
+    return n;
 }
 
 static void *thread_main(void *arg)
 {
+    struct work *list[TOGETHER_MAX];
     struct db_thread *t = arg;
     struct db *db = t->db;
-    struct work *w = NULL;
     bool cancel = false;
+    size_t n;
 
-    while ((w = next_work(t, &cancel))) {
-        if (cancel)
-            w->err = ECANCELED;
-        else
-            run(t, w);
+    while ((n = next_works(t, list, &cancel)) > 0) {
+        if (!cancel)
+            run_all(t, list, n);
         pthread_mutex_lock(&db->lock);
-        list_add(&db->finished, w);
+        for (size_t i = 0; i < n; i++) {
+            if (cancel)
+                list[i]->err = ECANCELED;
+            list_add(&db->finished, list[i]);
+        }
         pthread_mutex_unlock(&db->lock);
         uv_async_send(&db->async);
     }
@@ -181,7 +306,7 @@ static void deliver(struct db *db)
     while (w) {
         struct work *next = w->next;
         db->waiting--;
-        w->done(w->err, w->arg);
+        w->o.done(w->err, w->o.arg);
         free(w);
         w = next;
     }
@@ -192,27 +317,36 @@ static void on_async(uv_async_t *async)
     deliver(async->data);
 }
 
-int db_submit(struct db *db, enum db_mode mode, uint64_t key, db_work_fn *work,
-              db_done_fn *done, void *arg)
+int db_submit_order(struct db *db, const struct db_order *order)
 {
     if (db->refuses)
         return ECANCELED;
-    if (mode == DB_TRY && db->waiting >= db->queue_max)
+    if (order->mode == DB_TRY && db->waiting >= db->queue_max)
         return EAGAIN;
     struct work *w = xcalloc(1, sizeof(*w));
-    w->mode = mode;
-    w->run = work;
-    w->done = done;
-    w->arg = arg;
+    w->o = *order;
+    w->ripe_at_ms = order->patient ? mono_ms() + GATHER_MS : 0;
     /* Ids differ in their last bits and in their first; mix before choosing. */
-    key = (key ^ (key >> 32)) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t key = (order->key ^ (order->key >> 32)) * UINT64_C(0x9e3779b97f4a7c15);
     struct db_thread *t = &db->threads[(key >> 33) % (uint64_t)db->thread_count];
     db->waiting++;
     pthread_mutex_lock(&db->lock);
     list_add(&t->queue, w);
-    pthread_cond_signal(&t->wake);
+    t->queued++;
+    t->patient += order->patient;
+    /* Who gathers need not be woken for one more. */
+    if (!order->patient || t->queued == 1 || t->queued >= TOGETHER_MAX)
+        pthread_cond_signal(&t->wake);
     pthread_mutex_unlock(&db->lock);
     return 0;
+}
+
+int db_submit(struct db *db, enum db_mode mode, uint64_t key, db_work_fn *work,
+              db_done_fn *done, void *arg)
+{
+    return db_submit_order(
+        db, &(struct db_order){
+                .mode = mode, .key = key, .work = work, .done = done, .arg = arg});
 }
 
 bool db_is_up(const struct db *db)

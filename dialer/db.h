@@ -37,6 +37,9 @@ static inline uint64_t db_key(const struct uuid *id)
 
 typedef int(db_work_fn)(struct pg *pg, void *arg); /* 0 or pg.h's errors */
 typedef void(db_done_fn)(int err, void *arg);      /* owns and frees arg */
+/* n works of one tenant at once, in their order and in one transaction: 0 and the outcome
+ * of each in errs[]. Anything else means that nothing was done. */
+typedef int(db_together_fn)(struct pg *pg, void *const *args, size_t n, int *errs);
 
 enum db_mode {
     DB_TRY,  /* one try; a full queue refuses (EAGAIN): pacing slows */
@@ -50,6 +53,22 @@ NODISCARD int db_new(struct db **out, uv_loop_t *loop, const struct pg_options *
  * Otherwise done is called exactly once. */
 NODISCARD int db_submit(struct db *db, enum db_mode mode, uint64_t key, db_work_fn *work,
                         db_done_fn *done, void *arg);
+/* The same for work of which many wait at busy times. Neighbours in a thread's queue that
+ * are DB_KEEP and of the same tenant share one transaction: each is a transaction of a
+ * few statements, may be run again, and takes no lock that others hold in another order.
+ * Those among them with the same `together` are run by it, if none of them overtakes
+ * another of its key. When one fails, each is run on its own. */
+struct db_order {
+    enum db_mode mode;
+    bool patient; /* nobody waits for it: it may stay 20 ms in the queue for company */
+    uint64_t key;
+    int tenant_id; /* 0: shares with nobody */
+    db_work_fn *work;
+    db_together_fn *together; /* NULL: only one by one */
+    db_done_fn *done;
+    void *arg;
+};
+NODISCARD int db_submit_order(struct db *db, const struct db_order *order);
 /* Is the database answering, as far as the last work could tell? */
 bool db_is_up(const struct db *db);
 size_t db_waiting(const struct db *db); /* submitted, not done */

@@ -10,8 +10,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "campaigns/call_effects.h"
 #include "campaigns/call_hours_store.h"
 #include "campaigns/flow_store.h"
+#include "campaigns/kept_call_store.h"
 #include "dialer/db.h"
 #include "dialer/live_call.h"
 #include "dialer/prompts.h"
@@ -95,6 +97,8 @@ static void begin_done(int err, void *arg)
         c->tz_min = b->context.tz_min;
         c->open = STEAL(b->open);
         c->open_count = b->open_count;
+        c->dropped = STEAL(b->context.kept);
+        c->dropped_len = b->context.kept_len;
         str_cut(c->language, sizeof(c->language), b->context.language);
         live_begun(c);
     }
@@ -125,7 +129,12 @@ int live_door_begin(struct live_call *c)
                                    .at_ms = clock_now_ms()};
     live_hold(c->lives);
     int err =
-        db_submit(c->lives->d->db, DB_KEEP, db_key(&s->id), begin_work, begin_done, b);
+        db_submit_order(c->lives->d->db, &(struct db_order){.mode = DB_KEEP,
+                                                            .key = db_key(&s->id),
+                                                            .tenant_id = s->tenant_id,
+                                                            .work = begin_work,
+                                                            .done = begin_done,
+                                                            .arg = b});
     if (err) {
         texts_deinit(&b->texts);
         free(b);
@@ -138,122 +147,64 @@ int live_door_begin(struct live_call *c)
 
 struct commit {
     struct lives *lives;
+    int64_t at_us; /* mono_us() */
     struct call_step step;
-    struct call_event *events;
-    struct call_sms *sms;
-    struct call_recording recording;
+    struct call_effects effects;
     void *state;
     struct texts texts;
 };
 
 static void commit_free(struct commit *w)
 {
-    for (size_t i = 0; i < w->step.event_count; i++)
-        json_decref((json_t *)w->events[i].data);
-    free(w->events);
-    free(w->sms);
+    call_effects_free(&w->effects);
     free(w->state);
     texts_deinit(&w->texts);
     free(w);
 }
 
-static void put(json_t *data, const char *key, const char *value)
+static const char *keep_text(void *arg, const char *text)
 {
-    if (value && value[0] != '\0')
-        json_object_set_new(data, key, json_string(value));
-}
-
-static void add_events(struct commit *w, struct live_call *c)
-{
-    size_t n = c->out.event_count;
-
-    w->events = xcalloc(n + 1, sizeof(*w->events));
-    for (size_t i = 0; i < n; i++) {
-        const struct ivr_event *ev = &c->out.events[i];
-        json_t *data = json_object();
-        put(data, "flow", ev->flow);
-        put(data, "name", ev->name);
-        put(data, "value", ev->value);
-        put(data, "category", ev->category);
-        w->events[i] = (struct call_event){.kind = ivr_event_name(ev->kind),
-                                           .node = keep(&w->texts, ev->node),
-                                           .data = data};
-    }
-    if (c->note.code[0] != '\0') {
-        json_t *data = json_object();
-        put(data, "name", c->note.code);
-        put(data, "value", c->note.detail);
-        w->events[n++] = (struct call_event){
-            .kind = ivr_event_name(IVR_EV_WARNING), .node = "", .data = data};
-        memset(&c->note, 0, sizeof(c->note));
-    }
-    w->step.events = w->events;
-    w->step.event_count = n;
-}
-
-static void add_sms(struct commit *w, struct live_call *c, const struct ivr_effect *fx)
-{
-    const char *to = fx->sms.to;
-    struct call_sms *sms = &w->sms[w->step.sms_count];
-    char key[UUID_TEXT_MAX + 24];
-
-    if (!to || to[0] != '+' || !str_to_i64(to + 1, &sms->phone) || sms->phone <= 0) {
-        live_warn(c, "sms_refused", "not a number to send to");
-        return;
-    }
-    snprintf(key, sizeof(key), "%s-%u-%zu", c->id, c->state->seq, w->step.sms_count + 1);
-    sms->language = keep(&w->texts, fx->sms.lang);
-    sms->text = keep(&w->texts, fx->sms.text);
-    sms->dedupe_key = keep(&w->texts, key);
-    w->step.sms_count++;
-}
-
-static void add_recording(struct commit *w, struct live_call *c,
-                          const struct ivr_record *r)
-{
-    const struct live_phone_ops *ops = c->start.ops;
-    char location[512] = "";
-
-    ops->recording_location(c->start.phone_arg, &c->start.id, c->recording.name, location,
-                            sizeof(location));
-    w->recording =
-        (struct call_recording){.id = uuid_v7(w->step.at_ms),
-                                .name = keep(&w->texts, c->recording.name),
-                                .source = ops->source,
-                                .location = keep(&w->texts, location),
-                                .node = keep(&w->texts, r->node),
-                                .language = keep(&w->texts, c->state->lang),
-                                .pipeline = keep(&w->texts, r->pipeline),
-                                .on_done_sms = keep(&w->texts, r->on_done_sms)};
-    w->step.recording = &w->recording;
+    return keep(arg, text);
 }
 
 static void add_effects(struct commit *w, struct live_call *c)
 {
-    w->sms = xcalloc(c->out.effect_count + 1, sizeof(*w->sms));
-    w->step.sms = w->sms;
-    for (size_t i = 0; i < c->out.effect_count; i++) {
-        const struct ivr_effect *fx = &c->out.effects[i];
-        if (fx->kind == IVR_FX_SMS) {
-            add_sms(w, c, fx);
-        } else if (fx->kind == IVR_FX_RECORD) {
-            add_recording(w, c, &fx->record);
-        } else if (fx->kind == IVR_FX_OPT_OUT) {
-            w->step.opt_out = keep(&w->texts, fx->opt_out.scope);
-            w->step.opt_out_source = "keypress";
-        } else if (fx->kind == IVR_FX_LANG) {
-            w->step.language = keep(&w->texts, fx->lang.tag);
-        } else if (fx->kind == IVR_FX_CALLBACK &&
-                   (!c->start.inbound || c->start.callback_campaign_id)) {
-            w->step.callback_at_ms = fx->callback.at_ms;
-            w->step.callback_campaign_id = c->start.callback_campaign_id;
-        }
-    }
+    const struct live_phone_ops *ops = c->start.ops;
+    struct call_effects *e = &w->effects;
+    char location[512] = "";
+
+    if (c->recording.open)
+        ops->recording_location(c->start.phone_arg, &c->start.id, c->recording.name,
+                                location, sizeof(location));
+    *e = (struct call_effects){.call = c->id,
+                               .recording = c->recording.name,
+                               .source = ops->source,
+                               .location = location,
+                               .inbound = c->start.inbound,
+                               .callback_campaign_id = c->start.callback_campaign_id,
+                               .keep = keep_text,
+                               .arg = &w->texts};
+    str_cut(e->note_code, sizeof(e->note_code), c->note.code);
+    str_cut(e->note_detail, sizeof(e->note_detail), c->note.detail);
+    call_effects_fill(e, &c->out, &w->step);
+    if (e->note_code[0] && strcmp(e->note_code, c->note.code) != 0)
+        log_warn("live", "call=%s warning=%s detail=%s", c->id, e->note_code,
+                 LOG_ESC(e->note_detail));
+    memset(&c->note, 0, sizeof(c->note));
 }
 
 static int commit_work(struct pg *pg, void *arg)
 {
     return call_commit_step(pg, &((struct commit *)arg)->step);
+}
+
+static int commit_together(struct pg *pg, void *const *args, size_t n, int *errs)
+{
+    CLEANUP(free_cleanup) const struct call_step **steps = xcalloc(n, sizeof(*steps));
+
+    for (size_t i = 0; i < n; i++)
+        steps[i] = &((struct commit *)args[i])->step;
+    return call_commit_steps(pg, steps, n, errs);
 }
 
 static void commit_done(int err, void *arg)
@@ -262,6 +213,11 @@ static void commit_done(int err, void *arg)
     struct lives *l = w->lives;
     struct live_call *c = live_find(l, &w->step.call_id);
 
+    if (!err)
+        latency_add(&l->commits, mono_us() - w->at_us);
+    if (c && c->state && w->step.data)
+        live_data_done(c, (uint32_t)w->step.seq, &w->effects.data_result);
+    c = live_find(l, &w->step.call_id);
     if (c && c->state)
         live_committed(c, (uint32_t)w->step.seq, err);
     else if (err && err != EEXIST)
@@ -270,27 +226,13 @@ static void commit_done(int err, void *arg)
     live_let_go(l);
 }
 
-static int copy_state(struct commit *w, struct live_call *c)
-{
-    const uint8_t *bytes;
-    size_t len;
-
-    int err = ivr_state_write(c->state, c->arena, &bytes, &len);
-    if (err)
-        return err;
-    w->state = xmalloc(len);
-    memcpy(w->state, bytes, len);
-    w->step.state = w->state;
-    w->step.state_len = len;
-    return 0;
-}
-
 int live_door_commit(struct live_call *c)
 {
     struct commit *w = xcalloc(1, sizeof(*w));
     const bool ended = c->state->status == IVR_ENDED;
 
     w->lives = c->lives;
+    w->at_us = mono_us();
     w->step = (struct call_step){.call_id = c->start.id,
                                  .tenant_id = c->start.tenant_id,
                                  .at_ms = clock_now_ms(),
@@ -298,18 +240,81 @@ int live_door_commit(struct live_call *c)
                                  .campaign_id = c->start.campaign_id,
                                  .seq = (int)c->state->seq,
                                  .status = ended ? "ended" : "waiting"};
-    int err = copy_state(w, c);
+    w->state = xmalloc(c->len);
+    memcpy(w->state, c->bytes, c->len);
+    w->step.state = w->state;
+    w->step.state_len = c->len;
     add_effects(w, c);
-    add_events(w, c);
     live_hold(c->lives);
-    if (!err)
-        err = db_submit(c->lives->d->db, DB_KEEP, db_key(&c->start.id), commit_work,
-                        commit_done, w);
+    const bool plain = call_step_is_plain(&w->step); /* others lock numbers */
+    int err = db_submit_order(
+        c->lives->d->db, &(struct db_order){.mode = DB_KEEP,
+                                            .patient = c->ahead && !c->hung_up,
+                                            .key = db_key(&c->start.id),
+                                            .tenant_id = plain ? w->step.tenant_id : 0,
+                                            .work = commit_work,
+                                            .together = plain ? commit_together : NULL,
+                                            .done = commit_done,
+                                            .arg = w});
     if (err) {
         commit_free(w);
         live_let_go(c->lives);
     }
     return err;
+}
+
+/* ---- a dropped call ---- */
+
+struct keeping {
+    struct lives *lives;
+    struct kept_call kept;
+    void *state;
+    int64_t at_ms;
+};
+
+static int keep_work(struct pg *pg, void *arg)
+{
+    const struct keeping *w = arg;
+
+    return kept_call_write(pg, &w->kept, w->at_ms);
+}
+
+static void keep_done(int err, void *arg)
+{
+    struct keeping *w = arg;
+    struct lives *l = w->lives;
+    char id[UUID_TEXT_MAX];
+
+    if (err)
+        log_warn("live", "call=%s err=%d it cannot be gone on with",
+                 uuid_text(&w->kept.call, id), err);
+    free(w->state);
+    free(w);
+    live_let_go(l);
+}
+
+void live_door_keep(struct live_call *c, void *state, size_t len)
+{
+    struct keeping *w = xcalloc(1, sizeof(*w));
+
+    w->lives = c->lives;
+    w->at_ms = clock_now_ms();
+    w->state = state;
+    w->kept = (struct kept_call){.call = c->start.id,
+                                 .tenant_id = c->start.tenant_id,
+                                 .phone = c->start.phone,
+                                 .flow_revision_id = c->start.flow_revision_id,
+                                 .state = state,
+                                 .state_len = len};
+    live_hold(c->lives);
+    int err =
+        db_submit_order(c->lives->d->db, &(struct db_order){.mode = DB_KEEP,
+                                                            .key = db_key(&c->start.id),
+                                                            .work = keep_work,
+                                                            .done = keep_done,
+                                                            .arg = w});
+    if (err)
+        keep_done(err, w);
 }
 
 /* ---- the end of a recording, the end of the call ---- */
@@ -356,15 +361,22 @@ static void ending_done(int err, void *arg)
     live_let_go(l);
 }
 
-static void submit_ending(struct live_call *c, struct ending *w, db_work_fn *work)
+static void submit_ending(struct live_call *c, struct ending *w, db_work_fn *work,
+                          bool patient)
 {
     w->lives = c->lives;
     w->call = c->start.id;
     w->tenant_id = c->start.tenant_id;
     w->at_ms = clock_now_ms();
     live_hold(c->lives);
-    int err =
-        db_submit(c->lives->d->db, DB_KEEP, db_key(&c->start.id), work, ending_done, w);
+    int err = db_submit_order(c->lives->d->db,
+                              &(struct db_order){.mode = DB_KEEP,
+                                                 .patient = patient,
+                                                 .key = db_key(&c->start.id),
+                                                 .tenant_id = c->start.tenant_id,
+                                                 .work = work,
+                                                 .done = ending_done,
+                                                 .arg = w});
     if (err)
         ending_done(err, w);
 }
@@ -378,7 +390,7 @@ void live_door_recording_end(struct live_call *c, const char *name, const char *
     str_cut(w->state, sizeof(w->state), state);
     str_cut(w->error, sizeof(w->error), error);
     w->duration_ms = (int)duration_ms;
-    submit_ending(c, w, recording_work);
+    submit_ending(c, w, recording_work, false);
 }
 
 void live_door_finish(struct live_call *c, const char *outcome)
@@ -387,7 +399,7 @@ void live_door_finish(struct live_call *c, const char *outcome)
 
     str_cut(w->outcome, sizeof(w->outcome), outcome);
     w->results = STEAL(c->results);
-    submit_ending(c, w, finish_work);
+    submit_ending(c, w, finish_work, true);
 }
 
 /* ---- prompts before the first call ---- */

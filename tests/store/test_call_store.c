@@ -9,7 +9,10 @@
 
 #include "base/clock.h"
 #include "campaigns/attempt_store.h"
+#include "campaigns/call_effects.h"
 #include "campaigns/call_store.h"
+#include "campaigns/sample_store.h"
+#include "campaigns/table_store.h"
 #include "store/ledger_fixture.h"
 #include "store/pgtest.h"
 
@@ -91,6 +94,10 @@ static void a_call_begins_with_what_is_known_of_the_number(void **state)
     withheld.id = uuid_v7(T0);
     withheld.flow_revision_id = 12345;
     assert_int_equal(call_begin(pg, &withheld, &c), ENOENT);
+    char id[UUID_TEXT_MAX];
+    assert_int_equal(ledger_i64(pg, "SELECT count(*) FROM calls WHERE id = '%s'",
+                                uuid_text(&withheld.id, id)),
+                     0);
 }
 
 static void a_step_writes_everything_or_nothing(void **state)
@@ -158,6 +165,51 @@ static void a_step_writes_everything_or_nothing(void **state)
     step.opt_out = "everybody";
     assert_int_equal(call_commit_step(pg, &step), EINVAL);
     assert_int_equal(count("ivr_sessions", &s, "AND seq = 2"), 1);
+}
+
+static void steps_of_many_calls_are_one_transaction(void **state)
+{
+    enum { N = 5, LATE = 2 };
+    const struct call_event events[] = {{.kind = "a", .node = "n"},
+                                        {.kind = "b", .node = "n"},
+                                        {.kind = "c", .node = "n"}};
+    struct call_start starts[N];
+    struct call_step steps[N];
+    const struct call_step *list[N];
+    int errs[N];
+    char id[UUID_TEXT_MAX];
+
+    (void)state;
+    for (int i = 0; i < N; i++) {
+        starts[i] = a_call(true);
+        begin(&starts[i]);
+        steps[i] = a_step(&starts[i], i == LATE ? 1 : 2);
+        list[i] = &steps[i];
+        struct call_step first = a_step(&starts[i], 1);
+        assert_int_equal(call_commit_step(pg, &first), 0);
+        steps[i].state = &"\x01\xff\"\\\x00"[i];
+        steps[i].state_len = (size_t)(5 - i);
+        steps[i].events = events;
+        steps[i].event_count = (size_t)(i % 4);
+        assert_true(call_step_is_plain(&steps[i]));
+    }
+    assert_int_equal(call_commit_steps(pg, list, N, errs), 0);
+    for (int i = 0; i < N; i++) {
+        bool late = i == LATE; /* a duplicate: the others are none the worse */
+        assert_int_equal(errs[i], late ? EEXIST : 0);
+        assert_int_equal(count("call_events", &starts[i], ""), late ? 0 : i % 4);
+        assert_int_equal(count("ivr_sessions", &starts[i], "AND seq = 2"), !late);
+    }
+    assert_true(ledger_is(pg, "01ff225c00",
+                          "SELECT encode(state, 'hex') FROM ivr_sessions WHERE call_id = "
+                          "'%s'",
+                          uuid_text(&starts[0].id, id)));
+    assert_true(ledger_is(pg, "abc",
+                          "SELECT string_agg(kind, '' ORDER BY id) FROM call_events "
+                          "WHERE call_id = '%s'",
+                          uuid_text(&starts[3].id, id)));
+    steps[0].opt_out = "tenant";
+    assert_false(call_step_is_plain(&steps[0]));
 }
 
 static void an_opt_out_acts_in_its_scope(void **state)
@@ -401,6 +453,298 @@ static void a_callback_in_a_step_outlives_a_crash(void **state)
     step.callback_campaign_id = own;
     assert_int_equal(call_commit_step(pg, &step), 0);
     assert_true(ledger_is(pg, "pending 0 10000 1795507205000", WAITS, in.phone));
+    /* Another number: it is asked for, and the caller's own is left as it is. */
+    step.seq = 2;
+    step.callback_at_ms = T0 + 9000;
+    step.callback_to = 251911999777;
+    assert_int_equal(call_commit_step(pg, &step), 0);
+    assert_true(ledger_is(pg, "pending 0 10000 1795507209000", WAITS, step.callback_to));
+    assert_true(ledger_is(pg, "pending 0 10000 1795507205000", WAITS, in.phone));
+}
+
+/* What a flow's callback node says reaches the step: to whom, and by which campaign. */
+static void a_callback_to_another_number_is_that_numbers(void **state)
+{
+    struct ivr_state s = {0};
+    struct ivr_effect fx = {.kind = IVR_FX_CALLBACK,
+                            .callback = {.at_ms = T0 + 9000, .to = "+251911999778"}};
+    const struct ivr_out out = {.state = &s, .effects = &fx, .effect_count = 1};
+    struct call_start from = a_call(false);
+
+    (void)state;
+    for (int own = 0; own < 2; own++) {
+        struct call_effects e = {.call = "c", .source = "simulated"};
+        struct call_step step = a_step(&from, 1);
+        char number[24];
+        snprintf(number, sizeof(number), "+%" PRId64, step.phone);
+        if (own)
+            fx.callback.to = number;
+        call_effects_fill(&e, &out, &step);
+        assert_int_equal(step.callback_at_ms, T0 + 9000);
+        assert_int_equal(step.callback_to, own ? 0 : 251911999778);
+        call_effects_free(&e);
+    }
+}
+
+/* ---- understood after the call ---- */
+
+static enum call_promise promise(const struct call_start *s, int64_t at_ms)
+{
+    enum call_promise how = CALL_PROMISE_NOBODY;
+    struct call_party party = {0};
+
+    assert_int_equal(pg_begin(pg, TENANT), 0);
+    assert_int_equal(call_find_party(pg, &s->id, &party), 0);
+    assert_int_equal(call_promise(pg, TENANT, &party, at_ms, T0, &how), 0);
+    assert_int_equal(pg_commit(pg), 0);
+    return how;
+}
+
+static void a_promise_understood_later_is_kept_like_one_of_the_call(void **state)
+{
+    struct attempt_claim_result r;
+    struct attempt_row row;
+    struct permit *p = NULL;
+    int64_t own = ledger_campaign(pg, "promises", "");
+    struct call_start s = a_call(false);
+
+    (void)state;
+    ledger_contact(pg, own, addis, s.phone, 0);
+    assert_int_equal(attempt_claim(pg, TENANT, own, 2, T0, 1, &row, &r), 0);
+    assert_int_equal(attempt_release(pg, TENANT, &row, 1, T0, &p), 0);
+    permit_free(p);
+    s.id = row.id;
+    s.campaign_id = own;
+    s.contact_id = row.contact_id;
+    begin(&s);
+    /* While the call lives, and a second time. */
+    assert_int_equal(promise(&s, T0 + 3600000), CALL_PROMISED);
+    assert_int_equal(promise(&s, T0 + 7200000), CALL_PROMISE_DUPLICATE);
+    struct attempt_move m = {.id = row.id, .to = ATTEMPT_ANSWERED, .at_ms = T0 + 1};
+    assert_int_equal(attempt_move(pg, TENANT, &m, 1, NULL), 0);
+    m = (struct attempt_move){.id = row.id, .to = ATTEMPT_ENDED, .at_ms = T0 + 60000};
+    assert_int_equal(attempt_move(pg, TENANT, &m, 1, NULL), 0);
+    assert_true(ledger_is(pg, "pending 1 10000 1795510800000", WAITS, s.phone));
+    assert_int_equal(promise(&s, T0 + 7200000), CALL_PROMISE_DUPLICATE);
+    /* Once it is final. */
+    ledger_run(pg,
+               "UPDATE campaign_contacts SET state = 'final', final = 'completed', "
+               "priority = 0 WHERE phone = %" PRId64,
+               s.phone);
+    assert_int_equal(promise(&s, T0 + 7200000), CALL_PROMISED);
+    assert_true(ledger_is(pg, "pending 0 10000 1795514400000", WAITS, s.phone));
+    ledger_run(pg,
+               "UPDATE campaign_contacts SET state = 'final', final = 'opted_out' WHERE "
+               "phone = %" PRId64,
+               s.phone);
+    assert_int_equal(promise(&s, T0 + 7200000), CALL_PROMISE_OPTED_OUT);
+    ledger_run(pg, "UPDATE campaigns SET state = 'done' WHERE id = %" PRId64, own);
+    assert_int_equal(promise(&s, T0 + 7200000), CALL_PROMISE_NOT_RUNNING);
+}
+
+static void a_promise_in_a_call_in_is_of_the_campaign_of_its_number(void **state)
+{
+    struct call_start in = a_call(true), none = a_call(true), withheld = a_call(true);
+
+    (void)state;
+    in.extension = "251115550199"; /* of a test above */
+    withheld.extension = "251115550199";
+    withheld.phone = 0;
+    begin(&in);
+    begin(&none);
+    begin(&withheld);
+    assert_int_equal(promise(&in, T0 + 5000), CALL_PROMISED);
+    assert_true(ledger_is(pg, "pending 0 10000 1795507205000", WAITS, in.phone));
+    assert_int_equal(promise(&none, T0 + 5000), CALL_PROMISE_NOBODY);
+    assert_int_equal(promise(&withheld, T0 + 5000), CALL_PROMISE_NOBODY);
+}
+
+/* ---- tables ---- */
+
+static void load_airline(void)
+{
+    struct sample_loaded done;
+    struct errtext e = {0};
+
+    assert_int_equal(sample_load(pg, TENANT, sample_find("airline"), true, T0, &done, &e),
+                     0);
+    assert_int_equal(done.tables_new, 3);
+}
+
+static struct table_result ask_table(struct pg *by, int64_t at_ms, enum ivr_data_op op,
+                                     const char *table, const char *where,
+                                     const char *change)
+{
+    const struct ivr_data d = {
+        .op = op, .table = table, .where = where, .change = change};
+    struct table_result r = {0};
+    bool own = false;
+
+    assert_int_equal(pg_begin_own(by, TENANT, &own), 0);
+    assert_int_equal(pg_end_own(by, own, table_run(by, TENANT, &d, at_ms, &r)), 0);
+    return r;
+}
+
+#define SEATS "{\"flight\": \"AI101\", \"seats_available\": {\"at_least\": 1}}"
+
+static void a_row_is_found_changed_and_added_by_a_flow(void **state)
+{
+    struct table_result r;
+
+    (void)state;
+    load_airline();
+    r = ask_table(pg, T0, IVR_DATA_FIND, "bookings", "{\"pnr_key\": \"241234\"}", "{}");
+    assert_int_equal(r.result, IVR_DATA_DONE);
+    assert_non_null(strstr(r.row, "\"passenger_name\":\"R. Kumar\""));
+    table_result_free(&r);
+    r = ask_table(pg, T0, IVR_DATA_FIND, "bookings", "{\"pnr_key\": 241235}", "{}");
+    assert_int_equal(r.result, IVR_DATA_NONE);
+    r = ask_table(pg, T0, IVR_DATA_UPDATE, "flights", SEATS,
+                  "{\"seats_available\": {\"add\": -1}}");
+    assert_int_equal(r.result, IVR_DATA_DONE);
+    assert_non_null(strstr(r.row, "\"seats_available\":29"));
+    table_result_free(&r);
+    r = ask_table(pg, T0, IVR_DATA_INSERT, "bookings", "{}",
+                  "{\"pnr_key\": \"249999\", \"passenger_age\": \"7\"}");
+    assert_int_equal(r.result, IVR_DATA_DONE);
+    assert_non_null(strstr(r.row, "\"passenger_age\":7"));
+    table_result_free(&r);
+    r = ask_table(pg, T0, IVR_DATA_INSERT, "bookings", "{}", "{\"pnr_key\": \"249999\"}");
+    assert_int_equal(r.result, IVR_DATA_NONE);
+    r = ask_table(pg, T0, IVR_DATA_DELETE, "bookings", "{\"pnr_key\": \"249999\"}", "{}");
+    assert_int_equal(r.result, IVR_DATA_DONE);
+    table_result_free(&r);
+    r = ask_table(pg, T0, IVR_DATA_FIND, "nothing", "{}", "{}");
+    assert_int_equal(r.result, IVR_DATA_FAILED);
+    r = ask_table(pg, T0, IVR_DATA_FIND, "flights", "{\"seat\": 1}", "{}");
+    assert_int_equal(r.result, IVR_DATA_FAILED);
+}
+
+static void the_last_seat_is_sold_once(void **state)
+{
+    struct pg *other = pgtest_open();
+    struct table_result r;
+    const struct ivr_data d = {.op = IVR_DATA_UPDATE,
+                               .table = "flights",
+                               .where = SEATS,
+                               .change = "{\"seats_available\": {\"add\": -1}}"};
+
+    (void)state;
+    load_airline();
+    r = ask_table(pg, T0, IVR_DATA_UPDATE, "flights", "{\"flight\": \"AI101\"}",
+                  "{\"seats_available\": 1}");
+    table_result_free(&r);
+    /* One has taken it and not yet committed: the other waits, and finds none. */
+    assert_int_equal(pg_begin(pg, TENANT), 0);
+    assert_int_equal(table_run(pg, TENANT, &d, T0, &r), 0);
+    assert_int_equal(r.result, IVR_DATA_DONE);
+    table_result_free(&r);
+    assert_int_equal(pg_begin(other, TENANT), 0);
+    assert_int_equal(pg_run(other, NULL, "SET LOCAL lock_timeout = '50ms'", NULL), 0);
+    r = (struct table_result){0};
+    assert_int_not_equal(table_run(other, TENANT, &d, T0, &r), 0);
+    assert_string_equal(pg_sqlstate(other), "55P03"); /* lock_not_available */
+    pg_rollback(other);
+    assert_int_equal(pg_commit(pg), 0);
+    r = ask_table(other, T0, IVR_DATA_UPDATE, "flights", SEATS, d.change);
+    assert_int_equal(r.result, IVR_DATA_NONE);
+    pg_close(other);
+}
+
+static void a_pin_is_hashed_and_guessed_a_few_times_only(void **state)
+{
+    static const char wrong[] = "{\"ff_number\": \"111222333\", \"pin\": \"9999\"}";
+    static const char right[] = "{\"ff_number\": \"111222333\", \"pin\": \"1234\"}";
+    struct table_result r;
+
+    (void)state;
+    load_airline();
+    assert_int_equal(ledger_i64(pg, "SELECT count(*) FROM data_rows WHERE key = "
+                                    "'111222333' AND cells->>'pin' LIKE '$argon2id$%%'"),
+                     1);
+    r = ask_table(pg, T0, IVR_DATA_FIND, "frequent_flyers", right, "{}");
+    assert_int_equal(r.result, IVR_DATA_DONE);
+    assert_null(strstr(r.row, "pin"));
+    table_result_free(&r);
+    for (int i = 0; i < TABLE_TRIES; i++) {
+        r = ask_table(pg, T0 + i, IVR_DATA_FIND, "frequent_flyers", wrong, "{}");
+        assert_int_equal(r.result, IVR_DATA_NONE);
+    }
+    r = ask_table(pg, T0 + TABLE_TRIES, IVR_DATA_FIND, "frequent_flyers", right, "{}");
+    assert_int_equal(r.result, IVR_DATA_LOCKED);
+    r = ask_table(pg, T0 + TABLE_TRIES + TABLE_LOCKED_MS, IVR_DATA_FIND,
+                  "frequent_flyers", right, "{}");
+    assert_int_equal(r.result, IVR_DATA_DONE);
+    table_result_free(&r);
+}
+
+static void a_step_and_its_table_are_one(void **state)
+{
+    struct call_start s = a_call(true);
+    struct table_result r = {.result = IVR_DATA_FAILED};
+    const struct ivr_data d = {.op = IVR_DATA_UPDATE,
+                               .table = "flights",
+                               .where = SEATS,
+                               .change = "{\"seats_available\": {\"add\": -1}}"};
+    struct call_step step = a_step(&s, 1);
+
+    (void)state;
+    load_airline();
+    begin(&s);
+    step.data = &d;
+    step.data_result = &r;
+    assert_false(call_step_is_plain(&step));
+    assert_int_equal(call_commit_step(pg, &step), 0);
+    assert_int_equal(r.result, IVR_DATA_DONE);
+    table_result_free(&r);
+    /* The same step again takes no second seat. */
+    r.result = IVR_DATA_FAILED;
+    assert_int_equal(call_commit_step(pg, &step), EEXIST);
+    assert_int_equal(r.result, IVR_DATA_FAILED);
+    assert_int_equal(ledger_i64(pg, "SELECT (cells->>'seats_available')::int FROM "
+                                    "data_rows WHERE key = 'AI101'"),
+                     29);
+}
+
+static void every_sample_can_be_loaded(void **state)
+{
+    struct sample_loaded done;
+    struct errtext e = {0};
+    const struct sample *s = NULL;
+
+    (void)state;
+    for (size_t i = 0; (s = sample_at(i)); i++) {
+        assert_int_equal(sample_load(pg, TENANT, s, true, T0, &done, &e), 0);
+        assert_int_equal(done.tables_new, s->table_count);
+        assert_ptr_equal(sample_find(s->name), s);
+    }
+    assert_null(sample_find("nothing"));
+    assert_int_equal(table_remove(pg, TENANT, "accounts", &e), 0);
+    assert_int_equal(table_remove(pg, TENANT, "payments", &e), 0);
+}
+
+static void a_sample_leaves_what_is_there_as_it_is(void **state)
+{
+    struct sample_loaded done;
+    struct errtext e = {0};
+    struct table_result r;
+    json_t *list = NULL;
+
+    (void)state;
+    load_airline();
+    r = ask_table(pg, T0, IVR_DATA_DELETE, "flights", "{\"flight\": \"UK822\"}", "{}");
+    table_result_free(&r);
+    assert_int_equal(
+        sample_load(pg, TENANT, sample_find("airline"), false, T0, &done, &e), 0);
+    assert_int_equal(done.tables_new, 0);
+    assert_false(done.published);
+    assert_int_equal(table_list(pg, TENANT, &list), 0);
+    assert_int_equal(json_array_size(list), 3);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 1), "rows")),
+                     6);
+    json_decref(list);
+    assert_int_equal(table_remove(pg, TENANT, "flights", &e), 0);
+    assert_int_equal(table_remove(pg, TENANT, "flights", &e), ENOENT);
 }
 
 int main(void)
@@ -408,12 +752,22 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_begins_with_what_is_known_of_the_number),
         cmocka_unit_test(a_step_writes_everything_or_nothing),
+        cmocka_unit_test(steps_of_many_calls_are_one_transaction),
         cmocka_unit_test(an_opt_out_acts_in_its_scope),
         cmocka_unit_test(a_recording_ends_once_and_is_fetched),
         cmocka_unit_test(the_first_end_of_a_call_wins),
         cmocka_unit_test(an_extension_leads_to_the_newest_revision),
         cmocka_unit_test(a_callback_makes_a_contact_and_one_open_request),
         cmocka_unit_test(a_callback_in_a_step_outlives_a_crash),
+        cmocka_unit_test(a_callback_to_another_number_is_that_numbers),
+        cmocka_unit_test(a_promise_understood_later_is_kept_like_one_of_the_call),
+        cmocka_unit_test(a_promise_in_a_call_in_is_of_the_campaign_of_its_number),
+        cmocka_unit_test(a_row_is_found_changed_and_added_by_a_flow),
+        cmocka_unit_test(the_last_seat_is_sold_once),
+        cmocka_unit_test(a_pin_is_hashed_and_guessed_a_few_times_only),
+        cmocka_unit_test(a_step_and_its_table_are_one),
+        cmocka_unit_test(every_sample_can_be_loaded),
+        cmocka_unit_test(a_sample_leaves_what_is_there_as_it_is),
     };
 
     pgtest_start(PGTEST_POSTGRES);

@@ -96,6 +96,224 @@ static void work_of_one_key_runs_in_the_order_it_came(void **state)
     close_loop();
 }
 
+/* How many were run at once, by the number of their first. */
+static int company[100], refuse_company;
+
+static int run_together(struct pg *pg, void *const *args, size_t n, int *errs)
+{
+    const struct job *first = args[0];
+
+    if (refuse_company)
+        return run_sql(pg, &(struct job){.sql = "SELECT 1/0"});
+    company[first->number] = (int)n;
+    for (size_t i = 0; i < n; i++) {
+        struct job *j = args[i];
+        j->tries++;
+        errs[i] = j->number == 13 ? EEXIST : 0;
+    }
+    return 0;
+}
+
+static void submit_as(struct db *db, struct job *j, uint64_t key, int tenant_id,
+                      bool patient)
+{
+    assert_int_equal(db_submit_order(db, &(struct db_order){.mode = DB_KEEP,
+                                                            .patient = patient,
+                                                            .key = key,
+                                                            .tenant_id = tenant_id,
+                                                            .work = run_sql,
+                                                            .together = run_together,
+                                                            .done = on_done,
+                                                            .arg = j}),
+                     0);
+}
+
+static void submit_together(struct db *db, struct job *j, uint64_t key, int tenant_id)
+{
+    submit_as(db, j, key, tenant_id, false);
+}
+
+static void neighbours_are_run_at_once_in_their_order(void **state)
+{
+    enum { N = 20 };
+    struct db *db = open_db(1, 1000);
+    struct job jobs[N + 1];
+    int order[N + 1], done = 0;
+
+    (void)state;
+    for (int i = 0; i <= N; i++)
+        jobs[i] = (struct job){.number = i,
+                               .sql = i == 0 ? "SELECT pg_sleep(0.2)" : "SELECT 1",
+                               .order = order,
+                               .done_count = &done};
+    memset(company, 0, sizeof(company));
+    assert_int_equal(db_submit(db, DB_KEEP, 1, run_sql, on_done, &jobs[0]), 0);
+    for (int i = 1; i < N;
+         i++) /* 1-4, then 5 of the same key as 4, then another tenant */
+        submit_together(db, &jobs[i], (uint64_t)(i == 5 ? 4 : i), i < 10 ? 1 : 2);
+    assert_int_equal(db_submit(db, DB_KEEP, 1, run_sql, on_done, &jobs[N]), 0);
+    run_until(&done, N + 1);
+    for (int i = 0; i <= N; i++) {
+        assert_int_equal(order[i], i);
+        assert_int_equal(jobs[i].tries, 1);
+        assert_int_equal(jobs[i].err, i == 13 ? EEXIST : 0);
+    }
+    assert_int_equal(company[1], 8); /* all but 5, which may not overtake 4 */
+    assert_int_equal(company[5], 0);
+    assert_int_equal(company[10], 10);
+    db_close(db, 0);
+    close_loop();
+}
+
+/* Two works, the second so much later; of many tries the quickest, as others work here
+ * too. True: at once they were run. */
+static bool run_two(struct db *db, bool second_patient, int later_ms, int64_t *took_ms)
+{
+    int done = 0;
+    struct job jobs[] = {{.number = 0, .done_count = &done},
+                         {.number = 1, .done_count = &done}};
+
+    memset(company, 0, sizeof(company));
+    int64_t began = mono_ms();
+    submit_as(db, &jobs[0], 1, 1, true);
+    while (mono_ms() < began + later_ms)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    submit_as(db, &jobs[1], 2, 1, second_patient);
+    run_until(&done, 2);
+    *took_ms = mono_ms() - began;
+    return company[0] == 2;
+}
+
+static void the_patient_wait_for_company_but_let_nobody_wait(void **state)
+{
+    enum { TRIES = 100, LATER_MS = 5, PATIENCE_MS = 20 };
+    struct db *db = open_db(1, 1000);
+    int64_t took = 0;
+    bool met = false, waited = false, quick = false;
+
+    (void)state;
+    for (int i = 0; i < TRIES && !(met && waited); i++) {
+        met = run_two(db, true, LATER_MS, &took) || met;
+        waited = took >= PATIENCE_MS || waited;
+    }
+    assert_true(met);
+    assert_true(waited);
+    for (int i = 0; i < TRIES && !quick; i++)
+        quick = run_two(db, false, LATER_MS, &took) && took < PATIENCE_MS;
+    assert_true(quick);
+    db_close(db, 0);
+    close_loop();
+}
+
+static void what_fails_together_is_run_alone(void **state)
+{
+    enum { N = 6 };
+    struct db *db = open_db(1, 1000);
+    struct job jobs[N];
+    int done = 0;
+
+    (void)state;
+    for (int i = 0; i < N; i++)
+        jobs[i] = (struct job){.number = i,
+                               .sql = i == 0   ? "SELECT pg_sleep(0.1)"
+                                      : i == 3 ? "SELECT 1/0"
+                                               : "SELECT 1",
+                               .done_count = &done};
+    refuse_company = 1;
+    assert_int_equal(db_submit(db, DB_KEEP, 1, run_sql, on_done, &jobs[0]), 0);
+    for (int i = 1; i < N; i++)
+        submit_together(db, &jobs[i], (uint64_t)i, 1);
+    run_until(&done, N);
+    refuse_company = 0;
+    for (int i = 0; i < N; i++) {
+        assert_int_equal(jobs[i].tries, 1);
+        assert_int_equal(jobs[i].err, i == 3 ? EPROTO : 0);
+    }
+    db_close(db, 0);
+    close_loop();
+}
+
+static void submit_of_tenant(struct db *db, struct job *j, int tenant_id)
+{
+    assert_int_equal(db_submit_order(db, &(struct db_order){.mode = DB_KEEP,
+                                                            .key = (uint64_t)j->number,
+                                                            .tenant_id = tenant_id,
+                                                            .work = run_sql,
+                                                            .done = on_done,
+                                                            .arg = j}),
+                     0);
+}
+
+/* The first one waits for a lock until all the others are in the queue. */
+static void run_behind_a_lock(struct job *jobs, int n, int *done)
+{
+    struct db *db = open_db(1, 1000);
+    struct pg *super = pgtest_open_super();
+
+    assert_int_equal(pg_begin(super, 0), 0);
+    assert_int_equal(pg_run(super, NULL, "LOCK TABLE lists IN EXCLUSIVE MODE", NULL), 0);
+    for (int i = 0; i < n; i++)
+        submit_of_tenant(db, &jobs[i], 1);
+    assert_int_equal(pg_commit(super), 0);
+    run_until(done, n);
+    pg_close(super);
+    db_close(db, 0);
+    close_loop();
+}
+
+static void neighbours_of_a_tenant_share_a_transaction(void **state)
+{
+    enum { N = 12 };
+    struct pg *super = pgtest_open_super();
+    struct job jobs[N];
+    char sql[N][128];
+    int done = 0;
+
+    (void)state;
+    for (int i = 0; i < N; i++) {
+        snprintf(sql[i], sizeof(sql[i]),
+                 "INSERT INTO lists (tenant_id, name, created_at) VALUES (1, "
+                 "'shared-%d', now())",
+                 i);
+        jobs[i] = (struct job){.number = i, .sql = sql[i], .done_count = &done};
+    }
+    run_behind_a_lock(jobs, N, &done);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(jobs[i].err, 0);
+    assert_int_equal(
+        pgtest_i64(super, 0, "SELECT count(*) FROM lists WHERE name LIKE 'shared-%'"), N);
+    assert_in_range(pgtest_i64(super, 0,
+                               "SELECT count(DISTINCT xmin::text) FROM lists "
+                               "WHERE name LIKE 'shared-%'"),
+                    1, 2);
+    pg_close(super);
+}
+
+static void one_that_fails_spoils_nothing_for_its_neighbours(void **state)
+{
+    struct pg *super = pgtest_open_super();
+    static const char *const sql[] = {
+        "INSERT INTO lists (tenant_id, name, created_at) VALUES (1, 'spoilt-0', now())",
+        "INSERT INTO lists (tenant_id, name, created_at) VALUES (1, 'spoilt-1', now())",
+        "INSERT INTO lists (tenant_id, name, created_at) VALUES (1, 'spoilt-1', now())",
+        "SELECT 1/0",
+        "INSERT INTO lists (tenant_id, name, created_at) VALUES (1, 'spoilt-2', now())"};
+    static const int errs[] = {0, 0, EEXIST, EPROTO, 0};
+    enum { N = ARRAY_LEN(sql) };
+    struct job jobs[N];
+    int done = 0;
+
+    (void)state;
+    for (int i = 0; i < N; i++)
+        jobs[i] = (struct job){.number = i, .sql = sql[i], .done_count = &done};
+    run_behind_a_lock(jobs, N, &done);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(jobs[i].err, errs[i]);
+    assert_int_equal(
+        pgtest_i64(super, 0, "SELECT count(*) FROM lists WHERE name LIKE 'spoilt-%'"), 3);
+    pg_close(super);
+}
+
 static void a_full_queue_refuses_try_and_takes_keep(void **state)
 {
     struct db *db = open_db(1, 2);
@@ -207,6 +425,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(work_of_one_key_runs_in_the_order_it_came),
+        cmocka_unit_test(neighbours_are_run_at_once_in_their_order),
+        cmocka_unit_test(the_patient_wait_for_company_but_let_nobody_wait),
+        cmocka_unit_test(what_fails_together_is_run_alone),
+        cmocka_unit_test(neighbours_of_a_tenant_share_a_transaction),
+        cmocka_unit_test(one_that_fails_spoils_nothing_for_its_neighbours),
         cmocka_unit_test(a_full_queue_refuses_try_and_takes_keep),
         cmocka_unit_test(keep_outlives_a_lost_connection_and_try_reports_it),
         cmocka_unit_test(closing_finishes_keep_and_cancels_try),
