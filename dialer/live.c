@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "campaigns/flow_api.h"
 #include "dialer/live_call.h"
 #include "dialer/prompts.h"
 
@@ -49,7 +50,7 @@ void live_hold(struct lives *l)
 static void release(struct lives *l)
 {
     programs_free(l->programs);
-    secrets_free(l->secrets);
+    flow_secrets_free(l->secrets);
     free(l->folder);
     free(l);
 }
@@ -61,6 +62,11 @@ void live_let_go(struct lives *l)
 }
 
 /* ---- timers ---- */
+
+int64_t live_now_ms(const struct live_call *c)
+{
+    return c->answered_at_ms + clock_business_ms(mono_ms() - c->answered_ms);
+}
 
 static void ring(uv_timer_t *timer);
 
@@ -96,19 +102,10 @@ void live_disarm(struct live_call *c, enum live_timer which)
 
 static void door_is_late(struct live_call *c)
 {
-    if (c->phase == LIVE_BEGINNING) {
+    if (c->phase == LIVE_BEGINNING)
         live_fail(c, "no_flow_in_time", ETIMEDOUT);
-    } else if (c->phase == LIVE_COMMITTING) {
-        if (!c->committed)
-            log_warn("live", "call=%s seq=%u state=uncommitted wait_ms=%d", c->id,
-                     c->state->seq, LIVE_COMMIT_WAIT_MS);
-        if (c->prompts_left > 0)
-            log_warn("live", "call=%s seq=%u prompts_missing=%zu", c->id, c->state->seq,
-                     c->prompts_left);
-        c->committed = true;
-        c->prompts_left = 0;
-        live_go(c);
-    }
+    else if (c->phase == LIVE_COMMITTING)
+        live_door_is_late(c);
 }
 
 static void play_is_late(struct live_call *c)
@@ -193,11 +190,15 @@ static void timer_closed(uv_handle_t *handle)
     program_release(c->program);
     ivr_arena_free(c->arena);
     ivr_arena_free(c->before);
+    free(c->dropped);
+    free(c->bytes);
+    free(c->global_keys);
     free(c->open);
     json_decref(c->contact);
     json_decref(c->results);
     free(c->extension);
     free(c->body);
+    table_result_free(&c->data.result);
     free(c);
     live_let_go(l);
 }
@@ -276,6 +277,7 @@ int live_start(struct lives *l, const struct live_start *start)
     c->backend = backend;
     c->start = *start;
     c->answered_ms = mono_ms();
+    c->answered_at_ms = clock_now_ms();
     c->extension = start->extension ? xstrdup(start->extension) : NULL;
     c->start.extension = c->extension;
     c->results = json_object();
@@ -331,7 +333,7 @@ static void on_key(struct live_call *c, char key)
         live_queue_key(c, key);
         return;
     }
-    ivr_keys_press(&c->keys, key, clock_now_ms());
+    ivr_keys_press(&c->keys, key, live_now_ms(c));
     live_take_keys(c);
 }
 
@@ -435,9 +437,12 @@ static void on_hung_up(struct live_call *c, int cause)
 void live_event(struct lives *l, const struct uuid *call, const struct live_event *ev)
 {
     struct live_call *c = live_find(l, call);
+    const struct uuid id = *call;
 
     if (!c)
         return;
+    if (!c->event_us)
+        c->event_us = ev->at_us ? ev->at_us : mono_us();
     switch (ev->kind) {
     case LIVE_KEY:
         on_key(c, ev->key);
@@ -458,6 +463,9 @@ void live_event(struct lives *l, const struct uuid *call, const struct live_even
         on_hung_up(c, ev->hung_up.cause);
         break;
     }
+    c = live_find(l, &id);
+    if (c && c->phase != LIVE_COMMITTING)
+        c->event_us = 0; /* nothing more comes of it */
 }
 
 /* ---- all of them ---- */
@@ -470,9 +478,29 @@ int lives_new(struct lives **out, struct dialer *d)
     l->d = d;
     l->programs = programs_new();
     l->folder = xasprintf("%s/prompts", dir ? dir : d->config.common.data_dir);
-    l->secrets = secrets_load(d->config.secrets_file);
+    l->secrets = flow_secrets_read(d->config.secrets_file);
     *out = l;
     return 0;
+}
+
+void lives_tick(struct lives *l)
+{
+    const struct latency *a = &l->actions, *k = &l->commits;
+    int64_t now = mono_ms();
+
+    if (now < l->said_at_ms + LIVE_SAY_MS)
+        return;
+    if (a->n > 0)
+        log_info("live",
+                 "calls=%zu actions=%llu span_ms=%lld action_p50_us=%lld "
+                 "action_p99_us=%lld action_max_us=%lld commit_p50_us=%lld "
+                 "commit_p99_us=%lld commit_max_us=%lld",
+                 l->n, (unsigned long long)a->n, (long long)(now - l->said_at_ms),
+                 (long long)latency_at(a, 0.5), (long long)latency_at(a, 0.99),
+                 (long long)a->most_us, (long long)latency_at(k, 0.5),
+                 (long long)latency_at(k, 0.99), (long long)k->most_us);
+    l->actions = l->commits = (struct latency){0};
+    l->said_at_ms = now;
 }
 
 static size_t all_calls(struct lives *l, struct uuid **out)

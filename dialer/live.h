@@ -1,13 +1,17 @@
 /*
  * live - answered calls, in and out: runs the flow engine over a phone. One step is
  * input -> new state + effects; the step is committed (call_commit_step) before its
- * effects are rendered and carried out.
+ * effects are rendered and carried out. One exception: a question that follows upon keys
+ * is asked at once when every step before them is committed (live_step.c, runs_ahead).
  *
  * The phone (ARI channel, simulated party) is an ops struct; it reports back through
  * live_event(). A call is found by its id; a late event finds nothing.
  *
  * When Postgres is away a live call waits LIVE_COMMIT_WAIT_MS for its commit and then
- * goes on; the commits stay in the door's queue, in order (log: state=uncommitted).
+ * goes on; the commits stay in the door's queue, in order (log: state=uncommitted). A
+ * step that records does not: the switch is not told to record, nor the party to speak,
+ * before the recording's row is committed. After record_wait_ms (dialer_config) it fails
+ * instead.
  *
  * Thread: the loop's.
  */
@@ -33,6 +37,7 @@ struct live_dial {
     const char *extension; /* digits */
     int64_t ring_ms, max_ms;
     char confirm_key; /* who answers hears a tone until they press it; 0: put through */
+    bool line;        /* an agent: their open line is used when they have one */
 };
 
 /* None of these may call live_event() from inside; all texts are borrowed for the call.
@@ -73,6 +78,7 @@ enum live_event_kind {
 
 struct live_event {
     enum live_event_kind kind;
+    int64_t at_us; /* when it happened, mono_us(); 0: now */
     union {
         char key;
         struct {
@@ -139,6 +145,9 @@ size_t lives_count(const struct lives *l);
 /* STOP to every flow (shutdown): polite end, then hang-up. New calls are refused
  * (ECANCELED). */
 void lives_stop(struct lives *l);
+/* Every second or so: says in the log, twice a minute, how long calls waited from an
+ * event to what was done about it (log: action_p50_us and so on). */
+void lives_tick(struct lives *l);
 /* Makes the prompts of a flow that need nothing of a call, before the first call. */
 void lives_warm(struct lives *l, int tenant_id, int64_t flow_revision_id);
 

@@ -5,10 +5,13 @@
  *
  * The life of a call: BEGINNING (call row, flow) → COMMITTING (a step was made; its
  * rows go to Postgres while its prompts are made) → RUNNING (its commands, then its
- * wait) → COMMITTING … → HANGING (hung up by us) → gone.
+ * wait) → COMMITTING … → HANGING (hung up by us) → gone. A step that only asks runs ahead
+ * of its commit (live_step.c, runs_ahead).
  *
- * Memory: a step's output borrows from the state and the input before it, so two arenas
- * are alive: that of the step and the one before.
+ * Memory: between two steps a call is its stored state (`bytes`), what of it is asked for
+ * (`head`, without variables) and no arena. A step reads the state into an arena of its
+ * own; its output may borrow from the input before it, so the one before stays too,
+ * until nothing is left to carry out but to listen for keys.
  *
  * Thread: the loop's.
  */
@@ -17,11 +20,13 @@
 
 #include <uv.h>
 
+#include "base/latency.h"
 #include "base/str.h"
 #include "campaigns/call_store.h"
+#include "campaigns/program_store.h"
+#include "campaigns/table.h"
 #include "dialer/dialer.h"
 #include "dialer/live.h"
-#include "dialer/live_program.h"
 #include "ivr/backend.h"
 
 enum {
@@ -34,6 +39,7 @@ enum {
     LIVE_DEADLINE_MIN_MS = 20000, /* of real time, on a virtual clock */
     LIVE_DEAF_MS = 300, /* the key that ended a recording may be told after its end */
     LIVE_NAME_MAX = 160,
+    LIVE_SAY_MS = 30000, /* between two words about waits */
 };
 
 enum live_phase {
@@ -67,6 +73,7 @@ struct live_queue {
     int priority, position;
     char exit_key;
     int64_t since_ms, until_ms, news_at_ms, announce_ms; /* monotonic; 0 none */
+    int64_t since_at_ms;                                 /* since_ms, epoch */
     int64_t wait_ms;                                     /* guessed */
 };
 
@@ -92,19 +99,34 @@ struct live_call {
     size_t open_count;
     const struct ivr_backend *backend;
 
-    struct ivr_arena *arena, *before;
-    const struct ivr_state *state; /* NULL before START */
+    uint8_t *bytes; /* of the state as it is stored */
+    size_t len;
+    struct ivr_state head;         /* its variables are only in bytes */
+    const struct ivr_state *state; /* head; NULL before START */
+    void *dropped; /* the state of an earlier call of the party, until START; or NULL */
+    size_t dropped_len;
+    struct ivr_arena *arena, *before; /* NULL while nothing is to be carried out */
     struct ivr_out out;
     struct ivr_rendered rendered;
     size_t at;  /* the command to come */
     char *body; /* of the HTTP answer the step borrows from */
-    bool committed;
+    struct {    /* what came of a step's work on a table, told with its commit */
+        struct table_result result;
+        uint32_t seq; /* 0: nothing yet */
+        bool wanted;  /* its command has come */
+    } data;
+    bool committed; /* the state, or nobody waits for it any more */
+    bool ahead;     /* it may be carried out before that */
+    uint32_t kept;  /* seq of the last step that is known to be committed */
     size_t prompts_left;
     struct live_note note;
 
     struct ivr_keys keys;
-    int64_t deaf_until_ms; /* monotonic */
-    uint32_t play_id;      /* of what plays; 0 nothing */
+    struct ivr_collect collect; /* what keys listens for; its texts are the program's */
+    const char **global_keys;   /* of collect */
+    bool collects;              /* it is the one command still to come */
+    int64_t deaf_until_ms;      /* monotonic */
+    uint32_t play_id;           /* of what plays; 0 nothing */
     bool play_bargeable, barged;
     bool moh;
 
@@ -118,10 +140,12 @@ struct live_call {
     bool recorded_told; /* after a hang-up the flow has had its RECORDED */
 
     struct live_queue queue;
-    char agent[64];      /* the latest one; the step borrows it */
-    int64_t answered_ms; /* monotonic */
+    char agent[64];         /* the latest one; the step borrows it */
+    int64_t answered_ms;    /* monotonic */
+    int64_t answered_at_ms; /* business */
+    int64_t event_us;       /* of the event whose action is to come; 0: none is */
 
-    bool opted_out;
+    bool opted_out, submitted; /* submitted: a command to the jobs */
     int64_t callback_at_ms;
     char outcome[32];
 };
@@ -132,8 +156,11 @@ struct lives {
     size_t n;
     struct programs *programs;
     char *folder; /* prompts, absolute */
-    struct secret *secrets;
+    struct flow_secrets *secrets;
     uint32_t play_ids;
+    struct latency actions; /* from an event to its action, since: */
+    struct latency commits; /* from a step to its commit, likewise */
+    int64_t said_at_ms;     /* monotonic */
     bool stopping, closed;
     size_t pending; /* callbacks and handles that point here; the last one frees */
 };
@@ -142,6 +169,9 @@ struct lives {
 struct live_call *live_find(const struct lives *l, const struct uuid *id);
 void live_hold(struct lives *l);
 void live_let_go(struct lives *l);
+/* Business time as it passes for the party: it begins with the call's and is never set,
+ * so that nobody is kept on the line or cut off when the machine's clock is put right. */
+int64_t live_now_ms(const struct live_call *c);
 void live_arm(struct live_call *c, enum live_timer which, int64_t real_ms);
 void live_disarm(struct live_call *c, enum live_timer which);
 void live_hang_up(struct live_call *c, const char *reason);
@@ -155,6 +185,12 @@ void live_begun(struct live_call *c);
  * may be gone, unless the party has hung up: then the step is only committed. */
 bool live_feed(struct live_call *c, const struct ivr_input *in);
 void live_committed(struct live_call *c, uint32_t seq, int err);
+void live_door_is_late(struct live_call *c);            /* while COMMITTING */
+int64_t live_commit_wait_ms(const struct live_call *c); /* of the step being committed */
+/* Nothing more is waited for: its commands may be carried out. */
+bool live_is_ready(const struct live_call *c);
+/* Everything of the step is carried out: its memory goes. */
+void live_rest(struct live_call *c);
 /* The party is gone: the flow's last inputs, then the end of the call. */
 void live_feed_hang_up(struct live_call *c);
 
@@ -163,6 +199,8 @@ void live_prepare(struct live_call *c); /* prompts of the step */
 void live_go(struct live_call *c);      /* once committed and prepared */
 void live_run(struct live_call *c);     /* commands from c->at on */
 void live_take_keys(struct live_call *c);
+/* Takes the result. */
+void live_data_done(struct live_call *c, uint32_t seq, struct table_result *result);
 void live_warn(struct live_call *c, const char *code, const char *detail);
 
 /* live_queue.c */
@@ -180,11 +218,12 @@ NODISCARD int live_door_begin(struct live_call *c);
 NODISCARD int live_door_commit(struct live_call *c);
 void live_door_recording_end(struct live_call *c, const char *name, const char *state,
                              int64_t duration_ms, const char *error);
+/* The state where the call dropped, for the party to go on with when it calls again; it
+ * is taken over. */
+void live_door_keep(struct live_call *c, void *state, size_t len);
 void live_door_finish(struct live_call *c, const char *outcome);
 
 /* live_http.c */
-struct secret *secrets_load(const char *path); /* NULL: none */
-void secrets_free(struct secret *s);
 /* Answered by a feed later; false: not sent, why is in the call's note. */
 bool live_http_send(struct live_call *c, const struct ivr_http *http);
 

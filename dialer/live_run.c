@@ -41,10 +41,10 @@ static void prompt_made(int err, void *arg)
     (void)err; /* logged there; rendering finds it missing */
     if (c && c->phase == LIVE_COMMITTING && c->state->seq == m->seq &&
         c->prompts_left > 0 && --c->prompts_left == 0) {
-        if (c->committed)
+        if (live_is_ready(c))
             live_go(c);
         else
-            live_arm(c, LIVE_TIMER_DOOR, LIVE_COMMIT_WAIT_MS);
+            live_arm(c, LIVE_TIMER_DOOR, live_commit_wait_ms(c));
     }
     live_let_go(m->lives);
     free(m);
@@ -119,9 +119,9 @@ void live_go(struct live_call *c)
     }
     c->phase = LIVE_RUNNING;
     if (c->state->status == IVR_WAITING) {
-        int64_t left = c->state->wait.deadline_at_ms - clock_now_ms();
+        int64_t left = c->state->wait.deadline_at_ms - live_now_ms(c);
         /* The network keeps real time, whatever the clock of the rules. */
-        if (c->state->wait.kind != IVR_WAIT_HTTP)
+        if (c->state->wait.kind != IVR_WAIT_HTTP && c->state->wait.kind != IVR_WAIT_DATA)
             left = left > 0 ? clock_real_delay_ms(left) : 0;
         /* A minute of a fast clock passes while a busy machine writes a row: the last
          * resort must not overtake the answer it waits for. */
@@ -146,6 +146,14 @@ static int64_t spoken_ms(const struct live_call *c, const char *uri)
     return (st.st_size - WAV_HEADER) / WAV_BYTES_PER_MS;
 }
 
+/* The phone has been told what came of an event. */
+static void acted(struct live_call *c)
+{
+    if (c->event_us)
+        latency_add(&c->lives->actions, mono_us() - c->event_us);
+    c->event_us = 0;
+}
+
 static void play(struct live_call *c, const struct ivr_command *cmd)
 {
     int64_t ms = 0;
@@ -159,17 +167,35 @@ static void play(struct live_call *c, const struct ivr_command *cmd)
     live_arm(c, LIVE_TIMER_PLAY, ms + LIVE_PLAY_GRACE_MS);
     c->start.ops->play(c->start.phone_arg, &c->start.id, c->play_id, cmd->media,
                        cmd->media_count);
+    acted(c);
 }
 
-static void collect(struct live_call *c, const struct ivr_collect *collect)
+/* What outlasts the step that asks for keys. */
+static void keep_collect(struct live_call *c, const struct ivr_collect *collect)
 {
-    ivr_keys_arm(&c->keys, collect, c->barged, clock_now_ms());
+    size_t n = 0;
+
+    while (collect->global_keys && collect->global_keys[n])
+        n++;
+    c->global_keys = xrealloc(c->global_keys, (n + 1) * sizeof(*c->global_keys));
+    for (size_t i = 0; i < n; i++)
+        c->global_keys[i] = collect->global_keys[i];
+    c->global_keys[n] = NULL;
+    c->collect = *collect;
+    c->collect.global_keys = c->global_keys;
+    c->collects = true;
+}
+
+static void collect(struct live_call *c)
+{
+    c->collects = false;
+    ivr_keys_arm(&c->keys, &c->collect, c->barged, live_now_ms(c));
     live_take_keys(c);
 }
 
 void live_take_keys(struct live_call *c)
 {
-    int64_t now_ms = clock_now_ms();
+    int64_t now_ms = live_now_ms(c);
     struct ivr_input in;
 
     if (c->phase != LIVE_RUNNING || !c->keys.armed)
@@ -188,6 +214,7 @@ static void record(struct live_call *c, const struct ivr_record *r)
     memset(c->keys.digits, 0, sizeof(c->keys.digits));
     c->keys.n = 0;
     c->start.ops->record(c->start.phone_arg, &c->start.id, c->recording.name, r);
+    acted(c);
 }
 
 /* True: it is out, the phone will answer. */
@@ -201,6 +228,7 @@ static bool dial(struct live_call *c, const struct ivr_effect *fx)
                                        .max_ms = fx->dial.max_ms,
                                        .confirm_key = fx->dial.confirm_key};
         c->start.ops->dial(c->start.phone_arg, &c->start.id, &dial);
+        acted(c);
         return true;
     }
     live_warn(c, "transfer_refused", "only extensions (ext:...) can be dialled");
@@ -227,6 +255,36 @@ static bool http(struct live_call *c, const struct ivr_http *h)
     return false;
 }
 
+/* The flow's own way on; c may be gone after it. */
+static void data_answer(struct live_call *c)
+{
+    const struct ivr_input in = table_result_input(&c->data.result, c->data.seq);
+
+    c->data.wanted = false;
+    live_feed(c, &in);
+}
+
+/* True: it is not known yet, and will be told. */
+static bool data(struct live_call *c)
+{
+    c->data.wanted = true;
+    if (c->data.seq != c->state->seq)
+        return true;
+    data_answer(c);
+    return false;
+}
+
+void live_data_done(struct live_call *c, uint32_t seq, struct table_result *result)
+{
+    table_result_free(&c->data.result);
+    c->data.result = *result;
+    result->row = NULL;
+    c->data.seq = seq;
+    if (c->phase == LIVE_RUNNING && !c->hung_up && c->data.wanted &&
+        c->state->seq == seq && c->state->wait.kind == IVR_WAIT_DATA)
+        data_answer(c);
+}
+
 /* True: go on with the next command. After false c may be gone. */
 static bool carry_out(struct live_call *c, const struct ivr_command *cmd)
 {
@@ -249,7 +307,8 @@ static bool carry_out(struct live_call *c, const struct ivr_command *cmd)
                                                      .token = c->state->seq});
         return true;
     case IVR_CMD_COLLECT:
-        collect(c, &fx->collect);
+        keep_collect(c, &fx->collect);
+        collect(c);
         return false;
     case IVR_CMD_RECORD:
         record(c, &fx->record);
@@ -261,6 +320,8 @@ static bool carry_out(struct live_call *c, const struct ivr_command *cmd)
         return true;
     case IVR_CMD_HTTP:
         return http(c, &fx->http);
+    case IVR_CMD_DATA:
+        return data(c);
     case IVR_CMD_MOH_START:
         c->moh = true;
         c->start.ops->moh(c->start.phone_arg, &c->start.id, true);
@@ -271,15 +332,36 @@ static bool carry_out(struct live_call *c, const struct ivr_command *cmd)
         break;
     }
     live_hang_up(c, fx->hangup.reason);
+    acted(c);
     return false;
 }
 
-void live_run(struct live_call *c)
+static void carry_out_all(struct live_call *c)
 {
     while (c->at < c->rendered.n)
         if (!carry_out(c, &c->rendered.commands[c->at++]))
             return;
+    if (c->collects)
+        collect(c);
     /* A flow that ended without a hang-up of its own. */
-    if (c->state->status == IVR_ENDED && c->phase == LIVE_RUNNING)
+    else if (c->state->status == IVR_ENDED && c->phase == LIVE_RUNNING)
         live_hang_up(c, "normal");
+}
+
+void live_run(struct live_call *c)
+{
+    struct lives *l = c->lives;
+    const struct uuid id = c->start.id;
+
+    carry_out_all(c);
+    c = live_find(l, &id);
+    if (!c || c->phase != LIVE_RUNNING)
+        return;
+    if (c->at + 1 == c->rendered.n) {
+        const struct ivr_command *last = &c->rendered.commands[c->at];
+        if (last->kind == IVR_CMD_COLLECT)
+            keep_collect(c, &last->effect->collect);
+    }
+    if (c->at + c->collects >= c->rendered.n)
+        live_rest(c);
 }

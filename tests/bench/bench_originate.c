@@ -14,8 +14,8 @@ enum { CONTACTS = 20000, MEASURE_MS = 8000, START_MS = 60000 };
 
 int main(void)
 {
-    struct pg *pg = dialing_begin(CONTACTS, 5000);
-    pid_t dialer = dialing_start();
+    struct pg *pg = dialing_begin(&(struct dialing){.contacts = CONTACTS, .cps = 5000});
+    pid_t dialer = dialing_start(NULL);
     int64_t limit = mono_ms() + START_MS;
 
     while (dialing_sent(pg) == 0 && mono_ms() < limit)

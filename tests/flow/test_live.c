@@ -17,14 +17,21 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/flow_store.h"
+#include "campaigns/table_store.h"
 #include "dialer/db.h"
 #include "dialer/dialer.h"
-#include "dialer/live.h"
+#include "dialer/live_call.h"
 #include "dialer/prompts.h"
 #include "dialer/web.h"
 #include "store/pgtest.h"
 
-enum { TENANT = 1, BOUND_MS = 30000, ACTS_MAX = 16, QUEUE_MAX = 64 };
+enum {
+    TENANT = 1,
+    BOUND_MS = 30000,
+    ACTS_MAX = 16,
+    QUEUE_MAX = 64,
+    RECORD_WAIT_MS = 10000
+};
 
 static uv_loop_t loop;
 static struct dialer dialer;
@@ -327,8 +334,8 @@ static int64_t publish(const char *flow)
     return row.revision_id;
 }
 
-static int begin(const char *flow, const struct act *acts,
-                 const struct live_phone_ops *ops)
+static int begin_of(int64_t revision, const struct act *acts,
+                    const struct live_phone_ops *ops)
 {
     uv_timer_t timer = phone.timer;
 
@@ -336,16 +343,21 @@ static int begin(const char *flow, const struct act *acts,
     phone.timer = timer;
     phone.acts = acts;
     phone.call = uuid_v7(clock_now_ms());
-    return live_start(dialer.lives,
-                      &(struct live_start){.id = phone.call,
-                                           .tenant_id = TENANT,
-                                           .inbound = true,
-                                           .phone = 251911234567,
-                                           .extension = "2000",
-                                           .flow_revision_id = publish(flow),
-                                           .ops = ops,
-                                           .phone_arg = &phone,
-                                           .ended = ended});
+    return live_start(dialer.lives, &(struct live_start){.id = phone.call,
+                                                         .tenant_id = TENANT,
+                                                         .inbound = true,
+                                                         .phone = 251911234567,
+                                                         .extension = "2000",
+                                                         .flow_revision_id = revision,
+                                                         .ops = ops,
+                                                         .phone_arg = &phone,
+                                                         .ended = ended});
+}
+
+static int begin(const char *flow, const struct act *acts,
+                 const struct live_phone_ops *ops)
+{
+    return begin_of(publish(flow), acts, ops);
 }
 
 static void whole_call(const char *flow, const struct act *acts)
@@ -511,6 +523,46 @@ static void silence_takes_the_way_of_no_input(void **state)
                      1);
 }
 
+static void step_clock(int64_t ms)
+{
+    char text[33] = "";
+
+    snprintf(text, sizeof(text), "%-32lld", (long long)ms);
+    FILE *f = fopen(getenv("FURROW_CLOCK_OFFSET_FILE"), "r+");
+    assert_non_null(f);
+    assert_int_equal(fwrite(text, 1, 32, f), 32);
+    assert_int_equal(fclose(f), 0);
+}
+
+static bool asks(void)
+{
+    const struct live_call *c = live_find(dialer.lives, &phone.call);
+
+    return c && c->keys.armed;
+}
+
+/* Set right by an hour while somebody is asked: nobody waits for an hour. */
+static void a_stepped_clock_holds_no_caller(void **state)
+{
+    static const int64_t steps_ms[] = {-3600000, 3600000};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        step_clock(0);
+        assert_int_equal(begin(MENU, NULL, &sim_ops), 0);
+        run_until(asks);
+        int64_t began = mono_ms();
+        step_clock(steps_ms[i]);
+        run_until(call_is_over);
+        assert_true(mono_ms() - began >= 900);
+        expect_outcome("completed");
+        assert_int_equal(count("call_events WHERE kind = 'left' AND data->>'name' = "
+                               "'no_input'"),
+                         1);
+    }
+    step_clock(0);
+}
+
 static void an_opt_out_is_a_row_before_the_call_has_ended(void **state)
 {
     static const struct act acts[] = {
@@ -545,6 +597,97 @@ static void a_hang_up_in_mid_record_keeps_what_was_said(void **state)
                            "data->>'name' = 'recorded'"),
                      1);
     assert_int_equal(phone.counts[OP_HANG_UP], 0);
+}
+
+/* ---- a call that drops ---- */
+
+#define CUT                                                                              \
+    HEAD "'go_on': {'prompt': {'en': 'Go on?', 'am': 'G'}, 'key': '5'}, "                \
+         "'entry': 'hear', 'nodes': {"                                                   \
+         "'hear': {'kind': 'collect', 'prompt': {'en': 'How many?', 'am': 'Y'}, "        \
+         "'into': 'bags', 'exits': {'any': 'speak', 'invalid': 'bye', 'no_input': "      \
+         "'bye'}, 'max': 1},"                                                            \
+         "'speak': {'kind': 'record', 'prompt': {'en': 'Speak.', 'am': 'Z'}, 'into': "   \
+         "'said', 'exits': {'recorded': 'send', 'empty': 'bye', 'failed': 'bye'}},"      \
+         "'send': {'kind': 'submit', 'recording': '{{vars.said}}', 'exits': {'done': "   \
+         "'keyed', 'failed': 'bye'}},"                                                   \
+         "'keyed': {'kind': 'submit', 'intent': 'record_commission', 'entities': "       \
+         "{'quantity': '{{number(vars.bags)}}', 'unit': 'bags'}, 'exits': {'done': "     \
+         "'bye', 'failed': 'bye'}},"                                                     \
+         "'bye': {'kind': 'hangup', 'prompt': {'en': 'Bye.', 'am': 'B'}}}}"
+
+static void calls_again(int64_t revision, const struct act *acts)
+{
+    assert_int_equal(begin_of(revision, acts, &sim_ops), 0);
+    run_until(call_is_over);
+    assert_int_equal(phone.ended, 1);
+}
+
+static int64_t kept(void)
+{
+    return pgtest_i64(pg, TENANT, "SELECT count(*) FROM kept_calls");
+}
+
+#define GO_ON "call_events WHERE kind = 'result' AND data->>'name' = 'go_on'"
+
+static void a_call_that_drops_is_gone_on_with_once(void **state)
+{
+    static const struct act drops[] = {
+        {.on = OP_PLAY, .nth = 1, .deed = DO_KEYS, .keys = "7"},
+        {.on = OP_PLAY, .nth = 2, .deed = DO_HANG_UP, .recorded = IVR_RECORDED_FAILED},
+        {0}};
+    static const struct act goes_on[] = {
+        {.on = OP_PLAY, .nth = 1, .deed = DO_KEYS, .keys = "5"}, {0}};
+    static const struct act again[] = {
+        {.on = OP_PLAY, .nth = 1, .deed = DO_KEYS, .keys = "3"}, {0}};
+    const int64_t revision = publish(CUT);
+
+    (void)state;
+    calls_again(revision, drops);
+    assert_int_equal(kept(), 1);
+    calls_again(revision, goes_on);
+    assert_int_equal(kept(), 0);
+    assert_int_equal(count(GO_ON " AND data->>'category' = 'yes'"), 1);
+    assert_int_equal(count("call_events WHERE kind = 'entered' AND node = 'hear'"), 0);
+    expect_outcome("completed");
+    /* What was keyed in before the line dropped is known still. */
+    assert_int_equal(count("recordings WHERE source = 'keys' AND state = 'transcribed'"),
+                     1);
+    assert_int_equal(
+        pgtest_i64(pg, TENANT,
+                   "SELECT count(*) FROM transcripts t JOIN jobs j ON "
+                   "j.unique_key = t.recording_id::text AND j.kind = 'batch' "
+                   "WHERE t.source = 'keys' AND t.intent = "
+                   "'record_commission' AND t.entities = '{\"quantity\": 7, "
+                   "\"unit\": \"bags\"}' AND t.text = 'record_commission "
+                   "quantity 7, unit bags'"),
+        1);
+    assert_int_equal(count("recordings WHERE pipeline = 'command' AND state = "
+                           "'finished'"),
+                     1);
+    calls_again(revision, again);
+    assert_int_equal(count(GO_ON), 0);
+    assert_int_equal(count("call_events WHERE kind = 'entered' AND node = 'hear'"), 1);
+}
+
+static void what_is_kept_of_a_call_is_for_nobody_else_and_for_an_hour(void **state)
+{
+    static const struct act drops[] = {
+        {.on = OP_PLAY, .nth = 1, .deed = DO_KEYS, .keys = "7"},
+        {.on = OP_PLAY, .nth = 2, .deed = DO_HANG_UP, .recorded = IVR_RECORDED_FAILED},
+        {0}};
+    const int64_t revision = publish(CUT);
+
+    (void)state;
+    calls_again(revision, drops);
+    pgtest_run(pg, TENANT, "UPDATE kept_calls SET phone = phone + 1");
+    calls_again(revision, drops);
+    assert_int_equal(count(GO_ON), 0);
+    assert_int_equal(kept(), 2);
+    pgtest_run(pg, TENANT, "UPDATE kept_calls SET at = at - interval '61 minutes'");
+    calls_again(revision, (const struct act[]){{0}});
+    assert_int_equal(count(GO_ON), 0);
+    pgtest_run(pg, TENANT, "DELETE FROM kept_calls");
 }
 
 static void a_cut_recording_that_is_never_told_stays_live_for_recovery(void **state)
@@ -669,17 +812,19 @@ static void only_extensions_are_dialled(void **state)
         "'key': {'kind': 'hangup', 'outcome': 'key'},"                                   \
         "'no': {'kind': 'hangup', 'outcome': 'refused'}}}"
 
+/* In one statement: at no instant is nobody logged in, on which who waits would leave. */
 static void set_agent(const char *state)
 {
-    char sql[300];
+    char sql[600];
 
     snprintf(
         sql, sizeof(sql),
         "INSERT INTO agents (tenant_id, name, extension, queue, state, call_id, since, "
         "created_at) VALUES (1, 'abeba', '2007', 'help', '%s', CASE WHEN '%s' = "
-        "'on_call' THEN gen_random_uuid() END, now(), now())",
+        "'on_call' THEN gen_random_uuid() END, now(), now()) ON CONFLICT (tenant_id, "
+        "name) DO UPDATE SET state = excluded.state, call_id = excluded.call_id, since = "
+        "now(), after_call = '', wrap_until = NULL, note = ''",
         state, state);
-    pgtest_run(pg, TENANT, "DELETE FROM agents");
     pgtest_run(pg, TENANT, sql);
 }
 
@@ -762,21 +907,23 @@ static bool it_was_told(void)
            phone.head == phone.tail;
 }
 
-static void who_waits_is_told_the_place_and_goes_on_waiting(void **state)
+static void who_waits_is_told_place_and_time_and_goes_on_waiting(void **state)
 {
     static const char flow[] =
         HEAD "'entry': 'q', 'nodes': {'q': {'kind': 'queue', 'queue': 'help', "
-             "'max_wait_s': 60, 'announce_every_s': 5, 'into': 'place', 'announce': "
-             "{'en': 'Number {{vars.place}}.', 'am': 'Z'}, 'exits': {'served': 'yes', "
+             "'max_wait_s': 60, 'announce_every_s': 5, 'into': 'place', 'wait_into': "
+             "'minutes', 'announce': {'en': 'Number {{vars.place}}, {{vars.minutes}} "
+             "minutes.', 'am': 'Z'}, 'exits': {'served': 'yes', "
              "'timeout': 'no', 'full': 'no', 'left_by_key': 'no', 'failed': 'no'}},"
              "'yes': {'kind': 'hangup', 'outcome': 'talked'},"
              "'no': {'kind': 'hangup', 'outcome': 'refused'}}}";
 
     (void)state;
     set_agent("on_call");
+    pgtest_run(pg, TENANT, "UPDATE agents SET talks = 3, talk_ms = 61000");
     assert_int_equal(begin(flow, NULL, &sim_ops), 0);
     run_until(it_was_told);
-    assert_non_null(strstr(phone.media[0], "Number 1."));
+    assert_non_null(strstr(phone.media[0], "Number 1, 2 minutes."));
     set_agent("ready");
     run_until(call_is_over);
     expect_outcome("talked");
@@ -995,29 +1142,231 @@ static void a_call_runs_once_and_late_events_find_nothing(void **state)
 
 static struct pg *blocker;
 
-static bool has_recorded(void)
-{
-    return phone.counts[OP_RECORD] > 0;
-}
-
 /* Locks what a step writes: to the call it looks like a Postgres that is away. */
-static void a_call_goes_on_when_its_commit_does_not_come(void **state)
+static void block(void)
 {
-    (void)state;
     blocker = pgtest_open_super();
     assert_int_equal(
         pg_script(blocker, "BEGIN; LOCK TABLE ivr_sessions IN ACCESS EXCLUSIVE MODE"), 0);
+}
+
+static void unblock(void)
+{
+    assert_int_equal(pg_script(blocker, "COMMIT"), 0);
+    pg_close(blocker);
+}
+
+static uint32_t steps(void)
+{
+    const struct live_call *c = live_find(dialer.lives, &phone.call);
+
+    return c && c->state ? c->state->seq : 0;
+}
+
+static enum { NOT_YET, WAITS, HAS_WAITED } to_record;
+
+static void has_waited(uv_timer_t *timer)
+{
+    (void)timer;
+    to_record = HAS_WAITED;
+}
+
+/* So long that a step of any other kind would have gone on. */
+static bool has_waited_to_record(void)
+{
+    if (to_record == NOT_YET && steps() == 2) {
+        to_record = WAITS;
+        uv_timer_start(&phone.timer, has_waited, LIVE_COMMIT_WAIT_MS + 300, 0);
+    }
+    return to_record == HAS_WAITED;
+}
+
+static void a_call_goes_on_without_its_commit_but_not_to_record(void **state)
+{
+    (void)state;
+    to_record = NOT_YET;
+    block();
     int64_t began = mono_ms();
     assert_int_equal(begin(MENU, one_at_the_menu, &sim_ops), 0);
-    run_until(has_recorded);
+    run_until(has_waited_to_record);
     assert_true(mono_ms() - began >= 2 * LIVE_COMMIT_WAIT_MS);
-    assert_int_equal(pg_script(blocker, "COMMIT"), 0);
+    assert_int_equal(phone.counts[OP_PLAY], 2); /* nobody is asked to speak yet */
+    assert_int_equal(phone.counts[OP_RECORD], 0);
+    unblock();
     run_until(call_is_over);
-    pg_close(blocker);
     expect_outcome("completed");
     expect_recording("finished");
     assert_int_equal(count("ivr_sessions WHERE status = 'ended' AND seq = 3"), 1);
     assert_int_equal(count("call_events WHERE kind = 'entered'"), 4);
+}
+
+static bool has_given_up(void)
+{
+    return steps() == 2;
+}
+
+static void a_recording_whose_row_does_not_come_fails_without_having_begun(void **state)
+{
+    static const char flow[] =
+        HEAD "'entry': 'speak', 'nodes': {'speak': {'kind': 'record', 'prompt': {'en': "
+             "'Speak.', 'am': 'Z'}, 'exits': {'recorded': 'end', 'empty': 'end', "
+             "'failed': 'sorry'}}, 'sorry': {'kind': 'hangup', 'outcome': 'sorry'}}}";
+
+    (void)state;
+    dialer.config.record_wait_ms = 200;
+    block();
+    assert_int_equal(begin(flow, NULL, &sim_ops), 0);
+    run_until(has_given_up);
+    unblock();
+    run_until(call_is_over);
+    dialer.config.record_wait_ms = RECORD_WAIT_MS;
+    expect_outcome("sorry");
+    assert_int_equal(phone.counts[OP_PLAY], 0);
+    assert_int_equal(phone.counts[OP_RECORD], 0);
+    expect_recording("failed");
+    assert_int_equal(count("recordings WHERE error = 'the database did not answer'"), 1);
+    assert_int_equal(count("ivr_sessions WHERE status = 'ended' AND seq = 2"), 1);
+}
+
+#define QUIZ                                                                             \
+    HEAD "'entry': 'a', 'nodes': {"                                                      \
+         "'a': {'kind': 'collect', 'prompt': {'en': 'One?', 'am': 'X'}, 'into': 'a', "   \
+         "'max': 1, "                                                                    \
+         "'exits': {'any': 'b', 'invalid': 'end', 'no_input': 'end'}},"                  \
+         "'b': {'kind': 'collect', 'prompt': {'en': 'Two?', 'am': 'Y'}, 'into': 'b', "   \
+         "'max': 1, "                                                                    \
+         "'exits': {'1': 'c', '2': 'thanks', '3': 'sms', '4': 'speak', 'invalid': "      \
+         "'end', 'no_input': 'end'}},"                                                   \
+         "'c': {'kind': 'collect', 'prompt': {'en': 'Three?', 'am': 'Z'}, 'into': 'c', " \
+         "'max': 1, "                                                                    \
+         "'exits': {'any': 'bye', 'invalid': 'end', 'no_input': 'end'}},"                \
+         "'thanks': {'kind': 'say', 'prompt': {'en': 'Noted.', 'am': 'N'}, 'exits': "    \
+         "{'done': 'c', 'failed': 'end'}},"                                              \
+         "'sms': {'kind': 'sms', 'text': {'en': 'Noted.', 'am': 'N'}, 'exits': "         \
+         "{'queued': 'c', 'refused': 'end'}},"                                           \
+         "'speak': {'kind': 'record', 'prompt': {'en': 'Speak.', 'am': 'S'}, 'exits': "  \
+         "{'recorded': 'c', 'empty': 'c', 'failed': 'end'}},"                            \
+         "'bye': {'kind': 'hangup', 'prompt': {'en': 'Noted. Bye.', 'am': 'B'}}}}"
+
+static bool has_asked_one(void)
+{
+    return phone.counts[OP_PLAY] == 1 && !phone.playing && phone.head == phone.tail &&
+           db_waiting(dialer.db) == 0;
+}
+
+static bool has_asked_two(void)
+{
+    return phone.counts[OP_PLAY] == 2 && !phone.playing && phone.head == phone.tail;
+}
+
+static void press(char key)
+{
+    const struct live_event ev = {.kind = LIVE_KEY, .key = key};
+
+    live_event(dialer.lives, &phone.call, &ev);
+}
+
+/* With the first question's answer on its way to a disk that does not answer. */
+static void ask_two_uncommitted(void)
+{
+    assert_int_equal(begin(QUIZ, NULL, &sim_ops), 0);
+    run_until(has_asked_one);
+    block();
+    press('5');
+    assert_int_equal(phone.counts[OP_PLAY], 2); /* at once */
+    run_until(has_asked_two);
+    assert_int_equal(db_waiting(dialer.db), 1);
+}
+
+static void a_question_does_not_wait_for_the_answer_before_it_to_be_kept(void **state)
+{
+    (void)state;
+    ask_two_uncommitted();
+    press('1');
+    /* One ahead, not two: what a crash can lose is the last answer. */
+    assert_int_equal(phone.counts[OP_PLAY], 2);
+    assert_int_equal(db_waiting(dialer.db), 2);
+    unblock();
+    press('7'); /* early: the third question is answered before it is asked */
+    run_until(call_is_over);
+    expect_outcome("completed");
+    assert_int_equal(phone.counts[OP_PLAY], 3); /* one, two, bye */
+    assert_int_equal(count("ivr_sessions WHERE status = 'ended' AND seq = 4"), 1);
+    assert_int_equal(count("call_events WHERE kind = 'result' AND data->>'value' IN "
+                           "('5', '1', '7')"),
+                     3);
+}
+
+static void what_says_that_an_answer_is_taken_waits_for_it_to_be_kept(void **state)
+{
+    static const char *const keys = "234";
+
+    (void)state;
+    for (int i = 0; keys[i]; i++) {
+        ask_two_uncommitted();
+        press(keys[i]); /* a statement, a text message, a recording */
+        int64_t until = mono_ms() + 100;
+        while (mono_ms() < until)
+            uv_run(&loop, UV_RUN_NOWAIT);
+        assert_int_equal(phone.counts[OP_PLAY], 2);
+        assert_int_equal(phone.counts[OP_RECORD], 0);
+        unblock();
+        press('7');
+        run_until(call_is_over);
+        expect_outcome("completed");
+        assert_int_equal(phone.counts[OP_RECORD], keys[i] == '4');
+        assert_int_equal(count("ivr_sessions WHERE status = 'ended'"), 1);
+    }
+    /* The first question's answer kept, a statement is the first thing to wait. */
+    assert_int_equal(begin(QUIZ, NULL, &sim_ops), 0);
+    run_until(has_asked_one);
+    press('5');
+    run_until(has_asked_two);
+    while (db_waiting(dialer.db) > 0)
+        uv_run(&loop, UV_RUN_ONCE);
+    block();
+    press('2');
+    assert_int_equal(phone.counts[OP_PLAY], 2);
+    unblock();
+    press('7');
+    run_until(call_is_over);
+    assert_true(phone.counts[OP_PLAY] > 2);
+    expect_outcome("completed");
+}
+
+static void a_hang_up_before_the_answer_is_kept_keeps_both(void **state)
+{
+    const struct live_event gone = {.kind = LIVE_HUNG_UP, .hung_up = {.cause = 16}};
+
+    (void)state;
+    ask_two_uncommitted();
+    live_event(dialer.lives, &phone.call, &gone);
+    assert_int_equal(phone.ended, 1);
+    unblock();
+    run_until(call_is_over);
+    expect_outcome("hung_up");
+    assert_int_equal(count("call_events WHERE kind = 'result' AND data->>'value' = '5'"),
+                     1);
+    assert_int_equal(count("ivr_sessions WHERE status = 'ended' AND seq = 3"), 1);
+}
+
+/* The question after it was asked already. */
+static void an_answer_that_is_refused_ends_the_call(void **state)
+{
+    (void)state;
+    ask_two_uncommitted();
+    assert_int_equal(pg_script(blocker, "ALTER TABLE ivr_sessions ADD CONSTRAINT once "
+                                        "CHECK (seq < 2) NOT VALID"),
+                     0);
+    unblock();
+    run_until(call_is_over);
+    expect_outcome("failed");
+    assert_string_equal(phone.reason, "error");
+    assert_int_equal(count("ivr_sessions WHERE seq = 1"), 1);
+    blocker = pgtest_open_super();
+    assert_int_equal(pg_script(blocker, "ALTER TABLE ivr_sessions DROP CONSTRAINT once"),
+                     0);
+    pg_close(blocker);
 }
 
 /* ---- Asterisk's prompts, the demo's flow, the end ---- */
@@ -1090,6 +1439,9 @@ static int setup(void **state)
     (void)state;
     assert_int_equal(uv_loop_init(&loop), 0);
     pg = pgtest_open();
+    snprintf(path, sizeof(path), "%s/clock", pgtest_dir());
+    assert_int_equal(setenv("FURROW_CLOCK_OFFSET_FILE", path, 1), 0);
+    assert_int_equal(clock_init(NULL, NULL), 0);
     dialer.loop = &loop;
     dialer.slot = 1;
     str_cut(dialer.config.common.data_dir, sizeof(dialer.config.common.data_dir),
@@ -1097,6 +1449,8 @@ static int setup(void **state)
     snprintf(path, sizeof(path), "%s/secrets", pgtest_dir());
     assert_int_equal(files_write_atomic(path, "# keys\nPRICES = s3cret=x\n", 25), 0);
     str_cut(dialer.config.secrets_file, sizeof(dialer.config.secrets_file), path);
+    dialer.config.record_wait_ms = RECORD_WAIT_MS;
+    str_cut(dialer.config.api_hosts, sizeof(dialer.config.api_hosts), "127.0.0.1");
     assert_int_equal(db_new(&dialer.db, &loop,
                             &(struct pg_options){.url = pgtest_url(),
                                                  .role = "furrow_app",
@@ -1104,7 +1458,7 @@ static int setup(void **state)
                             2, 100, NULL),
                      0);
     assert_int_equal(web_new(&dialer.web, &loop, 4), 0);
-    assert_int_equal(prompts_new(&dialer.prompts, &loop, pgtest_dir()), 0);
+    assert_int_equal(prompts_new(&dialer.prompts, &loop, &dialer.config.common), 0);
     assert_int_equal(lives_new(&dialer.lives, &dialer), 0);
     assert_int_equal(uv_timer_init(&loop, &phone.timer), 0);
     return 0;
@@ -1124,6 +1478,58 @@ static int teardown(void **state)
     return uv_loop_close(&loop);
 }
 
+/* ---- tables ---- */
+
+#define STOCK                                                                            \
+    HEAD "'entry': 'hear', 'nodes': {"                                                   \
+         "'hear': {'kind': 'say', 'prompt': {'en': 'One moment.'}, "                     \
+         "'exits': {'done': 'take', 'failed': 'bye'}},"                                  \
+         "'take': {'kind': 'data', 'table': 'stock', 'do': 'update', 'where': "          \
+         "{'item': 'seed', 'bags': {'at_least': 1}}, 'set': {'bags': {'add': -1}}, "     \
+         "'into': {'left': 'bags'}, 'exits': {'done': 'tell', 'none': 'none', "          \
+         "'failed': 'bye'}},"                                                            \
+         "'tell': {'kind': 'say', 'prompt': {'en': 'There are {{vars.left}} left.'}, "   \
+         "'exits': {'done': 'end', 'failed': 'end'}},"                                   \
+         "'none': {'kind': 'hangup', 'prompt': {'en': 'None.'}, 'outcome': 'none'},"     \
+         "'bye': {'kind': 'hangup', 'outcome': 'lost'}}}"
+
+static void a_table_is_changed_with_the_step_and_goes_on_by_itself(void **state)
+{
+    struct table_def def = {.key = -1};
+    struct table_counts counts;
+    struct errtext e = {0};
+    json_t *rows = json_pack("[{s:s, s:i}]", "item", "seed", "bags", 1);
+
+    (void)state;
+    assert_int_equal(table_def_add(&def, "item:key", &e), 0);
+    assert_int_equal(table_def_add(&def, "bags:int", &e), 0);
+    assert_int_equal(
+        table_import(pg, TENANT, "stock", &def, rows, true, clock_now_ms(), &counts, &e),
+        0);
+    json_decref(rows);
+    whole_call(STOCK, NULL);
+    expect_outcome("completed");
+    assert_int_equal(phone.counts[OP_PLAY], 2);
+    assert_non_null(strstr(phone.media[1], "There are 0 left."));
+    whole_call(STOCK, NULL);
+    expect_outcome("none");
+    assert_int_equal(table_remove(pg, TENANT, "stock", &e), 0);
+    whole_call(STOCK, NULL);
+    expect_outcome("lost");
+}
+
+static const struct act gone_while_it_looks[] = {
+    {.on = OP_PLAY, .nth = 1, .deed = DO_PLAYED},
+    {.on = OP_PLAY, .nth = 1, .deed = DO_HANG_UP},
+    {0}};
+
+static void a_hang_up_beside_a_table_ends_the_call(void **state)
+{
+    (void)state;
+    whole_call(STOCK, gone_while_it_looks);
+    assert_int_equal(phone.ended, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1133,8 +1539,11 @@ int main(void)
         cmocka_unit_test(a_prompt_that_fails_takes_its_exit),
         cmocka_unit_test(early_keys_stop_what_may_be_stopped_and_nothing_else),
         cmocka_unit_test(silence_takes_the_way_of_no_input),
+        cmocka_unit_test(a_stepped_clock_holds_no_caller),
         cmocka_unit_test(an_opt_out_is_a_row_before_the_call_has_ended),
         cmocka_unit_test(a_hang_up_in_mid_record_keeps_what_was_said),
+        cmocka_unit_test(a_call_that_drops_is_gone_on_with_once),
+        cmocka_unit_test(what_is_kept_of_a_call_is_for_nobody_else_and_for_an_hour),
         cmocka_unit_test(a_cut_recording_that_is_never_told_stays_live_for_recovery),
         cmocka_unit_test(empty_and_failed_recordings_say_so),
         cmocka_unit_test(the_key_that_ends_a_recording_is_no_answer_to_what_follows),
@@ -1144,7 +1553,7 @@ int main(void)
         cmocka_unit_test(an_agent_who_does_not_answer_is_paused),
         cmocka_unit_test(who_waits_hears_music_and_may_leave_by_a_key),
         cmocka_unit_test(who_waits_is_taken_when_an_agent_is_free),
-        cmocka_unit_test(who_waits_is_told_the_place_and_goes_on_waiting),
+        cmocka_unit_test(who_waits_is_told_place_and_time_and_goes_on_waiting),
         cmocka_unit_test(a_hang_up_in_the_queue_frees_its_place_and_the_agent),
         cmocka_unit_test(an_api_node_asks_with_its_secret_while_music_plays),
         cmocka_unit_test(an_api_node_without_its_secret_fails_and_sends_nothing),
@@ -1153,7 +1562,14 @@ int main(void)
         cmocka_unit_test(a_flow_that_does_not_compile_is_hung_up_as_failed),
         cmocka_unit_test(a_channel_that_never_goes_away_does_not_hold_the_call),
         cmocka_unit_test(a_call_runs_once_and_late_events_find_nothing),
-        cmocka_unit_test(a_call_goes_on_when_its_commit_does_not_come),
+        cmocka_unit_test(a_call_goes_on_without_its_commit_but_not_to_record),
+        cmocka_unit_test(a_recording_whose_row_does_not_come_fails_without_having_begun),
+        cmocka_unit_test(a_question_does_not_wait_for_the_answer_before_it_to_be_kept),
+        cmocka_unit_test(what_says_that_an_answer_is_taken_waits_for_it_to_be_kept),
+        cmocka_unit_test(a_hang_up_before_the_answer_is_kept_keeps_both),
+        cmocka_unit_test(an_answer_that_is_refused_ends_the_call),
+        cmocka_unit_test(a_table_is_changed_with_the_step_and_goes_on_by_itself),
+        cmocka_unit_test(a_hang_up_beside_a_table_ends_the_call),
         cmocka_unit_test(prompts_of_an_asterisk_are_files_that_exist),
         cmocka_unit_test(the_demos_flow_speaks_three_languages_and_records),
         cmocka_unit_test(stopping_ends_every_call_and_takes_no_new_ones),
