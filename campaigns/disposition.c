@@ -48,6 +48,9 @@ static enum disposition from_cause(const struct disposition_facts *f)
      * us; only the SIP status tells them apart. */
     if (f->tech_cause == 401 || f->tech_cause == 403 || f->tech_cause == 407)
         return DISPOSITION_CONFIG;
+    /* Too many calls: the cause is one that says nothing (127), or another's. */
+    if (f->tech_cause == 429 || f->tech_cause == 503)
+        return DISPOSITION_CONGESTION;
     for (size_t i = 0; i < ARRAY_LEN(causes); i++)
         if (causes[i].cause == f->cause)
             return causes[i].disposition;

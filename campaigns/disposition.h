@@ -1,6 +1,7 @@
 /*
  * disposition - how an attempt ended, from what the switch says. Pure.
- * Source of the Q.850 table: ITU-T Q.850 and the ARI sheet's section 6; rule:
+ * Source of the table: ITU-T Q.850, and which SIP status Asterisk's PJSIP makes which
+ * cause of; rule:
  * first "was the channel ever up?", then "did we hang up?", then the cause.
  */
 #ifndef CAMPAIGNS_DISPOSITION_H

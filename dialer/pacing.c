@@ -21,31 +21,85 @@
 
 /* ---- answers that come later ---- */
 
+static void wake(struct pacing *p);
+static bool ask_again(struct pacing *p, struct op *op);
+
+/* Of the fastest bucket, real time: so far apart calls are. */
+static int64_t interval_us(const struct pacing *p, const struct pacing_ask *ask)
+{
+    double cps = 0;
+
+    for (int k = 0; k < PACING_KINDS; k++)
+        if (ask->at[k].id && ask->at[k].cps > cps)
+            cps = ask->at[k].cps;
+    return cps > 0 ? (int64_t)(1e6 / cps / p->business_per_real) : INT64_MAX;
+}
+
+/* Its turn passed while this process had no time: calls that leave late leave together.
+ */
+static bool is_late(const struct pacing *p, const struct op *op)
+{
+    int64_t may_us = interval_us(p, &op->ask) / 20 * 12;
+
+    return op->due_us && op->result == PACING_GO &&
+           mono_us() - op->due_us > (may_us > 2 * NEARLY_US ? may_us : 2 * NEARLY_US);
+}
+
+/* A turn that has not come when we close is lost; its slot is reclaimed by age. */
 static void on_soon(uv_timer_t *timer)
 {
     struct pacing *p = timer->data;
-    struct op_list due = p->later;
+    struct op_list all = p->later;
 
-    if (!due.head)
+    if (!all.head)
         return;
-    *due.tail = NULL;
+    *all.tail = NULL;
     p->later.head = NULL;
     p->later.tail = &p->later.head;
-    for (struct op *op = due.head, *next; op; op = next) {
+    for (struct op *op = all.head, *next; op; op = next) {
+        bool due = op->due_us - mono_us() < NEARLY_US;
         next = op->next;
-        op->done(op->result, op->retry_ms, op->arg);
+        if (!due && !p->closing) {
+            pacing_list_add(&p->later, op);
+            continue;
+        }
+        if (due && !p->closing && is_late(p, op) && ask_again(p, op))
+            continue;
+        op->done(due ? op->result : PACING_AWAY, op->retry_ms, op->arg);
         free(op);
     }
+    wake(p);
+}
+
+/* For the first that is due. The timer counts whole ms: half of one is near enough. */
+static void wake(struct pacing *p)
+{
+    int64_t first_us = INT64_MAX, left_us;
+
+    for (const struct op *op = p->later.head; op; op = op->next)
+        first_us = op->due_us < first_us ? op->due_us : first_us;
+    if (p->closing || first_us == INT64_MAX)
+        return;
+    left_us = first_us - mono_us();
+    uv_update_time(p->loop);
+    uv_timer_start(&p->soon, on_soon,
+                   left_us < NEARLY_US ? 0 : (uint64_t)(left_us + 999) / 1000, 0);
+}
+
+static void answer_at(struct pacing *p, struct op *op, enum pacing_result result,
+                      int64_t retry_ms, int64_t due_us)
+{
+    op->result = result;
+    op->retry_ms = retry_ms;
+    op->due_us = due_us;
+    pacing_list_add(&p->later, op);
+    wake(p);
 }
 
 static void answer_later(struct pacing *p, struct op *op, enum pacing_result result,
                          int64_t retry_ms)
 {
-    op->result = result;
-    op->retry_ms = retry_ms;
-    pacing_list_add(&p->later, op);
-    if (!p->closing)
-        uv_timer_start(&p->soon, on_soon, 0, 0);
+    answer_at(p, op, result, retry_ms, 0);
 }
 
 /* ---- give ---- */
@@ -56,11 +110,9 @@ static const char *key(const struct pacing *p, const char *what, char out[KEY_MA
     return out;
 }
 
-static const char kind_letters[PACING_KINDS] = {[PACING_TRUNK] = 't',
-                                                [PACING_CAMPAIGN] = 'c',
-                                                [PACING_CALLER_ID] = 'i',
-                                                [PACING_TENANT] = 'n',
-                                                [PACING_ALL] = 'a'};
+static const char kind_letters[PACING_KINDS] = {
+    [PACING_TRUNK] = 't',  [PACING_CAMPAIGN] = 'c', [PACING_CALLER_ID] = 'i',
+    [PACING_TENANT] = 'n', [PACING_ACCOUNT] = 'p',  [PACING_ALL] = 'a'};
 
 static const char *bucket_key(const struct pacing *p, enum pacing_kind kind, int64_t id,
                               const char *what, char out[KEY_MAX])
@@ -256,7 +308,7 @@ static void on_taken(struct pacing *p, struct op *op, redisReply *reply)
                 reply->element[0]->integer >= GO && reply->element[0]->integer <= BREAKER;
     enum answer code = good ? (enum answer)reply->element[0]->integer : REBUILD_FIRST;
     long long wait = good ? reply->element[1]->integer : 0;
-    int64_t retry_ms = AWAY_RETRY_MS;
+    int64_t retry_ms = AWAY_RETRY_MS, due_us = 0;
 
     if (!good) {
         pacing_give(p, &op->attempt); /* it may have been taken */
@@ -265,18 +317,21 @@ static void on_taken(struct pacing *p, struct op *op, redisReply *reply)
             pacing_ask_rebuild(p);
     } else {
         /* Below zero: real ms, after a rebuild or while the breaker is open. */
-        retry_ms = wait < 0 ? -wait : clock_real_delay_ms(wait);
+        if (code == GO)
+            due_us = mono_us() + (int64_t)((double)wait / p->business_per_real);
+        else
+            retry_ms = wait < 0 ? -wait : clock_real_delay_ms(wait);
         if (code != FULL)
             heard_health(p, op->trunk_id, (int)reply->element[2]->integer,
                          code == BREAKER ? retry_ms : 0,
                          find_sick(p, op->trunk_id) != NULL);
     }
-    answer_later(p, op, results[code], retry_ms);
+    answer_at(p, op, results[code], retry_ms, due_us);
 }
 
 enum {
     TAKE_FIXED_KEYS = 4,
-    TAKE_ARGS = 3 + TAKE_FIXED_KEYS + 2 * PACING_KINDS + 4 + 2 * PACING_KINDS,
+    TAKE_ARGS = 3 + TAKE_FIXED_KEYS + 2 * PACING_KINDS + 5 + 2 * PACING_KINDS,
     NUMBER_TEXT = 32,
 };
 
@@ -287,9 +342,9 @@ struct take_words {
     const char *argv[TAKE_ARGS];
 };
 
-static int write_take(const struct pacing *p, const struct pacing_ask *ask,
-                      struct take_words *w)
+static int write_take(const struct pacing *p, const struct op *op, struct take_words *w)
 {
+    const struct pacing_ask *ask = &op->ask;
     int n = 0, buckets = 0;
 
     w->argv[n++] = "EVALSHA";
@@ -321,9 +376,32 @@ static int write_take(const struct pacing *p, const struct pacing_ask *ask,
     w->argv[n++] = uuid_text(&ask->attempt, w->id);
     w->argv[n++] = w->now;
     w->argv[n++] = w->tolerance;
+    w->argv[n++] = op->late ? "late" : "";
     for (int i = 0; i < 2 * buckets; i++)
         w->argv[n++] = w->numbers[i];
     return n;
+}
+
+static void take(struct pacing *p, struct op *op)
+{
+    struct take_words w = {0};
+
+    if (p->state != READY || !p->ac || !pacing_send(p, op, write_take(p, op, &w), w.argv))
+        answer_later(p, op, PACING_AWAY, AWAY_RETRY_MS);
+}
+
+/* False: it has been late often enough, and begins anew; op is answered. */
+static bool ask_again(struct pacing *p, struct op *op)
+{
+    op->due_us = 0;
+    if (++op->late < LATE_MAX && p->state == READY && p->ac) {
+        take(p, op);
+        return true;
+    }
+    pacing_give(p, &op->attempt);
+    op->result = PACING_WAIT;
+    op->retry_ms = 1;
+    return false;
 }
 
 void pacing_take(struct pacing *p, const struct pacing_ask *ask, pacing_done_fn *done,
@@ -333,17 +411,11 @@ void pacing_take(struct pacing *p, const struct pacing_ask *ask, pacing_done_fn 
 
     op->answer = on_taken;
     op->attempt = ask->attempt;
+    op->ask = *ask;
     op->trunk_id = ask->at[PACING_TRUNK].id;
     op->done = done;
     op->arg = arg;
-    if (p->state != READY || !p->ac) {
-        answer_later(p, op, PACING_AWAY, AWAY_RETRY_MS);
-        return;
-    }
-    struct take_words w = {0};
-    int n = write_take(p, ask, &w);
-    if (!pacing_send(p, op, n, w.argv))
-        answer_later(p, op, PACING_AWAY, AWAY_RETRY_MS);
+    take(p, op);
 }
 
 /* ---- rebuild ---- */

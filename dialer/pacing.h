@@ -1,7 +1,7 @@
 /*
  * pacing - may one more call go out now? One Lua script in Redis per origination
- * takes a token for trunk, campaign, caller ID, tenant and installation (GCRA, evenly
- * spaced, shared by all dialers) and a concurrency slot of each, or nothing.
+ * takes a token for trunk, campaign, caller ID, tenant, account and installation (GCRA,
+ * evenly spaced, shared by all dialers) and a concurrency slot of each, or nothing.
  *
  * Fails closed: Redis away, a changed run_id or a missing boot-epoch key give no token
  * until the slots were rebuilt from the open attempts in Postgres and one second has
@@ -31,7 +31,8 @@ enum pacing_kind {
     PACING_CAMPAIGN,
     PACING_CALLER_ID, /* over all campaigns that show it */
     PACING_TENANT,
-    PACING_ALL, /* the installation, whichever dialer; its id is 1 */
+    PACING_ACCOUNT, /* at a provider, over all its trunks */
+    PACING_ALL,     /* the installation, whichever dialer; its id is 1 */
     PACING_KINDS,
 };
 

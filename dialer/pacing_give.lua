@@ -3,7 +3,7 @@
 -- KEYS: boot, held; ARGV: run id, attempt
 local slots = redis.call('HGET', KEYS[2], ARGV[2])
 if slots then
-  for key in slots:gmatch('%S+') do redis.call('ZREM', key, ARGV[2]) end
+  for key in slots:gmatch('[^%s!]+') do redis.call('ZREM', key, ARGV[2]) end
   redis.call('HDEL', KEYS[2], ARGV[2])
 end
 local boot = redis.call('GET', KEYS[1])

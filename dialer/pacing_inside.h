@@ -17,6 +17,8 @@ enum {
     BACKOFF_MAX_MS = 2000,
     REBUILD_AGAIN_MS = 2000, /* the owner is asked again when it has not answered */
     AWAY_RETRY_MS = 250,
+    NEARLY_US = 500,
+    LATE_MAX = 3,      /* turns that may pass, before it is asked anew from the start */
     TOLERANCE_MS = 20, /* real: how late a token may be taken without losing it */
     KEY_MAX = 96,
     SHA_MAX = 41,
@@ -39,11 +41,14 @@ struct op {
     void (*answer)(struct pacing *p, struct op *op, redisReply *reply); /* NULL: lost */
     /* a take: */
     struct uuid attempt;
+    struct pacing_ask ask;
+    int late;         /* turns that passed before they could be used */
     int64_t trunk_id; /* also of what a trunk's answer told */
     pacing_done_fn *done;
     void *arg;
     enum pacing_result result;
     int64_t retry_ms;
+    int64_t due_us; /* monotonic: the turn it has been given; 0: no wait */
     /* a give: */
     struct give *give;
     int script; /* a set-up: which one was loaded */
@@ -71,9 +76,10 @@ struct pacing {
     redisAsyncContext *ac; /* NULL: no connection */
     enum state state;
     bool closing, ready_logged, away_logged;
+    bool doubted; /* it was a replica meanwhile: its boot key says nothing */
     char run_id[64];
     char sha[SCRIPTS][SHA_MAX];
-    struct op_list flight, later; /* later: answered when the loop turns */
+    struct op_list flight, later; /* later: answered when the loop turns, or it is due */
     struct give *gives;
     struct sick *sick;
     uv_timer_t tick, soon;

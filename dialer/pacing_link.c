@@ -100,6 +100,9 @@ bool pacing_is_good(struct pacing *p, const redisReply *reply)
 {
     if (reply && reply->type != REDIS_REPLY_ERROR)
         return true;
+    /* A replica's data are another's, and so is what its boot key says. */
+    if (reply && strstr(reply->str, "READONLY"))
+        p->doubted = true;
     if (reply && p->ac)
         pacing_drop(p, reply->str);
     return false;
@@ -125,6 +128,29 @@ void pacing_ask_rebuild(struct pacing *p)
     p->rebuild_at_ms = mono_ms(); /* the next tick asks */
 }
 
+static void on_forgotten(struct pacing *p, struct op *op, redisReply *reply)
+{
+    bool good = pacing_is_good(p, reply);
+
+    free(op);
+    if (!good)
+        return;
+    p->doubted = false;
+    pacing_ask_rebuild(p);
+}
+
+/* Then nobody takes a token until the slots are rebuilt. */
+static void forget_boot(struct pacing *p)
+{
+    char boot[KEY_MAX];
+    struct op *op = xcalloc(1, sizeof(*op));
+
+    op->answer = on_forgotten;
+    snprintf(boot, sizeof(boot), "%sboot", p->prefix);
+    if (!pacing_send(p, op, 2, (const char *[]){"DEL", boot}))
+        free(op);
+}
+
 static void on_boot(struct pacing *p, struct op *op, redisReply *reply)
 {
     bool good = pacing_is_good(p, reply);
@@ -133,8 +159,10 @@ static void on_boot(struct pacing *p, struct op *op, redisReply *reply)
     if (!good)
         return;
     size_t len = strlen(p->run_id);
-    if (reply->type == REDIS_REPLY_STRING && strncmp(reply->str, p->run_id, len) == 0 &&
-        reply->str[len] == ' ')
+    if (p->doubted)
+        forget_boot(p);
+    else if (reply->type == REDIS_REPLY_STRING &&
+             strncmp(reply->str, p->run_id, len) == 0 && reply->str[len] == ' ')
         pacing_set_ready(p);
     else
         pacing_ask_rebuild(p);

@@ -1,4 +1,5 @@
--- The slots anew, from the open attempts; a second after that the first token.
+-- The slots anew, from the open attempts; a second after that the first token. An attempt
+-- that asks for its token all the same was not sent yet ('!').
 -- KEYS: boot, index, held; ARGV: run id, prefix, then attempt and its buckets ("t:1 c:7")
 -- for each
 local boot = redis.call('GET', KEYS[1])
@@ -15,7 +16,7 @@ for i = 3, #ARGV, 2 do
     redis.call('SADD', KEYS[2], slots)
     holds[#holds + 1] = slots
   end
-  redis.call('HSET', KEYS[3], ARGV[i], table.concat(holds, ' '))
+  redis.call('HSET', KEYS[3], ARGV[i], '! ' .. table.concat(holds, ' '))
 end
 redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. string.format('%d', math.ceil(real + 1000)))
 return 1

@@ -1,10 +1,10 @@
 -- One origination: a token of every bucket's rate (GCRA) and a slot of each, or nothing
 -- at all. The first bucket is the trunk; its health (pacing_told.lua) slows or holds it.
 -- KEYS: boot, index, held, health, then for each bucket: tat, slots
--- ARGV: run id, attempt, business ms or '', tolerance ms,
---       then for each bucket: interval ms (0: no rate), slots (0: no limit)
--- Answers {0 go | 1 wait | 2 full | 3 rebuild | 4 held by the breaker, ms to wait,
---          percent of the trunk's rate}
+-- ARGV: run id, attempt, business ms or '', tolerance ms, 'late' or '' (it has a turn, which
+--       passed before it could be used: it wants another), then for each bucket: interval ms (0: no rate), slots (0: no limit)
+-- Answers {0 go | 1 wait | 2 full | 3 rebuild | 4 held by the breaker,
+--          ms to wait (go: us until its turn, which is near), percent of the trunk's rate}
 local t = redis.call('TIME')
 local real = t[1] * 1000 + t[2] / 1000
 local boot = redis.call('GET', KEYS[1])
@@ -14,7 +14,14 @@ if run ~= ARGV[1] then return {3, 0, 100} end
 if real < tonumber(ready) then return {1, -math.ceil(ready - real), 100} end
 
 local attempt = ARGV[2]
-if redis.call('HEXISTS', KEYS[3], attempt) == 1 then return {0, 0, 100} end
+local has = redis.call('HGET', KEYS[3], attempt)
+if has and has:sub(1, 1) ~= '!' and ARGV[5] == '' then return {0, 0, 100} end
+if has then
+  -- Or put there by a rebuild of another dialer, which cannot know that it is not sent
+  -- yet: it takes its turn like any other.
+  for key in has:gmatch('[^%s!]+') do redis.call('ZREM', key, attempt) end
+  redis.call('HDEL', KEYS[3], attempt)
+end
 local now = ARGV[3] == '' and real or tonumber(ARGV[3])
 local buckets = (#KEYS - 4) / 2
 
@@ -27,7 +34,7 @@ local function forget_old(slots)
   redis.call('ZREMRANGEBYSCORE', slots, '-inf', before)
 end
 for b = 1, buckets do
-  local slots, max = KEYS[4 + 2 * b], tonumber(ARGV[4 + 2 * b])
+  local slots, max = KEYS[4 + 2 * b], tonumber(ARGV[5 + 2 * b])
   if max > 0 and redis.call('ZCARD', slots) >= max then
     forget_old(slots)
     if redis.call('ZCARD', slots) >= max then return {2, 0, 100} end
@@ -45,23 +52,27 @@ local percent = math.floor(factor * 100)
 if open > real then return {4, -math.ceil(open - real), percent} end
 
 -- The theoretical arrival time of the next call; one far ahead is of another rate or of
--- a clock that was set back.
+-- a clock that was set back. A turn that is near is given now, for its time: who came back
+-- for it would come late, and others would have come meanwhile.
+local near = 2 * tonumber(ARGV[4])
 local arrivals, intervals, wait = {}, {}, 0
 for b = 1, buckets do
-  local interval = tonumber(ARGV[3 + 2 * b])
+  local interval = tonumber(ARGV[4 + 2 * b])
   if b == 1 then interval = interval / factor end
   local tat = tonumber(redis.call('GET', KEYS[3 + 2 * b]) or '0')
-  if interval == 0 or tat > now + 2 * interval + tonumber(ARGV[4]) then tat = now end
+  if interval == 0 or tat > now + 2 * interval + near then tat = now end
   arrivals[b], intervals[b] = tat, interval
   wait = math.max(wait, tat - now)
 end
-if wait > 0 then return {1, math.ceil(wait), percent} end
+if wait > near then return {1, math.ceil(wait - near / 2), percent} end
+now = now + wait
 
--- A late caller keeps what it lost, but less than one interval of it: so the long-run
--- rate holds, and no second has more than rate + 1 calls.
+-- A late caller keeps what it lost, but at most a tenth of an interval, and leaves less
+-- than two thirds after its turn (pacing.c): so the long-run rate holds, and no second has more
+-- than rate + 1 calls.
 for b = 1, buckets do
   if intervals[b] > 0 then
-    local kept = math.min(tonumber(ARGV[4]), intervals[b] * 0.95)
+    local kept = math.min(tonumber(ARGV[4]), intervals[b] * 0.1)
     redis.call('SET', KEYS[3 + 2 * b],
                string.format('%.3f', math.max(arrivals[b], now - kept) + intervals[b]), 'PX', 86400000)
   end
@@ -78,4 +89,4 @@ if open > 0 then
   -- This one tries; should nothing be heard of it, the next does in half a minute.
   redis.call('HSET', KEYS[4], 'open', string.format('%.0f', real + 30000), 'probe', 1)
 end
-return {0, 0, percent}
+return {0, math.floor(wait * 1000), percent}

@@ -92,13 +92,13 @@ static void print_medians(struct span *all)
 
 int main(void)
 {
-    struct pg *pg = dialing_begin(CONTACTS, CPS);
+    struct pg *pg = dialing_begin(&(struct dialing){.contacts = CONTACTS, .cps = CPS});
     struct span spans[SPANS];
     pid_t dialers[DIALERS];
     int64_t limit = mono_ms() + START_MS;
 
     for (int i = 0; i < DIALERS; i++)
-        dialers[i] = dialing_start();
+        dialers[i] = dialing_start(NULL);
     while (dialing_sent(pg) == 0 && mono_ms() < limit)
         poll(NULL, 0, 50);
     poll(NULL, 0, SETTLE_MS);

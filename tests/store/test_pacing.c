@@ -206,6 +206,21 @@ static void tokens_are_evenly_spaced(void **state)
     free_taker(t);
 }
 
+/* A turn passes by a moment always: what it is late for is the next call's turn, and
+ * where nobody else has one it is not lost. */
+static void a_fast_limit_beside_a_slow_one_costs_no_turns(void **state)
+{
+    struct taker *t = new_taker(77, 50, 0);
+    enum { N = 60, FAST = 5000 };
+
+    (void)state;
+    t->ask.at[PACING_ALL] = (struct pacing_bucket){1, FAST, 0};
+    take(t);
+    RUN_UNTIL(t->goes >= N);
+    assert_in_range((t->at_ms[N - 1] - t->at_ms[5]) / (N - 6), 18, 22);
+    free_taker(t);
+}
+
 static void two_dialers_share_one_budget(void **state)
 {
     struct taker *a = new_taker(2, 40, 0), *b = new_taker(2, 40, 0);
@@ -327,6 +342,122 @@ static void a_rebuild_puts_open_attempts_back_into_their_slots(void **state)
     assert_int_equal(t->goes, 0);
     pacing_give(t->pacing, &t->open[1].attempt);
     RUN_UNTIL(t->goes == 1);
+    free_taker(t);
+}
+
+/* Released and not sent: to the dialer that rebuilds, another's look like calls. */
+static void a_rebuild_gives_no_token_to_what_is_not_sent_yet(void **state)
+{
+    struct taker *t = new_taker(10, 5, 8);
+    struct pacing_ask unsent[3];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(unsent); i++) {
+        unsent[i] = t->ask;
+        unsent[i].attempt = uuid_v7(clock_real_ms());
+        t->open[i] = unsent[i];
+    }
+    t->open_count = ARRAY_LEN(unsent);
+    redis_do("FLUSHALL");
+    int rebuilds = t->rebuilds;
+    RUN_UNTIL(t->rebuilds > rebuilds && pacing_is_ready(t->pacing));
+    assert_int_equal(redis_count("ZCARD furrow:abcd0123:pace:t:10:slots"), 3);
+    t->stop = true;        /* asks by hand */
+    while (t->goes == 0) { /* until the rebuild's second is over */
+        t->pending = true;
+        pacing_take(t->pacing, &unsent[0], on_take, t);
+        RUN_UNTIL(!t->pending);
+        run_for(20);
+    }
+    for (size_t i = 1; i < ARRAY_LEN(unsent); i++)
+        pacing_take(t->pacing, &unsent[i], on_take, t);
+    int waits = t->waits;
+    RUN_UNTIL(t->waits == waits + 2);
+    assert_int_equal(t->goes, 1);
+    /* The one that went holds its slot, the others none. */
+    assert_int_equal(redis_count("ZCARD furrow:abcd0123:pace:t:10:slots"), 1);
+    pacing_give(t->pacing, &unsent[0].attempt);
+    RUN_UNTIL(redis_count("ZCARD furrow:abcd0123:pace:t:10:slots") == 0);
+    free_taker(t);
+}
+
+static void move_dump(const char *from, const char *to)
+{
+    char old[96], new[96];
+
+    snprintf(old, sizeof(old), "%s/%s", dir, from);
+    snprintf(new, sizeof(new), "%s/%s", dir, to);
+    assert_int_equal(rename(old, new), 0);
+}
+
+/* Not empty but old: its slots are those of yesterday's calls, its word that they are
+ * right is yesterday's too. */
+static void a_redis_restored_from_yesterday_is_rebuilt_before_the_next_token(void **state)
+{
+    struct taker *t = new_taker(11, 0, 2);
+    const char *held = "ZCARD furrow:abcd0123:pace:t:11:slots";
+
+    (void)state;
+    RUN_UNTIL(pacing_is_ready(t->pacing));
+    struct pacing_ask yesterday = t->ask;
+    t->pending = true;
+    pacing_take(t->pacing, &t->ask, on_take, t);
+    t->stop = true;
+    RUN_UNTIL(!t->pending && t->goes == 1);
+    redis_do("SAVE");
+    move_dump("dump.rdb", "yesterday.rdb");
+    /* Today that call is over, and as many are up as may be. */
+    pacing_give(t->pacing, &yesterday.attempt);
+    RUN_UNTIL(redis_count(held) == 0);
+    t->stop = false;
+    t->open[0] = t->ask;
+    take(t);
+    RUN_UNTIL(t->goes == 2);
+    t->open[1] = t->ask;
+    RUN_UNTIL(t->fulls >= 1);
+    assert_int_equal(t->goes, 3);
+    t->stop = true;
+    RUN_UNTIL(!t->pending);
+    kill_redis();
+    RUN_UNTIL(!pacing_is_ready(t->pacing));
+    move_dump("yesterday.rdb", "dump.rdb");
+    t->open_count = 2;
+    t->answer_rebuilds = false;
+    start_redis();
+    assert_int_equal(redis_count("EXISTS furrow:abcd0123:pace:boot"), 1);
+    assert_int_equal(redis_count(held), 1);
+    int rebuilds = t->rebuilds, fulls = t->fulls;
+    t->stop = false;
+    take(t);
+    RUN_UNTIL(t->rebuilds > rebuilds);
+    run_for(300);
+    assert_int_equal(t->goes, 3);
+    t->answer_rebuilds = true;
+    RUN_UNTIL(t->fulls >= fulls + 2);
+    assert_int_equal(t->goes, 3);
+    assert_int_equal(redis_count(held), 2); /* the truth, and not yesterday's */
+    pacing_give(t->pacing, &t->open[0].attempt);
+    RUN_UNTIL(t->goes == 4);
+    free_taker(t);
+    move_dump("dump.rdb", "yesterday.rdb");
+    redis_do("FLUSHALL");
+}
+
+static void a_redis_that_was_a_replica_meanwhile_is_rebuilt(void **state)
+{
+    struct taker *t = new_taker(12, 50, 0);
+
+    (void)state;
+    take(t);
+    RUN_UNTIL(t->goes >= 1);
+    int rebuilds = t->rebuilds, aways = t->aways;
+    redis_do("REPLICAOF 127.0.0.1 1");
+    RUN_UNTIL(t->aways > aways);
+    /* The same process with the same word of its own, but it may hold another's data. */
+    redis_do("REPLICAOF NO ONE");
+    int before = t->goes;
+    RUN_UNTIL(t->goes > before);
+    assert_true(t->rebuilds > rebuilds);
     free_taker(t);
 }
 
@@ -470,6 +601,9 @@ ten_refusals_open_the_breaker_for_every_dialer_and_a_call_closes_it(void **state
     RUN_UNTIL(b->helds > held);
     assert_int_equal(b->goes, before + 1);
     pacing_told(a->pacing, 22, PACING_TOOK_CALL);
+    /* Told over another connection than the next ask, which may not overtake it. */
+    RUN_UNTIL(redis_count("HSTRLEN furrow:abcd0123:pace:t:22:health open") < 2);
+    uv_timer_stop(&b->timer);
     take(b);
     RUN_UNTIL(b->goes > before + 3);
     free_taker(a);
@@ -489,6 +623,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_are_evenly_spaced),
+        cmocka_unit_test(a_fast_limit_beside_a_slow_one_costs_no_turns),
         cmocka_unit_test(two_dialers_share_one_budget),
         cmocka_unit_test(slots_are_held_until_given_back_and_giving_twice_frees_one),
         cmocka_unit_test(slots_whose_attempt_is_over_are_reclaimed_and_no_others),
@@ -500,6 +635,10 @@ int main(void)
             ten_refusals_open_the_breaker_for_every_dialer_and_a_call_closes_it),
         cmocka_unit_test(after_a_flush_nothing_goes_out_until_the_slots_are_rebuilt),
         cmocka_unit_test(a_rebuild_puts_open_attempts_back_into_their_slots),
+        cmocka_unit_test(a_rebuild_gives_no_token_to_what_is_not_sent_yet),
+        cmocka_unit_test(
+            a_redis_restored_from_yesterday_is_rebuilt_before_the_next_token),
+        cmocka_unit_test(a_redis_that_was_a_replica_meanwhile_is_rebuilt),
         cmocka_unit_test(a_dead_redis_means_no_calls_and_a_new_one_is_rebuilt),
         cmocka_unit_test(a_redis_that_hangs_is_away),
     };

@@ -62,6 +62,10 @@ static void dispositions_follow_the_order_up_then_us_then_cause(void **state)
         {{.cause = 21, .tech_cause = 403}, DISPOSITION_CONFIG},
         {{.cause = 1, .tech_cause = 404}, DISPOSITION_BAD_NUMBER},
         {{.cause = 34, .tech_cause = 503}, DISPOSITION_CONGESTION},
+        /* Too many calls, whatever cause the switch makes of it. */
+        {{.cause = 127, .tech_cause = 429}, DISPOSITION_CONGESTION},
+        {{.cause = 31, .tech_cause = 503}, DISPOSITION_CONGESTION},
+        {{.was_up = true, .cause = 16, .tech_cause = 503}, DISPOSITION_COMPLETED},
         {{.cause = 127, .tech_cause = 487}, DISPOSITION_FAILED},
         {{.cause = 0, .dial_status = "BUSY"}, DISPOSITION_BUSY},
         {{.cause = 17, .dial_status = "NOANSWER"}, DISPOSITION_BUSY},
