@@ -105,7 +105,8 @@ static void on_channel(struct ari *a, const struct ari_event *ev)
 
     if (ari_channel_parse(a, ev->channel, &id, &leg)) {
         if (leg > 0) {
-            on_leg(a, &id, leg, ev);
+            if (!ari_line_event(a, &id, ev))
+                on_leg(a, &id, leg, ev);
             return;
         }
         on_outbound(a, &id, ev);
@@ -188,7 +189,7 @@ static void on_strangers(struct dialer *d, const struct web_resp *resp,
         if (str_is(ask->name, a->own_app) && !ours)
             continue;
         if (ours && (placed_has(d, &id) || live_is_running(d->lives, &id) ||
-                     ari_call_find(a, &id)))
+                     ari_call_find(a, &id) || ari_line_is_known(a, &id)))
             continue;
         log_warn("ari", "channel=%s state=stranger nobody knows it; hung up",
                  LOG_ESC(channel));
@@ -246,6 +247,17 @@ void ari_hang_up_strangers(struct ari *a, const char *app)
     ari_sendf(a->dialer, "GET", on_bridges, NULL, "/bridges");
 }
 
+void ari_filter_events(struct ari *a, const char *app)
+{
+    json_auto_t *filter = ari_event_filter();
+    CLEANUP(free_cleanup) char *path = xasprintf("/applications/%s/eventFilter", app);
+    CLEANUP(free_cleanup) char *body = json_dumps(filter, JSON_COMPACT);
+
+    ari_send(a->dialer,
+             &(struct ari_request){.method = "PUT", .path = path, .body = body}, NULL,
+             NULL);
+}
+
 /* ---- our own application's socket ---- */
 
 static void resync_outbound(struct ari *a, struct ari_call *c)
@@ -258,6 +270,7 @@ static void resync_outbound(struct ari *a, struct ari_call *c)
 static void resync(struct ari *a)
 {
     ari_each_call(a, resync_outbound);
+    ari_lines_resync(a);
     placed_resync(a->dialer, "ari");
 }
 
@@ -289,7 +302,9 @@ static void on_up(void *arg)
 {
     struct ari *a = arg;
 
+    a->down_since_ms = 0;
     a->strangers_at_ms = mono_ms() + STRANGERS_AFTER_MS;
+    ari_filter_events(a, a->own_app);
     resync(a);
     ari_sendf(a->dialer, "GET", on_info, NULL, "/asterisk/info");
 }
@@ -298,6 +313,7 @@ static void on_down(void *arg)
 {
     struct ari *a = arg;
 
+    a->down_since_ms = mono_ms();
     log_warn("ari", "app=%s no calls go out until Asterisk is back", a->own_app);
 }
 
@@ -360,12 +376,22 @@ static void tick_replaced(struct ari *a, int64_t now)
     resync(a);
 }
 
+/* Its calls may go on unseen; when it is back they are strangers, and are hung up. */
+static void look_whether_lost(struct ari *a)
+{
+    int64_t lost_ms = a->dialer->config.ari_lost_s * 1000;
+
+    if (a->down_since_ms && lost_ms > 0 && mono_ms() - a->down_since_ms >= lost_ms)
+        placed_switch_lost(a->dialer, "ari");
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct ari *a = timer->data;
 
     ari_each_call(a, tick_call);
     ari_inbound_tick(a, mono_ms());
+    look_whether_lost(a);
     if (a->replaced)
         tick_replaced(a, mono_ms());
     if (a->strangers_at_ms && mono_ms() >= a->strangers_at_ms &&
@@ -436,6 +462,7 @@ void ari_close(struct ari *a)
     a->own = a->in = NULL;
     a->dialer->ari = NULL; /* answers still to come find nobody */
     ari_each_call(a, ari_call_forget);
+    ari_lines_free(a);
     uv_timer_stop(&a->tick);
     ari_library_free(a->library, a->dialer->loop);
     uv_close((uv_handle_t *)&a->tick, on_closed);
@@ -453,6 +480,7 @@ int ari_new(struct ari **out, struct dialer *d, struct errtext *e)
         return err;
     }
     a->dialer = d;
+    a->down_since_ms = mono_ms();
     a->line.dialer = d;
     snprintf(a->own_app, sizeof(a->own_app), "furrow-%s-%d", d->installation, d->slot);
     snprintf(a->in_app, sizeof(a->in_app), "furrow-%s-in", d->installation);

@@ -49,6 +49,15 @@ static enum ari_event_kind kind_of(const char *type)
     return ARI_OTHER;
 }
 
+json_t *ari_event_filter(void)
+{
+    json_t *allowed = json_array();
+
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        json_array_append_new(allowed, json_pack("{s:s}", "type", types[i].type));
+    return json_pack("{s:o}", "allowed", allowed);
+}
+
 int64_t ari_event_instant(const char *s)
 {
     char whole[48];

@@ -53,6 +53,9 @@ struct ari_event {
 NODISCARD int ari_event_parse(const char *bytes, size_t len, struct ari_event *out);
 /* Of "2026-03-03T09:10:11.123+0300", a zone without a colon: epoch ms; 0 it is none. */
 int64_t ari_event_instant(const char *text);
+/* What we want to be told, as the eventFilter of an application: the caller's to
+ * json_decref. */
+json_t *ari_event_filter(void);
 void ari_event_free(struct ari_event *ev); /* for CLEANUP too */
 
 #endif

@@ -137,7 +137,10 @@ void ari_inbound_resync(struct ari *a)
 
 static void on_up(void *arg)
 {
-    ari_inbound_resync(arg);
+    struct ari *a = arg;
+
+    ari_filter_events(a, a->in_app);
+    ari_inbound_resync(a);
 }
 
 static void on_down(void *arg)

@@ -47,11 +47,16 @@ static void ari_trunk_close(struct trunk *t)
 
 static bool ari_trunk_is_ready(const struct trunk *t)
 {
+    return ari_is_ready(t->dialer->ari);
+}
+
+/* Half of the connections are for the calls that are up; a request that had to wait for a
+ * free one would outlive its permit. */
+static bool ari_has_room(const struct trunk *t)
+{
     const struct ari *a = t->dialer->ari;
 
-    /* Half of the connections are for the calls that are up; a request that had to wait
-     * for a free one would outlive its permit. */
-    return ari_is_ready(a) && a->in_flight < web_max_host(t->dialer->web) / 2;
+    return a && a->in_flight < web_max_host(t->dialer->web) / 2;
 }
 
 static void on_duplicate_asked(struct dialer *d, const struct web_resp *resp,
@@ -70,7 +75,11 @@ static enum trunk_result result_of(const struct web_resp *resp, int *cause)
     switch (resp->status) {
     case 401: /* refused before anything was done */
     case 403:
+        *cause = CAUSE_CONFIG;
+        return TRUNK_NOT_SENT;
+    case 429:
     case 503:
+        *cause = CAUSE_CONGESTION;
         return TRUNK_NOT_SENT;
     case 500: /* "Allocation failed": no such endpoint, or no contact for it */
         *cause = CAUSE_CONGESTION;
@@ -263,6 +272,7 @@ const struct trunk_ops trunk_ari = {
     .open = ari_open,
     .close = ari_trunk_close,
     .is_ready = ari_trunk_is_ready,
+    .has_room = ari_has_room,
     .originate = ari_originate,
     .query = ari_query,
     .hang_up = ari_trunk_hang_up,

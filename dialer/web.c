@@ -11,6 +11,7 @@
 
 #include <curl/curl.h>
 
+#include "base/http.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/xalloc.h"
@@ -29,6 +30,8 @@ struct request {
     struct web *web;
     CURL *curl;
     struct curl_slist *headers;
+    struct buf once; /* the body that is given once */
+    size_t given;
     struct buf body;
     size_t max;
     bool too_big;
@@ -94,6 +97,7 @@ static void finish(struct request *r, int err)
     r->done(&resp, r->arg);
     curl_easy_cleanup(r->curl);
     curl_slist_free_all(r->headers);
+    buf_free(&r->once);
     buf_free(&r->body);
     free(r);
 }
@@ -207,10 +211,36 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 
 /* ---- sending ---- */
 
-static void set_content(CURL *c, const struct web_req *req)
+static size_t on_give(char *to, size_t size, size_t count, void *arg)
 {
+    struct request *r = arg;
+    size_t n = r->once.len - r->given;
+
+    if (n > size * count)
+        n = size * count;
+    memcpy(to, r->once.data + r->given, n);
+    r->given += n;
+    return n;
+}
+
+/* Without a way to go back in the body libcurl gives up where it would send it again. */
+static void set_body_once(struct request *r, const struct web_req *req)
+{
+    buf_add(&r->once, req->body, req->body_len);
+    curl_easy_setopt(r->curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(r->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_len);
+    curl_easy_setopt(r->curl, CURLOPT_READFUNCTION, on_give);
+    curl_easy_setopt(r->curl, CURLOPT_READDATA, r);
+}
+
+static void set_content(struct request *r, const struct web_req *req)
+{
+    CURL *c = r->curl;
+
     curl_easy_setopt(c, CURLOPT_URL, req->url);
-    if (req->body) {
+    if (req->body && req->once) {
+        set_body_once(r, req);
+    } else if (req->body) {
         curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body_len);
         curl_easy_setopt(c, CURLOPT_COPYPOSTFIELDS, req->body);
     } else if (str_is(req->method, "POST") || str_is(req->method, "PUT")) {
@@ -239,7 +269,9 @@ static void set_transport(CURL *c, const struct web_req *req)
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)IDLE_S);
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    if (req->once) {
+    if (req->public_only)
+        http_curl_public_only(c);
+    if (req->once && !req->body) {
         curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
         curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
     }
@@ -277,7 +309,7 @@ int web_send(struct web *w, const struct web_req *req, web_done_fn *done, void *
     r->done = done;
     r->arg = arg;
     set_transport(r->curl, req);
-    set_content(r->curl, req);
+    set_content(r, req);
     set_answer(r, req);
     r->next = w->open;
     r->link = &w->open;
@@ -332,6 +364,8 @@ int web_new(struct web **out, uv_loop_t *loop, int max_host)
     curl_multi_setopt(w->multi, CURLMOPT_TIMERFUNCTION, on_timer);
     curl_multi_setopt(w->multi, CURLMOPT_TIMERDATA, w);
     curl_multi_setopt(w->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)max_host);
+    /* Kept as long as they may serve; by itself it closes them when few are busy. */
+    curl_multi_setopt(w->multi, CURLMOPT_MAXCONNECTS, (long)max_host);
     *out = w;
     return 0;
 }

@@ -24,10 +24,14 @@ struct web_req { /* all of it is copied */
     const char *user, *password; /* Basic; NULL none */
     int timeout_ms;              /* 0: 10 s */
     size_t max_bytes;            /* of the answer; 0: 1 MiB */
-    /* A connection of its own, closed afterwards. libcurl repeats a request by itself
-     * when a kept connection turns out dead; with this one it never does. */
+    /* At most once on the wire. libcurl repeats a request by itself when a kept
+     * connection turns out dead: of a body given once it has nothing to repeat, and what
+     * has no body gets a connection of its own. (All of them with their own would not do:
+     * Asterisk's listener lets ten wait, the next one's SYN is dropped and comes again a
+     * second later.) */
     bool once;
-    bool direct; /* never through a proxy of the environment */
+    bool direct;      /* never through a proxy of the environment */
+    bool public_only; /* as base/http.h has it */
 };
 
 struct web_resp {
