@@ -9,8 +9,12 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/names_store.h"
+#include "campaigns/provider_store.h"
 
-#define COLUMNS "id, tenant_id, name, kind, endpoint, cps, max_channels, settings::text"
+#define SELECT                                                                           \
+    "SELECT t.id, t.tenant_id, t.name, t.kind, t.endpoint, t.cps, t.max_channels, "      \
+    "t.settings::text, p.name, t.account_id, (p.settings->>'cps')::float8 FROM trunks "  \
+    "t LEFT JOIN provider_accounts p ON p.id = t.account_id"
 
 static int read_row(const PGresult *res, int row, struct trunk_row *out)
 {
@@ -28,8 +32,22 @@ static int read_row(const PGresult *res, int row, struct trunk_row *out)
     if (!err)
         err = str_copy(t.settings, sizeof(t.settings), pg_text(res, row, 7));
     if (!err)
+        err = str_copy(t.account, sizeof(t.account), pg_text(res, row, 8));
+    t.account_id = pg_i64(res, row, 9);
+    t.account_cps = pg_double(res, row, 10);
+    if (t.account_id && t.account_cps <= 0)
+        t.account_cps = provider_usual_cps(t.kind);
+    if (!err)
         *out = t;
     return err;
+}
+
+/* Its calls go through an account of that kind. */
+static bool is_over_provider(const struct trunk_row *t)
+{
+    enum provider_kind kind;
+
+    return provider_kind_find(t->kind, &kind) && provider_carries_calls(kind);
 }
 
 static int check(const struct trunk_row *t, struct errtext *e)
@@ -39,8 +57,19 @@ static int check(const struct trunk_row *t, struct errtext *e)
 
     if (!t->name[0])
         return errtext_set(e, EINVAL, 0, 0, "a trunk needs a name");
-    if (!str_is(t->kind, "ari") && !str_is(t->kind, "simulated"))
-        return errtext_set(e, EINVAL, 0, 0, "kind '%s' is none of ari, simulated",
+    if (!str_is(t->kind, "ari") && !str_is(t->kind, "simulated") && !is_over_provider(t))
+        return errtext_set(e, EINVAL, 0, 0,
+                           "kind '%s' is none of ari, twilio, plivo, simulated", t->kind);
+    if (is_over_provider(t) && !t->account[0])
+        return errtext_set(e, EINVAL, 0, 0,
+                           "a %s trunk goes through an account: name it with --account; "
+                           "'furrow provider list' shows them",
+                           t->kind);
+    if (!is_over_provider(t) && t->account[0])
+        return errtext_set(e, EINVAL, 0, 0, "a trunk of kind %s has no account", t->kind);
+    if (is_over_provider(t) && t->endpoint[0])
+        return errtext_set(e, EINVAL, 0, 0,
+                           "a %s trunk has no endpoint: its account says where it goes",
                            t->kind);
     if (str_is(t->kind, "ari") && !strstr(t->endpoint, "{number}"))
         return errtext_set(e, EINVAL, 0, 0,
@@ -58,6 +87,29 @@ static int check(const struct trunk_row *t, struct errtext *e)
     return 0;
 }
 
+static int find_account(struct pg *pg, struct trunk_row *t, struct errtext *e)
+{
+    struct provider p = {0};
+
+    if (!t->account[0])
+        return 0;
+    int err = provider_find(pg, NULL, t->tenant_id, t->account, &p, e);
+    if (err)
+        return err;
+    if (!str_is(provider_kind_name(p.kind), t->kind))
+        return errtext_set(e, EINVAL, 0, 0, "provider '%s' is %s, the trunk %s", p.name,
+                           provider_kind_name(p.kind), t->kind);
+    t->account_id = p.id;
+    t->account_cps = p.settings.cps;
+    if (t->cps > p.settings.cps)
+        return errtext_set(e, EINVAL, 0, 0,
+                           "%g calls a second are more than account '%s' takes (%g): "
+                           "lower --cps, or raise the account's with 'furrow provider "
+                           "set %s --settings', when the provider has",
+                           t->cps, p.name, p.settings.cps, p.name);
+    return 0;
+}
+
 static int insert(struct pg *pg, struct trunk_row *t, int64_t now_ms, struct errtext *e)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
@@ -71,11 +123,12 @@ static int insert(struct pg *pg, struct trunk_row *t, int64_t now_ms, struct err
     pg_arg_i64(&a, t->max_channels);
     pg_arg_text(&a, t->settings);
     pg_arg_ms(&a, now_ms);
+    pg_arg_i64(&a, t->account_id);
     int err =
         pg_run(pg, &res,
                "INSERT INTO trunks (tenant_id, name, kind, endpoint, cps, "
-               "max_channels, settings, created_at) VALUES ($1, $2, $3, $4, $5, $6, "
-               "$7, furrow_ts($8)) RETURNING id",
+               "max_channels, settings, created_at, account_id) VALUES ($1, $2, $3, $4, "
+               "$5, $6, $7, furrow_ts($8), nullif($9::bigint, 0)) RETURNING id",
                &a);
     if (err == EEXIST)
         return errtext_set(e, err, 0, 0, "there is a trunk '%s' already", t->name);
@@ -95,7 +148,8 @@ int trunk_add(struct pg *pg, int tenant_id, struct trunk_row *row, int64_t now_m
     err = pg_begin(pg, tenant_id);
     if (err)
         return errtext_set(e, err, 0, 0, "%s", pg_error(pg));
-    return pg_end(pg, insert(pg, row, now_ms, e));
+    err = find_account(pg, row, e);
+    return pg_end(pg, err ? err : insert(pg, row, now_ms, e));
 }
 
 static int find(struct pg *pg, const char *name, struct trunk_row *out, struct errtext *e)
@@ -104,7 +158,7 @@ static int find(struct pg *pg, const char *name, struct trunk_row *out, struct e
     struct pg_args a = {0};
 
     pg_arg_text(&a, name);
-    int err = pg_run(pg, &res, "SELECT " COLUMNS " FROM trunks WHERE name = $1", &a);
+    int err = pg_run(pg, &res, SELECT " WHERE t.name = $1", &a);
     if (err)
         return errtext_set(e, err, 0, 0, "%s", pg_error(pg));
     if (PQntuples(res) == 0)
@@ -129,7 +183,7 @@ static int load(struct pg *pg, int64_t id, struct trunk_row *out)
     struct pg_args a = {0};
 
     pg_arg_i64(&a, id);
-    int err = pg_run(pg, &res, "SELECT " COLUMNS " FROM trunks WHERE id = $1", &a);
+    int err = pg_run(pg, &res, SELECT " WHERE t.id = $1", &a);
     if (!err && PQntuples(res) == 0)
         err = ENOENT;
     return err ? err : read_row(res, 0, out);
@@ -147,7 +201,7 @@ static int list(struct pg *pg, struct trunk_row **out, size_t *n)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
 
-    int err = pg_run(pg, &res, "SELECT " COLUMNS " FROM trunks ORDER BY name", NULL);
+    int err = pg_run(pg, &res, SELECT " ORDER BY t.name", NULL);
     if (err)
         return err;
     int rows = PQntuples(res);
@@ -188,7 +242,7 @@ static int update(struct pg *pg, const struct trunk_row *t)
 int trunk_set(struct pg *pg, int tenant_id, const struct trunk_row *row,
               struct errtext *e)
 {
-    struct trunk_row before = {0};
+    struct trunk_row before = {0}, after = *row;
 
     int err = check(row, e);
     if (err)
@@ -196,7 +250,10 @@ int trunk_set(struct pg *pg, int tenant_id, const struct trunk_row *row,
     err = pg_begin(pg, tenant_id);
     if (err)
         return errtext_set(e, err, 0, 0, "%s", pg_error(pg));
+    after.tenant_id = tenant_id;
     err = find(pg, row->name, &before, e);
+    if (!err)
+        err = find_account(pg, &after, e);
     if (!err && (err = update(pg, row)))
         errtext_set(e, err, 0, 0, "%s", pg_error(pg));
     return pg_end(pg, err);

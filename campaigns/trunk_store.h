@@ -14,15 +14,20 @@ struct trunk_row {
     int64_t id;
     int tenant_id;
     char name[128];
-    char kind[16];      /* ari, simulated */
+    char kind[16];      /* ari, simulated, twilio, plivo */
     char endpoint[256]; /* ARI: PJSIP/{number}@trunk */
     double cps;
     int max_channels;
     char settings[4096]; /* JSON object, kind's own */
+    /* Of twilio and plivo: the account it goes through, which bounds all its trunks. */
+    char account[64];
+    int64_t account_id;
+    double account_cps; /* read with the row */
 };
 
 /* id and tenant_id of *row are filled in. EEXIST: the name is taken. EINVAL with
- * a text: a kind, rate, endpoint or settings that cannot work. */
+ * a text: a kind, rate, endpoint, settings or account that cannot work; ENOENT: there is
+ * no such account. */
 NODISCARD int trunk_add(struct pg *pg, int tenant_id, struct trunk_row *row,
                         int64_t now_ms, struct errtext *e);
 NODISCARD int trunk_find(struct pg *pg, int tenant_id, const char *name,

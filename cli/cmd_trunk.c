@@ -11,6 +11,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/provider_rest.h"
 #include "campaigns/trunk_store.h"
 #include "cli/groups.h"
 #include "dialer/simulated_script.h"
@@ -53,6 +54,8 @@ static int parse_option(struct trunk_row *t, int option, const char *value)
         return copy_option(t->endpoint, sizeof(t->endpoint), "--endpoint", value);
     case 's':
         return copy_option(t->settings, sizeof(t->settings), "--settings", value);
+    case 'a':
+        return copy_option(t->account, sizeof(t->account), "--account", value);
     case 'c':
         return parse_rate(t, value);
     case 'm':
@@ -68,6 +71,7 @@ static const struct option trunk_options[] = {
     {"max-channels", required_argument, NULL, 'm'},
     {"settings", required_argument, NULL, 's'},
     {"kind", required_argument, NULL, 'k'},
+    {"account", required_argument, NULL, 'a'},
     {0}};
 
 static int parse_add(struct trunk_row *t, int argc, char **argv)
@@ -81,7 +85,7 @@ static int parse_add(struct trunk_row *t, int argc, char **argv)
         return cli_usage(argc == optind ? "what is the trunk's name?"
                                         : "one trunk at a time");
     if (!t->kind[0])
-        return cli_usage("say what it is with --kind ari or --kind simulated");
+        return cli_usage("say what it is with --kind ari, twilio, plivo or simulated");
     if (t->cps == 0 || t->max_channels == 0)
         return cli_usage("say what it can carry with --cps N and --max-channels N");
     return copy_option(t->name, sizeof(t->name), "a trunk's name", argv[optind]);
@@ -90,13 +94,22 @@ static int parse_add(struct trunk_row *t, int argc, char **argv)
 /* Said now: no dialer can open such a trunk, and its campaigns would only wait. */
 static int check_settings(const struct trunk_row *t)
 {
-    struct simulated_settings settings;
+    struct provider_trunk_settings provider;
     struct errtext e = {0};
+    int err = 0;
 
-    if (!str_is(t->kind, "simulated") ||
-        !simulated_settings_parse(&settings, t->settings, &e))
-        return CLI_OK;
-    return cli_fail("--settings: %s", e.text);
+    if (str_is(t->kind, "ari")) {
+        json_auto_t *settings = json_loads(t->settings, 0, NULL);
+        return json_object_size(settings) > 0
+                   ? cli_fail("--settings: a trunk of kind 'ari' has none; what it needs "
+                              "is in --endpoint")
+                   : CLI_OK;
+    }
+    if (str_is(t->kind, "simulated"))
+        err = simulated_settings_check(t->settings, &e);
+    else if (str_is(t->kind, "twilio") || str_is(t->kind, "plivo"))
+        err = provider_trunk_settings_read(&provider, t->settings, &e);
+    return err ? cli_fail("--settings: %s", e.text) : CLI_OK;
 }
 
 static int cmd_add(struct cli *cli, int argc, char **argv)
@@ -130,8 +143,9 @@ static int cmd_set(struct cli *cli, int argc, char **argv)
 
     for (int o; !code && (o = getopt_long(argc, argv, "", trunk_options, NULL)) != -1;) {
         any = true;
-        code = o == 'k' ? cli_usage("a trunk stays of its kind: add another one")
-                        : parse_option(&given, o, optarg);
+        code = o == 'k' || o == 'a'
+                   ? cli_usage("a trunk stays of its kind and account: add another one")
+                   : parse_option(&given, o, optarg);
     }
     if (!code && argc - optind != 1)
         code = cli_usage(argc == optind ? "which trunk?" : "one trunk at a time");
@@ -182,9 +196,9 @@ static int parse_name(int argc, char **argv, const char **name, bool *json)
 /* Settings may hold words of the switch: they are shown by 'show' alone. */
 static json_t *to_json(const struct trunk_row *t)
 {
-    return json_pack("{s:I, s:s, s:s, s:s, s:f, s:i}", "id", (json_int_t)t->id, "name",
-                     t->name, "kind", t->kind, "endpoint", t->endpoint, "cps", t->cps,
-                     "max_channels", t->max_channels);
+    return json_pack("{s:I, s:s, s:s, s:s, s:s, s:f, s:i}", "id", (json_int_t)t->id,
+                     "name", t->name, "kind", t->kind, "endpoint", t->endpoint, "account",
+                     t->account, "cps", t->cps, "max_channels", t->max_channels);
 }
 
 static int cmd_list(struct cli *cli, int argc, char **argv)
@@ -204,7 +218,10 @@ static int cmd_list(struct cli *cli, int argc, char **argv)
     if (!json) {
         for (size_t i = 0; i < n; i++)
             printf("%-20s %-10s %6g calls/s %5d at once  %s\n", all[i].name, all[i].kind,
-                   all[i].cps, all[i].max_channels, all[i].endpoint);
+                   all[i].cps, all[i].max_channels,
+                   all[i].account_id ? all[i].account : all[i].endpoint);
+        if (n == 0)
+            puts("no trunks; 'furrow trunk add' makes one");
         return CLI_OK;
     }
     list = json_array();
@@ -233,10 +250,13 @@ static int cmd_show(struct cli *cli, int argc, char **argv)
         json_object_set_new(one, "settings", json_loads(t.settings, 0, NULL));
         return cli_print_json(one);
     }
-    printf("trunk '%s'\n  kind      %s\n  endpoint  %s\n  capacity  %g calls a second, "
+    printf("trunk '%s'\n  kind      %s\n  %s  %s\n  capacity  %g calls a second, "
            "%d at once\n  settings  %s\n",
-           t.name, t.kind, t.endpoint[0] ? t.endpoint : "-", t.cps, t.max_channels,
-           t.settings);
+           t.name, t.kind, t.account_id ? "account " : "endpoint",
+           t.account_id    ? t.account
+           : t.endpoint[0] ? t.endpoint
+                           : "-",
+           t.cps, t.max_channels, t.settings);
     return CLI_OK;
 }
 
@@ -258,18 +278,27 @@ static int cmd_remove(struct cli *cli, int argc, char **argv)
 
 static const struct cli_verb verbs[] = {
     {.name = "add",
-     .arguments = "NAME --kind ari|simulated [--endpoint PJSIP/{number}@trunk] --cps N\n"
-                  "                 --max-channels N [--settings JSON]",
+     .arguments = "NAME --kind ari|twilio|plivo|simulated --cps N --max-channels N\n"
+                  "                 [--endpoint PJSIP/{number}@trunk | --account NAME] "
+                  "[--settings JSON]",
      .about = "Say over what calls go out, how many begin in a second and how many may "
               "live at once.\n\n"
               "  --kind ari         an Asterisk; --endpoint names its dial string, with "
               "{number} where\n"
               "                     the number goes, without its +\n"
+              "  --kind twilio, plivo\n"
+              "                     an account at a provider, named by --account "
+              "('furrow provider add');\n"
+              "                     flows of its calls run in furrow-server. Settings: "
+              "from, time_limit_s,\n"
+              "                     queued_max_s, look_s, search_s\n"
               "  --kind simulated   the built-in carrier: seeded outcomes, nobody is "
               "called\n"
               "  --settings JSON    an object, the kind's own settings",
      .example = "furrow trunk add main --kind ari --endpoint 'PJSIP/{number}@provider' "
-                "--cps 5 --max-channels 60",
+                "--cps 5 --max-channels 60\n  furrow trunk add main --kind twilio "
+                "--account main "
+                "--cps 1 --max-channels 20",
      .run = cmd_add},
     {.name = "set",
      .arguments = "NAME [--cps N] [--max-channels N] [--endpoint TEXT] [--settings JSON]",

@@ -21,7 +21,7 @@ void doctor_found(struct doctor *d, const char *what, enum grade grade, const ch
  * their regions ask for. */
 void doctor_look_at_lists(struct doctor *d);
 void doctor_look_at_trunks(struct doctor *d);
-/* Speech service and language model, as this environment names them. */
+/* Speech service and language model, as this environment names them; ffmpeg. */
 void doctor_look_at_services(struct doctor *d);
 
 #endif

@@ -6,9 +6,11 @@
 #include "base/clock.h"
 #include "base/http.h"
 #include "base/pg.h"
+#include "base/proc.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/campaign_store.h"
+#include "campaigns/provider_store.h"
 #include "cli/cmd_dnc_lists.h"
 #include "cli/doctor.h"
 #include "cli/trunk_ready.h"
@@ -224,6 +226,31 @@ static void look_at_dialers(struct doctor *d)
         doctor_found(d, "dialer", OK, "%" PRId64 " running", pg_i64(res, 0, 0));
 }
 
+/* Can a dialer use its account, and can the provider reach us? */
+static void look_at_account(struct doctor *d, const struct trunk_row *t)
+{
+    CLEANUP(provider_wipe) struct provider p = {0};
+    CLEANUP(secret_keys_wipe) struct secret_keys keys = {0};
+    const char *key = getenv("FURROW_SECRET_KEY"), *old = getenv("FURROW_SECRET_KEY_OLD");
+    const char *public_url = getenv("FURROW_PUBLIC_URL");
+    struct errtext e = {0};
+    char hook[PROVIDER_URL_MAX + 64];
+
+    int err = secret_keys_read(&keys, key ? key : "", old ? old : "", &e);
+    if (!err)
+        err = provider_find(d->cli->pg, &keys, d->cli->tenant_id, t->account, &p, &e);
+    if (err)
+        doctor_found(d, "trunk", FAIL, "%s: %s", t->name, e.text);
+    else if (!provider_hook_url(&p, public_url ? public_url : "", hook, sizeof(hook)))
+        doctor_found(d, "trunk", FAIL,
+                     "%s: the provider must reach furrow-server: set FURROW_PUBLIC_URL, "
+                     "or public_url with 'furrow provider set %s --settings'",
+                     t->name, t->account);
+    else
+        doctor_found(d, "trunk", OK, "%s: through %s account '%s', whose token opens",
+                     t->name, t->kind, t->account);
+}
+
 void doctor_look_at_trunks(struct doctor *d)
 {
     static const enum grade grades[] = {
@@ -240,6 +267,10 @@ void doctor_look_at_trunks(struct doctor *d)
         doctor_found(d, "trunk", WARN, "there is none; 'furrow trunk add --help'");
     for (size_t i = 0; i < n; i++) {
         char text[300];
+        if (trunks[i].account_id) {
+            look_at_account(d, &trunks[i]);
+            continue;
+        }
         enum trunk_readiness ready = cli_trunk_ready(&trunks[i], text, sizeof(text));
         doctor_found(d, "trunk", grades[ready], "%s: %s", trunks[i].name, text);
     }
@@ -287,4 +318,10 @@ void doctor_look_at_services(struct doctor *d)
                     "FURROW_ASR_URL");
     look_at_service(d, "language", c.nlu_url, "the built-in grammar understands English",
                     "FURROW_NLU_URL");
+    if (proc_exists("ffmpeg"))
+        doctor_found(d, "audio", OK, "ffmpeg is installed: any audio can be uploaded");
+    else
+        doctor_found(d, "audio", WARN,
+                     "ffmpeg is not installed: uploads of .m4a, .aac, .wma, .webm are "
+                     "refused; apt install ffmpeg");
 }

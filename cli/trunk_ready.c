@@ -91,6 +91,10 @@ enum trunk_readiness cli_trunk_ready(const struct trunk_row *trunk, char *text,
         snprintf(text, size, "simulated: no phone rings");
         return TRUNK_READY;
     }
+    if (trunk->account_id) {
+        snprintf(text, size, "through %s account '%s'", trunk->kind, trunk->account);
+        return TRUNK_READY;
+    }
     if (!url) {
         snprintf(text, size,
                  "not asked: FURROW_ARI_URL, which the dialer has, is not set here");

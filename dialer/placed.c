@@ -8,7 +8,7 @@
  * What may have been sent and was not confirmed is asked of the switch until it is
  * known; nothing here ever sends an attempt a second time.
  */
-#include "dialer/placed.h"
+#include "dialer/placed_inside.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -23,6 +23,7 @@
 #include "dialer/db.h"
 #include "dialer/dialer.h"
 #include "dialer/id_table.h"
+#include "dialer/ledger_move.h"
 #include "dialer/listening.h"
 #include "dialer/sweep.h"
 #include "dialer/trunk.h"
@@ -32,36 +33,6 @@ enum {
     ASK_SECOND_MS = 5000, /* and absent is believed when it is absent twice */
     ASK_AGAIN_MS = 1000,  /* the switch did not answer, or is hanging up */
     LIVE_MISSING_MS = 10000,
-};
-
-struct call {
-    struct attempt_row row;
-    struct trunk *trunk;
-    int64_t flow_revision_id;
-    enum attempt_state state; /* as the moves in the queue will leave it */
-    bool adopted;             /* of a dead process: to be hung up and ended */
-    bool was_up, hung_up;     /* adopted: seen up; told to hang up */
-    bool unconfirmed;         /* its request was not answered */
-    bool told;                /* its request is over, answered or not */
-    bool resynced;            /* events of it were missed */
-    bool asking, settling;
-    bool live;  /* its flow runs, or has not told its result */
-    bool ended; /* the channel is gone: */
-    struct placed_end end;
-    char dial_status[24];
-    int absences;
-    int64_t ask_at_ms, ended_at_ms; /* monotonic; 0 none */
-    bool opted_out;
-    int64_t callback_at_ms;
-    struct machine_rule machine;
-    int64_t machine_flow_revision_id;
-    struct listening *ear; /* while it is not known who answered */
-    enum machine_verdict answered_by;
-    bool leaves_message;
-};
-
-struct placed {
-    struct id_table calls;
 };
 
 struct placed *placed_new(void)
@@ -88,68 +59,15 @@ static struct call *find(const struct dialer *d, const struct uuid *id)
     return id_table_find(&d->placed->calls, id);
 }
 
-bool placed_has(const struct dialer *d, const struct uuid *attempt)
+/* Of a dead process, and what the call was about died with it: it is to be hung up. */
+static bool flow_is_gone(const struct call *c)
 {
-    return find(d, attempt) != NULL;
-}
-
-size_t placed_count(const struct dialer *d)
-{
-    return d->placed->calls.count;
-}
-
-static size_t count(const struct dialer *d, bool adopted, int slot, int64_t trunk_id,
-                    int64_t campaign_id)
-{
-    const struct call *c = NULL;
-    size_t n = 0;
-
-    for (size_t at = 0; (c = id_table_next(&d->placed->calls, &at));)
-        n += (!adopted || (c->adopted && c->row.slot == slot)) &&
-             (!trunk_id || c->row.trunk_id == trunk_id) &&
-             (!campaign_id || c->row.campaign_id == campaign_id);
-    return n;
-}
-
-size_t placed_count_adopted(const struct dialer *d, int slot)
-{
-    return count(d, true, slot, 0, 0);
-}
-
-size_t placed_count_trunk(const struct dialer *d, int64_t trunk_id)
-{
-    return count(d, false, 0, trunk_id, 0);
-}
-
-size_t placed_count_campaign(const struct dialer *d, int64_t campaign_id)
-{
-    return count(d, false, 0, 0, campaign_id);
+    return c->adopted && c->trunk->ops->phone;
 }
 
 /* ---- moves ---- */
 
-struct move {
-    struct dialer *dialer;
-    int tenant_id;
-    struct attempt_move move;
-    bool gives; /* the pacing slots back */
-};
-
-static int run_move(struct pg *pg, void *arg)
-{
-    const struct move *m = arg;
-    size_t illegal = 0;
-
-    int err = attempt_move(pg, m->tenant_id, &m->move, 1, &illegal);
-    if (!err && illegal) {
-        char id[UUID_TEXT_MAX];
-        log_warn("placed", "attempt=%s to=%s refused by the ledger",
-                 uuid_text(&m->move.id, id), attempt_state_name(m->move.to));
-    }
-    return err;
-}
-
-static void log_failed_move(const struct move *m, int err)
+static void log_failed_move(const struct ledger_move *m, int err)
 {
     char id[UUID_TEXT_MAX];
 
@@ -159,7 +77,7 @@ static void log_failed_move(const struct move *m, int err)
 
 static void on_moved(int err, void *arg)
 {
-    struct move *m = arg;
+    struct ledger_move *m = arg;
     struct dialer *d = m->dialer;
     struct call *c = find(d, &m->move.id);
 
@@ -177,9 +95,9 @@ static void on_moved(int err, void *arg)
     free(m);
 }
 
-static void submit(struct dialer *d, struct move *m)
+static void submit(struct dialer *d, struct ledger_move *m)
 {
-    int err = db_submit(d->db, DB_KEEP, db_key(&m->move.id), run_move, on_moved, m);
+    int err = ledger_move_submit(d->db, m, on_moved);
 
     if (err) {
         log_failed_move(m, err);
@@ -187,10 +105,10 @@ static void submit(struct dialer *d, struct move *m)
     }
 }
 
-static struct move *new_move(struct dialer *d, const struct call *c,
-                             enum attempt_state to)
+static struct ledger_move *new_move(struct dialer *d, const struct call *c,
+                                    enum attempt_state to)
 {
-    struct move *m = xcalloc(1, sizeof(*m));
+    struct ledger_move *m = xcalloc(1, sizeof(*m));
 
     m->dialer = d;
     m->tenant_id = c->row.tenant_id;
@@ -212,11 +130,11 @@ static void settle(struct dialer *d, struct call *c, enum attempt_state to,
         return;
     c->settling = true;
     c->state = to;
-    struct move *m = new_move(d, c, to);
+    struct ledger_move *m = new_move(d, c, to);
     m->move.disposition = disposition;
     m->move.cause = c->end.cause;
     m->move.tech_cause = c->end.tech_cause;
-    m->move.note = note;
+    m->move.note = note ? note : c->note[0] ? c->note : NULL;
     if (c->answered_by != MACHINE_OPEN)
         m->move.answered_by = machine_verdict_name(c->answered_by);
     m->move.opted_out = c->opted_out;
@@ -259,13 +177,13 @@ static void settle_ended(struct dialer *d, struct call *c)
     if (!c->adopted)
         tell_trunk(d, c, ended);
     settle(d, c, ATTEMPT_ENDED, ended,
-           c->adopted ? "its dialer died; the call was ended" : NULL);
+           flow_is_gone(c) ? "its dialer died; the call was ended" : NULL);
 }
 
 static void withdraw(struct dialer *d, const struct attempt_row *row, bool has_slots,
                      bool only_intent, const char *note)
 {
-    struct move *m = xcalloc(1, sizeof(*m));
+    struct ledger_move *m = xcalloc(1, sizeof(*m));
 
     m->dialer = d;
     m->tenant_id = row->tenant_id;
@@ -323,6 +241,9 @@ static void on_originated(struct dialer *d, const struct uuid *attempt,
         settle_ended(d, c);
         break;
     case TRUNK_NOT_SENT:
+        if (cause)
+            tell_trunk(d, c,
+                       disposition_from(&(struct disposition_facts){.cause = cause}));
         settle(d, c, ATTEMPT_WITHDRAWN, DISPOSITION_CANCELED, "not sent in time");
         break;
     case TRUNK_UNKNOWN:
@@ -344,6 +265,7 @@ void placed_send(struct dialer *d, const struct placed_order *order)
     c->trunk = order->trunk;
     c->flow_revision_id = order->flow_revision_id;
     c->machine = order->machine;
+    c->has_agents = order->has_agents;
     c->machine_flow_revision_id = order->machine_flow_revision_id;
     c->state = ATTEMPT_RELEASED;
     if (!id_table_add(&d->placed->calls, &c->row.id, c)) {
@@ -356,7 +278,8 @@ void placed_send(struct dialer *d, const struct placed_order *order)
                                         .caller_id =
                                             permit_facts(order->permit)->caller_id,
                                         .ring_timeout_s = order->ring_timeout_s,
-                                        .number = c->row.number};
+                                        .number = c->row.number,
+                                        .machine = &c->machine};
     c->trunk->ops->originate(c->trunk, order->permit, &o, on_originated);
 }
 
@@ -378,7 +301,7 @@ void placed_ringing(struct dialer *d, const struct uuid *attempt)
 {
     struct call *c = find_told(d, attempt, "ringing");
 
-    if (c && !c->adopted)
+    if (c && !flow_is_gone(c))
         record_ringing(d, c);
 }
 
@@ -424,6 +347,9 @@ static void on_heard(struct dialer *d, const struct uuid *attempt,
         log_debug("placed", "attempt=%s answered_by=%s", uuid_text(attempt, id),
                   machine_verdict_name(verdict));
     c->answered_by = verdict;
+    if (verdict == MACHINE_MACHINE && !records && c->has_agents)
+        ledger_note_machine(d->db, c->row.tenant_id, attempt,
+                            c->machine.action == MACHINE_AS_HUMAN);
     if (verdict != MACHINE_MACHINE || c->machine.action == MACHINE_AS_HUMAN) {
         stop_listening(c);
         run_flow(d, c);
@@ -455,6 +381,32 @@ void placed_beep(struct dialer *d, const struct uuid *attempt, int64_t at_ms)
         listening_beep(c->ear, at_ms);
 }
 
+void placed_answered_by(struct dialer *d, const struct uuid *attempt,
+                        enum machine_verdict who)
+{
+    struct call *c = find_told(d, attempt, "answered by");
+
+    if (!c || c->ended || c->machine.action == MACHINE_NOT_ASKED)
+        return;
+    c->answered_by = who;
+    if (who != MACHINE_MACHINE)
+        return;
+    c->leaves_message = c->machine.action == MACHINE_MESSAGE;
+    if (c->machine.action == MACHINE_HANG_UP)
+        c->trunk->ops->hang_up(c->trunk, attempt);
+}
+
+void placed_flow_said(struct dialer *d, const struct uuid *attempt, bool opted_out,
+                      int64_t callback_at_ms)
+{
+    struct call *c = find(d, attempt);
+
+    if (!c || c->settling)
+        return;
+    c->opted_out |= opted_out;
+    c->callback_at_ms = callback_at_ms;
+}
+
 /* False: nobody wants to know, or the trunk cannot listen. */
 static bool listen_first(struct dialer *d, struct call *c)
 {
@@ -473,7 +425,7 @@ void placed_answered(struct dialer *d, const struct uuid *attempt)
 
     if (!c || c->ended || c->state == ATTEMPT_ANSWERED)
         return;
-    if (c->adopted) {
+    if (flow_is_gone(c)) {
         c->was_up = true;
         c->trunk->ops->hang_up(c->trunk, attempt);
         return;
@@ -481,7 +433,7 @@ void placed_answered(struct dialer *d, const struct uuid *attempt)
     record_ringing(d, c);
     move_to(d, c, ATTEMPT_ANSWERED);
     pacing_told(d->pacing, c->row.trunk_id, PACING_TOOK_CALL);
-    if (!listen_first(d, c))
+    if (c->trunk->ops->phone && !listen_first(d, c))
         run_flow(d, c);
 }
 
@@ -499,6 +451,8 @@ void placed_ended(struct dialer *d, const struct uuid *attempt,
     str_cut(c->dial_status, sizeof(c->dial_status),
             end->dial_status ? end->dial_status : "");
     c->end.dial_status = NULL;
+    str_cut(c->note, sizeof(c->note), end->note ? end->note : "");
+    c->end.note = NULL;
     if (c->live) {
         const struct live_event ev = {.kind = LIVE_HUNG_UP,
                                       .hung_up = {.cause = end->cause}};
@@ -541,7 +495,7 @@ static void found_absent(struct dialer *d, struct call *c)
         else
             placed_ended(d, &id, &gone);
     } else if (c->unconfirmed && c->absences++ == 0) {
-        c->ask_at_ms = mono_ms() + ASK_SECOND_MS;
+        c->ask_at_ms = mono_ms() + (c->adopted ? ASK_FIRST_MS : ASK_SECOND_MS);
     } else {
         settle(d, c, ATTEMPT_UNKNOWN, DISPOSITION_UNKNOWN,
                "it may have been called; the switch does not know it");
@@ -553,7 +507,7 @@ static void found_present(struct dialer *d, struct call *c, bool up)
     struct uuid id = c->row.id;
 
     c->absences = 0;
-    if (c->adopted) {
+    if (flow_is_gone(c)) {
         c->was_up |= up;
         c->hung_up = true;
         c->ask_at_ms = mono_ms() + ASK_AGAIN_MS;
@@ -600,11 +554,17 @@ bool placed_adopt(struct dialer *d, const struct attempt_row *row, struct trunk 
     c->state = row->state;
     c->was_up = row->state == ATTEMPT_ANSWERED;
     c->adopted = true;
+    /* What its dialer asked for last may arrive after its death: absent once is not
+     * enough. */
+    c->unconfirmed = row->state == ATTEMPT_RELEASED;
     c->ask_at_ms = mono_ms();
-    if (id_table_add(&d->placed->calls, &row->id, c))
-        return true;
-    free(c);
-    return false;
+    if (!id_table_add(&d->placed->calls, &row->id, c)) {
+        free(c);
+        return false;
+    }
+    if (trunk->ops->adopt)
+        trunk->ops->adopt(trunk, row);
+    return true;
 }
 
 void placed_tick(struct dialer *d)
@@ -628,42 +588,18 @@ void placed_tick(struct dialer *d)
     }
 }
 
-void placed_resync(struct dialer *d, const char *trunk_kind)
+void placed_switch_lost(struct dialer *d, const char *trunk_kind)
 {
     struct call *c = NULL;
     size_t n = 0;
 
     for (size_t at = 0; (c = id_table_next(&d->placed->calls, &at));)
         if (!c->settling && !c->ended && strcmp(c->trunk->ops->kind, trunk_kind) == 0) {
-            c->ask_at_ms = mono_ms();
-            /* A request may be on its way at this moment: absent once is not enough. */
-            c->unconfirmed |= c->state == ATTEMPT_RELEASED;
-            c->resynced = true;
+            c->absences = 1; /* there is nobody to ask a second time */
+            found_absent(d, c);
             n++;
         }
     if (n > 0)
-        log_info("placed", "trunk_kind=%s attempts=%zu asked of the switch", trunk_kind,
-                 n);
-}
-
-void placed_switch_restarted(struct dialer *d, const char *trunk_kind)
-{
-    struct call *c = NULL;
-
-    for (size_t at = 0; (c = id_table_next(&d->placed->calls, &at));) {
-        if (!c->resynced || !c->told || c->settling || c->ended ||
-            strcmp(c->trunk->ops->kind, trunk_kind) != 0)
-            continue;
-        c->unconfirmed = false;
-        c->ask_at_ms = mono_ms();
-    }
-}
-
-void placed_hang_up_all(struct dialer *d)
-{
-    struct call *c = NULL;
-
-    for (size_t at = 0; (c = id_table_next(&d->placed->calls, &at));)
-        if (!c->settling && !c->ended)
-            c->trunk->ops->hang_up(c->trunk, &c->row.id);
+        log_warn("placed", "trunk_kind=%s attempts=%zu given up: the switch is lost",
+                 trunk_kind, n);
 }

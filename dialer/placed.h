@@ -15,6 +15,7 @@
 #include "base/attrs.h"
 #include "base/uuid.h"
 #include "campaigns/attempt_store.h"
+#include "campaigns/machine.h"
 #include "campaigns/machine_rule.h"
 #include "dialer/live.h"
 #include "dialer/pacing.h"
@@ -37,6 +38,7 @@ struct placed_order {
     int64_t flow_revision_id;
     int ring_timeout_s;
     struct machine_rule machine; /* asked only where the trunk can listen */
+    bool has_agents;             /* its campaign's calls are placed for them */
     int64_t machine_flow_revision_id;
 };
 void placed_send(struct dialer *d, const struct placed_order *order);
@@ -70,11 +72,23 @@ void placed_answered(struct dialer *d, const struct uuid *attempt);
 void placed_talk(struct dialer *d, const struct uuid *attempt, bool talking,
                  int64_t at_ms);
 void placed_beep(struct dialer *d, const struct uuid *attempt, int64_t at_ms);
+/* Of a trunk whose switch listens itself. */
+void placed_answered_by(struct dialer *d, const struct uuid *attempt,
+                        enum machine_verdict who);
+/* Of a call whose flow runs in furrow-server; before placed_ended. */
+void placed_flow_said(struct dialer *d, const struct uuid *attempt, bool opted_out,
+                      int64_t callback_at_ms);
+/* Its switch is to be asked of it, soon. */
+void placed_doubt(struct dialer *d, const struct uuid *attempt);
+/* The campaign has stopped here: calls of it that only wait at a switch are taken back.
+ */
+void placed_recall(struct dialer *d, int64_t campaign_id);
 
 struct placed_end {
     bool was_up, we_hung_up, ring_timeout;
     int cause, tech_cause;   /* Q.850, SIP; 0 unknown */
     const char *dial_status; /* ARI's last Dial event; NULL none */
+    const char *note;        /* for `furrow why`; copied; NULL none */
 };
 void placed_ended(struct dialer *d, const struct uuid *attempt,
                   const struct placed_end *end);
@@ -85,6 +99,9 @@ void placed_resync(struct dialer *d, const char *trunk_kind);
 /* After placed_resync: the switch had restarted, so what it carried before is gone and to
  * be absent once is enough. */
 void placed_switch_restarted(struct dialer *d, const char *trunk_kind);
+/* The switch has been away for so long that nobody waits for its word any more: what was
+ * answered has ended, what may have been called is unknown. */
+void placed_switch_lost(struct dialer *d, const char *trunk_kind);
 bool placed_has(const struct dialer *d, const struct uuid *attempt);
 size_t placed_count(const struct dialer *d);
 

@@ -8,7 +8,8 @@
 #include "dialer/dialer.h"
 #include "dialer/trunk_kinds.h"
 
-static const struct trunk_ops *const kinds[] = {&trunk_ari, &trunk_simulated};
+static const struct trunk_ops *const kinds[] = {&trunk_ari, &trunk_simulated,
+                                                &trunk_twilio, &trunk_plivo};
 
 struct trunks {
     size_t n, cap;
@@ -48,6 +49,7 @@ int trunks_get(struct dialer *d, const struct trunk_row *row, struct trunk **out
     if (*out) {
         (*out)->row.cps = row->cps;
         (*out)->row.max_channels = row->max_channels;
+        (*out)->row.account_cps = row->account_cps;
         return 0;
     }
     if (!ops)

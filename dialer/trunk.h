@@ -1,7 +1,7 @@
 /*
  * trunk - what carries calls, behind one ops struct: ari (trunk_ari.c), simulated
- * (trunk_simulated.c). A new kind is a file, a line in trunk.c and one in the check
- * of table trunks.
+ * (trunk_simulated.c), twilio and plivo (trunk_provider.c). A new kind is a file, a line
+ * in trunk.c and one in the check of table trunks.
  *
  * originate takes a struct permit *; only the gate makes one. What becomes of a call
  * is told through dialer/placed.h (ringing, answered, ended) and, once it is answered,
@@ -22,7 +22,9 @@
 #include "campaigns/trunk_store.h"
 #include "dialer/live.h"
 
+struct attempt_row;
 struct dialer;
+struct machine_rule;
 struct trunk;
 
 enum trunk_result {
@@ -38,9 +40,11 @@ struct trunk_origination {
     const char *caller_id; /* "" as the trunk has it */
     int ring_timeout_s;
     int number; /* 1: the contact's first attempt; for the simulated carrier's script */
+    const struct machine_rule *machine; /* for a switch that tells machines by itself */
 };
 
-/* result's callback; cause is Q.850 when REJECTED. */
+/* result's callback; cause is Q.850 when REJECTED, or when NOT_SENT is the switch's word:
+ * the trunk slows down by it as by a refusal. */
 typedef void(trunk_originated_fn)(struct dialer *d, const struct uuid *attempt,
                                   enum trunk_result result, int cause);
 
@@ -70,17 +74,27 @@ struct trunk_ops {
     void (*close)(struct trunk *t);
     /* May calls go out now (connected, events flow)? */
     bool (*is_ready)(const struct trunk *t);
+    /* Would a request leave at once? Else it waits here, where its permit is watched. */
+    bool (*has_room)(const struct trunk *t);
     /* Takes the permit over. permit_use() is the last thing before the request leaves.
      * done is called once, perhaps from inside. */
     void (*originate)(struct trunk *t, struct permit *permit,
                       const struct trunk_origination *o, trunk_originated_fn *done);
     void (*query)(struct trunk *t, const struct uuid *attempt, trunk_query_fn *done);
+    /* An open attempt of a process that is gone is to be followed from now on; query
+     * comes after it. NULL: query needs nothing of it. */
+    void (*adopt)(struct trunk *t, const struct attempt_row *row);
+    /* Its campaign does not call any more: a call that waits at the switch and was not
+     * dialled yet is taken back. NULL: none waits there. */
+    void (*recall)(struct trunk *t, const struct uuid *attempt);
     /* Ends a call that rings or is up, whoever answers for it. Idempotent. */
     void (*hang_up)(struct trunk *t, const struct uuid *attempt);
     /* Of a call that is up: tells placed_talk and placed_beep from now on, until its flow
      * begins. NULL: it cannot. */
     void (*listen)(struct trunk *t, const struct uuid *attempt);
-    const struct live_phone_ops *phone; /* for live_start, with the trunk as phone */
+    /* For live_start, with the trunk as phone. NULL: the flows of its calls run in
+     * furrow-server, and live on when this dialer dies. */
+    const struct live_phone_ops *phone;
     /* After a crash: does the switch still hold this recording of a call that is over?
      * done is called once, perhaps from inside, with arg. NULL: it keeps none. */
     void (*recording_exists)(struct trunk *t, const char *name, trunk_recording_fn *done,

@@ -5,6 +5,8 @@
 #include "dialer/trunk.h"
 
 extern const struct trunk_ops trunk_ari;
+extern const struct trunk_ops trunk_plivo;
 extern const struct trunk_ops trunk_simulated;
+extern const struct trunk_ops trunk_twilio;
 
 #endif

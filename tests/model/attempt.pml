@@ -5,6 +5,7 @@
  *
  *   never two sends        assert in the switch: a request of one attempt rings once
  *   only legal moves       MAY() is printed from campaigns/attempt.c (model_moves)
+ *   nothing is unheard     assert in hears(): what the switch says of an open attempt is legal
  *   every call counts      assert in Rest: what rang is ended or unknown, never withdrawn
  *   every attempt ends,    assert in Rest, where nothing can happen any more: no attempt is open,
  *   no slot leaks          no slot is held, no call is up; and no cycle ('pan -l'), so that every
@@ -71,6 +72,8 @@ bool lapsed[2]; /* the lease: died or stalled, and others may adopt */
 
 /* The one function that moves: what is not legal is refused and changes nothing. */
 inline move(a, to) { row[a] = (MAY(row[a], to) -> to : row[a]) }
+/* What the switch says of an open attempt can be written down, or stands there already. */
+inline hears(a, to) { assert(!OPEN(a) || row[a] == to || MAY(row[a], to)); move(a, to) }
 inline over(a) /* the last move: the slot is given back, memory forgets */
 {
 #ifndef BROKEN_LEAK
@@ -182,16 +185,16 @@ end:
 
     /* ---- what the switch says, by events or when asked ---- */
     :: atomic { !lapsed[me] && ALIVE(LAST) && (HAS(ASKED) || HAS(ABSENT) ||
-                    (HAS(LIVE) && channel[LAST] == UP && MAY(row[LAST], ANSWERED))) -> a = LAST;
+                    (HAS(LIVE) && channel[LAST] == UP && row[LAST] == RINGING)) -> a = LAST;
                 MEM(a) = LIVE;
                 if
-                :: channel[a] == RINGS -> move(a, RINGING)
-                :: channel[a] == UP -> move(a, ANSWERED)
+                :: channel[a] == RINGS -> hears(a, RINGING)
+                :: channel[a] == UP -> hears(a, ANSWERED)
                 fi }
     :: atomic { !lapsed[me] && channel[LAST] == GONE && (HAS(ASKED) || HAS(ABSENT) || HAS(LIVE)) ->
                 a = LAST;
                 if
-                :: move(a, ENDED)
+                :: hears(a, ENDED)
                 :: lose(); /* the event was lost: absent when asked */
                     if
                     :: row[a] == ANSWERED -> move(a, ENDED)

@@ -1,0 +1,44 @@
+#!/bin/sh
+# A campaign over Twilio: the dialer places its calls, the server runs their flow, and both meet in the
+# ledger. Nobody is called twice, whatever becomes of the answer to a request, and who asks for no more
+# calls gets none.
+. "$(dirname "$0")/../lib.sh"
+FURROW_SECRET_KEY=$("$BIN/furrow" provider key 2>/dev/null)
+export FURROW_SECRET_KEY FURROW_PUBLIC_URL=https://voice.example.test
+pg_start
+redis_start
+start carrier "$FURROW_SOURCE/tests/system/provider_carrier.py" "$T/carrier.port" "$T/calls.jsonl" tok "$T/port"
+wait_for 20 "the carrier is there" test -s "$T/carrier.port"
+start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" "$BIN/furrow-server"
+wait_for 20 "the server listens" test -s "$T/port"
+quietly() { "$@" >>"$T/log/cli.log" 2>&1 || fail "$*"; }
+printf tok >"$T/token"
+quietly furrow provider add tw --kind twilio --account AC01 --token-file "$T/token" \
+    --settings "{\"api_url\": \"http://127.0.0.1:$(cat "$T/carrier.port")\", \"cps\": 10}"
+quietly furrow trunk add out --kind twilio --account tw --cps 10 --max-channels 20
+quietly furrow flow publish "$FURROW_SOURCE/deploy/demo/coffee.json"
+{ echo phone; seq 251911000000 251911000009 | sed 's/^/+/'; } >"$T/people.csv"
+quietly furrow contacts import "$T/people.csv" --list people
+cat >"$T/campaign.json" <<'X'
+{"name": "harvest", "list": "people", "flow": "coffee", "trunk": "out", "caller_id": "+15550100",
+ "windows": {"mon-sun": ["00:00-24:00"]}, "close_guard_s": 0, "holidays": false, "retry": {"max_attempts": 1},
+ "limits": {"per_24h": 0, "per_7d": 0, "min_gap_s": 0}}
+X
+quietly furrow campaign create "$T/campaign.json"
+quietly furrow campaign start harvest
+start dialer "$BIN/furrow-dialer"
+wait_for 90 "everybody was called" sql_is "SELECT state FROM campaigns" 'done'
+check "calls at the carrier" 10 "$(wc -l <"$T/calls.jsonl")"
+check "people called twice" 0 "$(python3 -c 'import json, sys
+to = [json.loads(l)["to"] for l in open(sys.argv[1])]; print(len(to) - len(set(to)))' "$T/calls.jsonl")"
+check "how they ended" '251911000000 busy|251911000001 no_answer|251911000009 completed' "$(sql "SELECT string_agg(phone || ' ' ||
+    disposition, '|' ORDER BY phone) FROM attempts WHERE phone IN (251911000000, 251911000001, 251911000009)")"
+check "who was spoken with" 8 "$(sql "SELECT count(*) FROM attempts WHERE disposition = 'completed'")"
+check "the one whose answer was lost" 'ended completed' "$(sql "SELECT state || ' ' || disposition FROM attempts WHERE phone = 251911000002")"
+check "recordings" 7 "$(sql "SELECT count(*) FROM recordings WHERE state = 'finished' AND source = 'twilio'")"
+check "and is done with" opted_out "$(sql "SELECT final FROM campaign_contacts WHERE phone = 251911000009")"
+check "no more calls" 1 "$(sql "SELECT count(*) FROM dnc_entries WHERE phone = 251911000009 AND removed_at IS NULL")"
+check "still open" 0 "$(sql "SELECT count(*) FROM attempts WHERE state NOT IN ('ended', 'withdrawn', 'unknown')")"
+check "flows left open" 0 "$(sql "SELECT count(*) FROM calls WHERE ended_at IS NULL")"
+stop dialer
+echo ok
