@@ -7,7 +7,7 @@
 
 #include "base/str.h"
 
-enum { QUICK_MS = 800, BAD_NUMBER_MS = 300 };
+enum { QUICK_MS = 800, BAD_NUMBER_MS = 300, KEYS = 6, KEYS_MAX = 10000 };
 
 static int read_share(json_t *o, const char *key, double *out, struct errtext *e)
 {
@@ -64,9 +64,23 @@ static int read_spans(json_t *o, struct simulated_settings *s, struct errtext *e
     s->ring_max_s = 18;
     s->greeting_min_s = 4;
     s->greeting_max_s = 10;
+    s->think_min_s = s->think_max_s = 1;
     int err = read_span(o, "ring_s", &s->ring_min_s, &s->ring_max_s, e);
-    return err ? err
-               : read_span(o, "greeting_s", &s->greeting_min_s, &s->greeting_max_s, e);
+    if (!err)
+        err = read_span(o, "greeting_s", &s->greeting_min_s, &s->greeting_max_s, e);
+    return err ? err : read_span(o, "think_s", &s->think_min_s, &s->think_max_s, e);
+}
+
+static int read_keys(json_t *o, int *out, struct errtext *e)
+{
+    json_t *v = json_object_get(o, "keys");
+
+    *out = v ? (int)json_integer_value(v) : KEYS;
+    if (v && (!json_is_integer(v) || json_integer_value(v) < 1 ||
+              json_integer_value(v) > KEYS_MAX))
+        return errtext_set(e, EINVAL, 0, 0, "keys: want a whole number from 1 to %d",
+                           KEYS_MAX);
+    return 0;
 }
 
 static int read_all(json_t *o, struct simulated_settings *s, struct errtext *e)
@@ -86,6 +100,8 @@ static int read_all(json_t *o, struct simulated_settings *s, struct errtext *e)
     int err = read_seed(o, &s->seed, e);
     if (!err)
         err = read_spans(o, s, e);
+    if (!err)
+        err = read_keys(o, &s->keys, e);
     for (size_t i = 0; !err && i < ARRAY_LEN(shares); i++)
         err = read_share(o, shares[i].key, shares[i].at, e);
     if (err)
@@ -116,6 +132,33 @@ int simulated_settings_parse(struct simulated_settings *out, const char *json,
                            "settings of a simulated trunk: want a JSON object%s%s",
                            o ? "" : ": ", o ? "" : at.text);
     return read_all(o, out, e);
+}
+
+int simulated_settings_check(const char *json, struct errtext *e)
+{
+    static const char *const fields[] = {
+        "seed",    "answer", "busy",       "no_answer", "rejected", "congestion",
+        "ring_s",  "speak",  "bad_number", "machine",   "opt_out",  "greeting_s",
+        "think_s", "keys",   "voices",     "hang_up"};
+    json_auto_t *o = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+    struct simulated_settings settings;
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(o, key, value)
+    {
+        bool known = false;
+        for (size_t i = 0; i < ARRAY_LEN(fields) && !known; i++)
+            known = str_is(key, fields[i]);
+        if (!known)
+            return errtext_set(e, EINVAL, 0, 0,
+                               "'%.40s' is no setting of a simulated trunk; there are "
+                               "answer, busy, no_answer, rejected, congestion, "
+                               "bad_number, ring_s, machine, greeting_s, speak, opt_out, "
+                               "hang_up, think_s, keys, voices, seed",
+                               key);
+    }
+    return simulated_settings_parse(&settings, json, e);
 }
 
 static uint64_t draw(const struct simulated_settings *s, int64_t phone, int number,
@@ -163,6 +206,9 @@ void simulated_script(const struct simulated_settings *s, int64_t phone, int num
         out->ring_ms = BAD_NUMBER_MS;
     out->voice = draw(s, phone, number, 4);
     double greeting = share(draw(s, phone, number, 6));
+    double think = share(draw(s, phone, number, 7));
+    out->think_ms =
+        (int64_t)((s->think_min_s + think * (s->think_max_s - s->think_min_s)) * 1000);
     out->greeting_ms = 0;
     if (share(draw(s, phone, number, 5)) < s->machine) {
         out->manner = SIMULATED_SILENT;

@@ -11,6 +11,9 @@
  *   machine                                        of the answers: a machine
  *   greeting_s                                     [least, most] of a machine
  *   speak opt_out hang_up                          of those who answer
+ *   think_s                                        [least, most] from a prompt's end to a
+ *                                                  key; [1, 1]
+ *   keys                                           pressed at most, then they hang up; 6
  *   voices                                         manifest [{"file","text"}] or ""
  */
 #ifndef DIALER_SIMULATED_SCRIPT_H
@@ -28,6 +31,8 @@ struct simulated_settings {
     double ring_min_s, ring_max_s;
     double machine, greeting_min_s, greeting_max_s;
     double speak, opt_out, hang_up;
+    double think_min_s, think_max_s;
+    int keys;
     char voices[512];
 };
 
@@ -53,11 +58,15 @@ struct simulated_script {
     int64_t ring_ms;              /* until the outcome; business time */
     uint64_t voice;               /* modulo the number of voices */
     int64_t greeting_ms;          /* of a machine that answers; 0: a person answers */
+    int64_t think_ms;             /* from a prompt's end to the key */
 };
 
 /* EINVAL with a text that names the field. */
 NODISCARD int simulated_settings_parse(struct simulated_settings *out, const char *json,
                                        struct errtext *e);
+/* The same, and no field that there is not: for who writes settings. A dialer reads those
+ * that were written before. */
+NODISCARD int simulated_settings_check(const char *json, struct errtext *e);
 void simulated_script(const struct simulated_settings *s, int64_t phone, int number,
                       struct simulated_script *out);
 

@@ -3,9 +3,10 @@
  * when they do it runs on business time. A call has one timer and one thing that will
  * happen next; a new order (play, record, hang up) replaces it.
  *
- * Somebody who answers hears prompts (PROMPT_MS each), presses 1 when nothing follows a
- * prompt, and then acts by manner: speaks a voice file when recorded, presses 9 (and 1 in
- * turn) to be left alone, hangs up in the middle of the second prompt, or says nothing.
+ * Somebody who answers hears prompts (PROMPT_MS each), thinks, presses 1 when nothing
+ * follows a prompt, and then acts by manner: speaks a voice file when recorded, presses 9
+ * (and 1 in turn) to be left alone, hangs up in the middle of the second prompt, or says
+ * nothing.
  */
 #include <errno.h>
 #include <libgen.h>
@@ -28,12 +29,10 @@
 
 enum {
     PROMPT_MS = 1500,  /* business; of one medium */
-    THINK_MS = 1000,   /* from a prompt's end to the key */
     SILENCE_MS = 2000, /* after which a recording ends when the node states none */
     DIAL_RING_MS = 300,
     DIAL_TALK_MS = 10000,
-    KEYS_MAX = 6,             /* then they lose patience */
-    AGAIN_MS = 10 * THINK_MS, /* to the next key when nothing follows one */
+    AGAIN_MS = 10000, /* to the next key when nothing follows one */
     /* Real: on a fast clock AGAIN_MS is gone before a busy machine has stored the step
      * that the first key began, and what people do would hang on the machine's load. */
     AGAIN_MIN_REAL_MS = 2 * LIVE_COMMIT_WAIT_MS,
@@ -75,6 +74,7 @@ struct sim_call {
     struct simulated_script script;
     int ring_timeout_s;
     enum next next;
+    int64_t due_us; /* when it does, mono_us(): a busy loop is late */
     bool up, we_hung_up, ring_timeout;
     int cause;
     int prompts, keys; /* heard, pressed */
@@ -145,19 +145,21 @@ static void end_call(struct sim_call *c)
 static void after_prompt(struct sim_call *c)
 {
     struct lives *lives = c->sim->base.dialer->lives;
-    const struct live_event ev = {.kind = LIVE_PLAYED, .played = {.play_id = c->play_id}};
+    const struct live_event ev = {
+        .kind = LIVE_PLAYED, .at_us = c->due_us, .played = {.play_id = c->play_id}};
 
     c->prompts++;
     c->play_id = 0;
-    schedule(c, NEXT_KEY, THINK_MS); /* unless what is told now brings something else */
+    schedule(c, NEXT_KEY,
+             c->script.think_ms); /* unless what is told now brings something else */
     live_event(lives, &c->id, &ev);
 }
 
 static void press_key(struct sim_call *c)
 {
-    struct live_event ev = {.kind = LIVE_KEY, .key = '1'};
+    struct live_event ev = {.kind = LIVE_KEY, .key = '1', .at_us = c->due_us};
 
-    if (c->keys == KEYS_MAX) {
+    if (c->keys == c->sim->settings.keys) {
         c->cause = 16;
         schedule(c, NEXT_GONE, 0);
         return;
@@ -272,10 +274,16 @@ static void on_timer(uv_timer_t *timer)
     }
 }
 
-static void schedule(struct sim_call *c, enum next next, int64_t business_ms)
+static void wind(struct sim_call *c, enum next next, int64_t real_ms)
 {
     c->next = next;
-    uv_timer_start(&c->timer, on_timer, (uint64_t)clock_real_delay_ms(business_ms), 0);
+    c->due_us = ((int64_t)uv_now(c->timer.loop) + real_ms) * 1000;
+    uv_timer_start(&c->timer, on_timer, (uint64_t)real_ms, 0);
+}
+
+static void schedule(struct sim_call *c, enum next next, int64_t business_ms)
+{
+    wind(c, next, clock_real_delay_ms(business_ms));
 }
 
 /* What people wait for is ours to bring, and a busy machine needs its real time for it.
@@ -286,8 +294,7 @@ static void schedule_patiently(struct sim_call *c, enum next next, int64_t busin
 
     if (clock_is_virtual() && real_ms < AGAIN_MIN_REAL_MS)
         real_ms = AGAIN_MIN_REAL_MS;
-    c->next = next;
-    uv_timer_start(&c->timer, on_timer, (uint64_t)real_ms, 0);
+    wind(c, next, real_ms);
 }
 
 /* ---- the phone ---- */
@@ -505,7 +512,7 @@ static int sim_open(struct trunk **out, struct dialer *d, const struct trunk_row
     return 0;
 }
 
-static bool sim_is_ready(const struct trunk *t)
+static bool sim_always(const struct trunk *t)
 {
     (void)t;
     return true;
@@ -573,7 +580,8 @@ const struct trunk_ops trunk_simulated = {
     .kind = "simulated",
     .open = sim_open,
     .close = sim_close,
-    .is_ready = sim_is_ready,
+    .is_ready = sim_always,
+    .has_room = sim_always,
     .originate = sim_originate,
     .query = sim_query,
     .hang_up = sim_hang_up,

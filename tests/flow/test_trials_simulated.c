@@ -1,8 +1,8 @@
 /*
- * Three campaigns at once over the simulated carrier, by the real furrow-dialer on a fast
+ * Five campaigns at once over the simulated carrier, by the real furrow-dialer on a fast
  * clock: variants, a pool of caller-ids with caps, a topic that is left and a callback
- * that is moved into the hours; machines that are hung up on; machines that are left a
- * message.
+ * that is moved into the hours; machines that are hung up on, in a campaign with agents;
+ * machines that are left a message; a canary that passes and one that does not.
  */
 #include "unit/cm.h"
 
@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/agent_store.h"
 #include "campaigns/caller_id_store.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/cohort.h"
@@ -28,7 +29,7 @@
 #include "campaigns/trunk_store.h"
 #include "store/pgtest.h"
 
-enum { TENANT = 1, PEOPLE = 40, ROOM = 35, TAPES = 24, BOUND_MS = 90000 };
+enum { TENANT = 1, PEOPLE = 40, ROOM = 35, TAPES = 24, CANARY = 7, BOUND_MS = 90000 };
 #define CLOCK "2026-11-24T06:00:00Z@300"
 
 static struct pg *pg;
@@ -159,12 +160,37 @@ static int64_t campaign(const char *name, int64_t first, int n, const char *rest
     return row.id;
 }
 
-static int64_t trial, hang_up, message;
+static void agents(int n)
+{
+    struct errtext e = {0};
+
+    for (int i = 0; i < n; i++) {
+        struct agent_row row = {.queue = "desk"};
+
+        snprintf(row.name, sizeof(row.name), "desk%d", i);
+        snprintf(row.extension, sizeof(row.extension), "%d", 200 + i);
+        assert_int_equal(agent_add(pg, TENANT, &row, clock_now_ms(), &e), 0);
+        assert_int_equal(
+            agent_command(pg, TENANT, row.name, AGENT_LOGIN, clock_now_ms(), &row, &e),
+            0);
+    }
+}
+
+static int64_t trial, hang_up, message, fit, sick;
 
 static void set_up(void)
 {
     publish_all();
+    publish("desk", "\"entry\": \"gone\", \"nodes\": {\"gone\": {\"kind\": \"hangup\"}, "
+                    "\"desk\": {\"kind\": \"queue\", \"queue\": \"desk\", \"exits\": "
+                    "{\"served\": \"end\", "
+                    "\"timeout\": \"sorry\", \"full\": \"sorry\", \"failed\": \"sorry\", "
+                    "\"left_by_key\": \"sorry\"}}, \"sorry\": {\"kind\": \"hangup\", "
+                    "\"prompt\": {\"en\": "
+                    "\"Sorry, nobody is free.\"}}}");
+    agents(TAPES);
     trunk("people", "{\"seed\": 5, \"answer\": 1, \"ring_s\": [1, 3], \"opt_out\": 0.4}");
+    trunk("silent", "{\"seed\": 5, \"answer\": 0, \"ring_s\": [1, 3]}");
     trunk("tapes", "{\"seed\": 5, \"answer\": 1, \"ring_s\": [1, 3], \"machine\": 0.5}");
     assert_int_equal(
         caller_id_add(pg, TENANT, "et", INT64_C(251115550101), ROOM - 10, clock_now_ms()),
@@ -180,30 +206,40 @@ static void set_up(void)
         "\"caller_ids\": {\"pool\": \"et\"}, \"variants\": [{\"name\": \"a\", \"flow\": "
         "\"ask@1\", \"weight\": 70}, {\"name\": \"b\", \"weight\": 30}]");
     hang_up = campaign("hangup", INT64_C(251911200000), TAPES,
-                       "\"flow\": \"tell\", \"trunk\": \"tapes\", \"machine\": "
-                       "{\"action\": \"hang_up\"}");
+                       "\"flow\": \"desk\", \"trunk\": \"tapes\", \"machine\": "
+                       "{\"action\": \"hang_up\"}, \"mode\": {\"kind\": "
+                       "\"progressive\", \"queue\": \"desk\"}");
     message = campaign("message", INT64_C(251911300000), TAPES,
                        "\"flow\": \"tell\", \"trunk\": \"tapes\", \"machine\": "
                        "{\"action\": \"message\", \"flow\": \"tape\"}");
+    fit = campaign("fit", INT64_C(251911400000), 2 * CANARY,
+                   "\"flow\": \"tell\", \"trunk\": \"people\", \"canary\": "
+                   "{\"calls\": 7, \"max_short_rate\": 1}");
+    sick = campaign("sick", INT64_C(251911500000), 2 * CANARY,
+                    "\"flow\": \"tell\", \"trunk\": \"silent\", \"canary\": "
+                    "{\"calls\": 7, \"min_answer_rate\": 0.1}");
 }
 
 static int run_all(void **state)
 {
     int64_t end = mono_ms() + BOUND_MS;
-    char sql[300];
+    char sql[600];
 
     (void)state;
     set_up();
     pid_t dialer = start_dialer();
     snprintf(sql, sizeof(sql),
              "SELECT count(*) FROM attempts WHERE state = 'ended' AND ((campaign_id = "
-             "%" PRId64 " AND number = 1) OR campaign_id IN (%" PRId64 ", %" PRId64 "))",
-             trial, hang_up, message);
-    while (count(sql) < ROOM + 2 * TAPES) {
+             "%" PRId64 " AND number = 1) OR campaign_id IN (%" PRId64 ", %" PRId64
+             ", %" PRId64 ") OR (campaign_id = %" PRId64
+             " AND EXISTS (SELECT FROM campaigns WHERE name = 'sick' AND state = "
+             "'paused')))",
+             trial, hang_up, message, fit, sick);
+    while (count(sql) < ROOM + 2 * TAPES + 3 * CANARY) {
         if (mono_ms() > end) {
             show_log();
-            fail_msg("%" PRId64 " of %d calls after %d ms", count(sql), ROOM + 2 * TAPES,
-                     BOUND_MS);
+            fail_msg("%" PRId64 " of %d calls after %d ms", count(sql),
+                     ROOM + 2 * TAPES + 3 * CANARY, BOUND_MS);
         }
         poll(NULL, 0, 100);
     }
@@ -327,6 +363,15 @@ static void machines_are_hung_up_on_and_hear_no_flow(void **state)
     assert_int_equal(OF(hang_up, "SELECT count(*) FROM campaign_contacts WHERE "
                                  "campaign_id = %" PRId64 " AND final = 'machine'"),
                      machines);
+    /* The flow leads nobody to an agent: each person is abandoned, and no machine. */
+    assert_int_equal(OF(hang_up,
+                        "SELECT abandoned FROM abandon_periods WHERE campaign_id "
+                        "= %" PRId64 " AND anchor = 'campaign30d'"),
+                     people);
+    assert_int_equal(OF(hang_up, "SELECT answered FROM abandon_periods WHERE campaign_id "
+                                 "= %" PRId64 " AND anchor = 'campaign30d'"),
+                     people);
+    assert_int_equal(count("SELECT count(*) FROM agents WHERE state = 'ready'"), TAPES);
 }
 
 static void machines_are_left_a_message_after_their_beep(void **state)
@@ -351,6 +396,34 @@ static void machines_are_left_a_message_after_their_beep(void **state)
         0);
 }
 
+static void a_canary_that_passes_lets_the_rest_go_after_its_judgement(void **state)
+{
+    (void)state;
+    assert_int_equal(OF(fit, "SELECT count(*) FROM campaign_canaries WHERE campaign_id = "
+                             "%" PRId64 " AND state = 'passed'"),
+                     1);
+    assert_int_equal(OF(fit, "SELECT count(*) FROM attempts a JOIN campaign_canaries c "
+                             "USING (campaign_id) WHERE campaign_id = %" PRId64
+                             " AND a.state <> 'withdrawn' AND a.intent_at < c.judged_at"),
+                     CANARY);
+    assert_int_equal(OF(fit, "SELECT count(*) FROM attempts WHERE campaign_id = "
+                             "%" PRId64 " AND state = 'ended'"),
+                     2 * CANARY);
+}
+
+static void a_canary_that_nobody_answers_stops_the_campaign_at_its_calls(void **state)
+{
+    (void)state;
+    assert_int_equal(OF(sick, "SELECT count(*) FROM attempts WHERE campaign_id = "
+                              "%" PRId64 " AND state <> 'withdrawn'"),
+                     CANARY);
+    assert_int_equal(OF(sick, "SELECT count(*) FROM campaigns WHERE id = %" PRId64
+                              " AND state = 'paused' AND stop_reason = 'the canary "
+                              "failed: 0 of 7 calls were answered, less than 10 %% of 7; "
+                              "''resume'' goes on all the same'"),
+                     1);
+}
+
 static void leave(void)
 {
     pg_close(pg);
@@ -366,6 +439,8 @@ int main(void)
         cmocka_unit_test(who_leaves_the_topic_is_on_its_list_and_final),
         cmocka_unit_test(machines_are_hung_up_on_and_hear_no_flow),
         cmocka_unit_test(machines_are_left_a_message_after_their_beep),
+        cmocka_unit_test(a_canary_that_passes_lets_the_rest_go_after_its_judgement),
+        cmocka_unit_test(a_canary_that_nobody_answers_stops_the_campaign_at_its_calls),
     };
     struct errtext e = {0};
 

@@ -73,6 +73,24 @@ static void the_same_seed_number_and_attempt_give_the_same(void **state)
     assert_in_range(differ_by_seed, N * 45 / 100, N * 55 / 100);
 }
 
+static void people_think_and_tire_as_they_are_told_to(void **state)
+{
+    struct simulated_settings usual, slow;
+    struct simulated_script script;
+
+    (void)state;
+    parse(&usual, SETTINGS);
+    assert_int_equal(usual.keys, 6);
+    simulated_script(&usual, FIRST_PHONE, 1, &script);
+    assert_int_equal(script.think_ms, 1000);
+    parse(&slow, "{\"answer\": 1, \"think_s\": [3, 5], \"keys\": 40}");
+    assert_int_equal(slow.keys, 40);
+    for (int i = 0; i < 100; i++) {
+        simulated_script(&slow, FIRST_PHONE + i, 1, &script);
+        assert_in_range(script.think_ms, 3000, 5000);
+    }
+}
+
 static void settings_that_cannot_work_are_refused_by_name(void **state)
 {
     static const struct {
@@ -87,6 +105,9 @@ static void settings_that_cannot_work_are_refused_by_name(void **state)
         {"{\"ring_s\": [9, 4]}", "ring_s"},
         {"{\"ring_s\": 9}", "ring_s"},
         {"{\"seed\": 1.5}", "seed"},
+        {"{\"think_s\": [2, 1]}", "think_s"},
+        {"{\"keys\": 0}", "keys"},
+        {"{\"keys\": \"many\"}", "keys"},
     };
 
     (void)state;
@@ -103,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outcomes_come_in_the_stated_shares),
         cmocka_unit_test(the_same_seed_number_and_attempt_give_the_same),
+        cmocka_unit_test(people_think_and_tire_as_they_are_told_to),
         cmocka_unit_test(settings_that_cannot_work_are_refused_by_name),
     };
 
