@@ -4,13 +4,14 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "workers/batch_rules.h"
-#include "workers/nlu_grammar.h"
+#include "batches/batch_rules.h"
+#include "batches/nlu_grammar.h"
 
 /* 2026-11-20T18:15:00Z */
 static const struct batch_context context = {.at_ms = 1795198500000, .source_kg = -1};
 
-static char why[BATCH_WHY_MAX];
+static char why[REFUSAL_TEXT_MAX];
+static struct refusal refused;
 
 static enum batch_verdict make(struct batch *b, const char *text,
                                const struct batch_context *ctx)
@@ -18,7 +19,9 @@ static enum batch_verdict make(struct batch *b, const char *text,
     struct understanding u;
 
     nlu_grammar_understand(&u, text);
-    return batch_make(b, &u, ctx, why);
+    enum batch_verdict v = batch_make(b, &u, ctx, &refused);
+    refusal_text(&refused, "en", why);
+    return v;
 }
 
 static void makes_the_batch_everybody_quotes(void **state)
@@ -81,11 +84,16 @@ static void says_what_is_missing(void **state)
         {"record commission for five bags of guji", BATCH_INCOMPLETE,
          "Missing required information: origin"},
         {"received coffee in good condition", BATCH_INCOMPLETE,
-         "Missing required information: batch or quantity"},
+         "Missing required information: batch"},
         {"roasted batch number five", BATCH_INCOMPLETE,
          "Missing required information: output quantity"},
         {"roasted it", BATCH_INCOMPLETE,
          "Missing required information: batch, output quantity"},
+        {"split batch number five", BATCH_INCOMPLETE,
+         "Missing required information: parts"},
+        {"pack batch number five", BATCH_INCOMPLETE,
+         "Missing required information: batches"},
+        {"unpack it", BATCH_INCOMPLETE, "Missing required information: container"},
         {"good morning", BATCH_NOT_UNDERSTOOD, "Could not understand your command."},
         {"commission zero bags of guji from dilla", BATCH_REFUSED, "The quantity 0"},
         {"commission 99999999 bags of guji from dilla", BATCH_REFUSED,
@@ -144,6 +152,55 @@ static void lets_coffee_lose_weight_but_not_gain_any(void **state)
     assert_string_equal(b.process, "roasted");
 }
 
+static void parts_weigh_what_the_batch_weighed(void **state)
+{
+    static const struct {
+        double first, second;
+        bool balanced;
+    } cases[] = {{600, 400, true},    {600, 401, true},    {600, 399, true},
+                 {600, 401.1, false}, {600, 398.9, false}, {600, -400, false},
+                 {0, 1000, false}};
+    struct understanding u;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        understanding_init(&u);
+        assert_true(entities_add_part(&u.entities, cases[i].first, ""));
+        assert_true(entities_add_part(&u.entities, cases[i].second, "Hamburg"));
+        assert_int_equal(batch_parts_balance(&u.entities, 1000, &refused),
+                         cases[i].balanced);
+        if (!cases[i].balanced)
+            assert_int_not_equal(refused.reason, REFUSED_NOT);
+    }
+}
+
+static void every_refusal_has_its_words_in_every_language(void **state)
+{
+    static const char *const languages[] = {"en", "am", "om"};
+    char text[REFUSAL_TEXT_MAX], english[REFUSAL_TEXT_MAX];
+
+    (void)state;
+    for (int reason = REFUSED_NOT + 1; reason < REFUSAL_COUNT; reason++) {
+        struct refusal r = {.reason = (enum refusal_reason)reason,
+                            .lacks = {MISSING_QUANTITY, MISSING_ORIGIN},
+                            .what = "B_1",
+                            .other = "P-1",
+                            .a = 1.5,
+                            .b = 2};
+        refusal_text(&r, "en", english);
+        for (size_t i = 0; i < ARRAY_LEN(languages); i++) {
+            refusal_text(&r, languages[i], text);
+            assert_true(strlen(text) > 8);
+            assert_null(strchr(text, '{'));
+            assert_int_equal(strstr(text, "B_1") != NULL, strstr(english, "B_1") != NULL);
+            assert_int_equal(strcmp(text, english) == 0, i == 0);
+        }
+    }
+    for (int lack = MISSING_QUANTITY; lack < MISSING_COUNT; lack++)
+        for (size_t i = 0; i < ARRAY_LEN(languages); i++)
+            assert_true(strlen(refusal_question(lack, languages[i])) > 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +210,8 @@ int main(void)
         cmocka_unit_test(says_what_is_missing),
         cmocka_unit_test(ships_the_callers_newest_batch_when_none_is_named),
         cmocka_unit_test(lets_coffee_lose_weight_but_not_gain_any),
+        cmocka_unit_test(parts_weigh_what_the_batch_weighed),
+        cmocka_unit_test(every_refusal_has_its_words_in_every_language),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "workers/nlu_grammar.h"
-#include "workers/spoken.h"
+#include "batches/nlu_grammar.h"
+#include "batches/spoken.h"
 
 static struct understanding understood(const char *text)
 {

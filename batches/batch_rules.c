@@ -1,6 +1,7 @@
 #include "batch_rules.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -22,47 +23,62 @@ const char *batch_verdict_name(enum batch_verdict v)
     return verdict_names[v];
 }
 
-/* What each event cannot do without. */
-enum need {
-    NEED_QUANTITY = 1,
-    NEED_ORIGIN = 2, /* or a farmer */
-    NEED_SOURCE_OR_QUANTITY = 4,
-    NEED_SOURCE = 8,
-    NEED_OUTPUT = 16,
-};
-
-static const unsigned needs[INTENT_COUNT] = {
-    [INTENT_COMMISSION] = NEED_QUANTITY | NEED_ORIGIN,
-    [INTENT_RECEIPT] = NEED_SOURCE_OR_QUANTITY,
-    [INTENT_SHIPMENT] = NEED_SOURCE_OR_QUANTITY,
-    [INTENT_TRANSFORMATION] = NEED_SOURCE | NEED_OUTPUT,
-};
-
-static bool has_all(const struct entities *e, unsigned need, const char *source,
-                    char *why)
+static enum batch_verdict refuse(struct refusal *why, enum refusal_reason reason,
+                                 double a, double b)
 {
-    const struct {
-        unsigned need;
-        bool there;
-        const char *name;
-    } checks[] = {
-        {NEED_QUANTITY, e->quantity >= 0, "quantity"},
-        {NEED_ORIGIN, *e->origin || *e->farmer, "origin"},
-        {NEED_SOURCE_OR_QUANTITY, *source || e->quantity >= 0, "batch or quantity"},
-        {NEED_SOURCE, *source != 0 || e->quantity >= 0, "batch"},
-        {NEED_OUTPUT, e->output_kg >= 0, "output quantity"},
-    };
-    size_t used = (size_t)snprintf(why, BATCH_WHY_MAX, "Missing required information:");
-    bool complete = true;
+    *why = (struct refusal){.reason = reason, .a = a, .b = b};
+    return BATCH_REFUSED;
+}
 
-    for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
-        if (!(need & checks[i].need) || checks[i].there)
-            continue;
-        used += (size_t)snprintf(why + used, BATCH_WHY_MAX - used, "%s %s",
-                                 complete ? "" : ",", checks[i].name);
-        complete = false;
+/* Whether it can be known which batch is meant, or a weight stands for one. */
+static bool is_there(const struct entities *e, enum missing lack, const char *source)
+{
+    switch (lack) {
+    case MISSING_QUANTITY:
+        return e->quantity >= 0;
+    case MISSING_ORIGIN:
+        return *e->origin || *e->farmer;
+    case MISSING_BATCH:
+        return *source || e->quantity >= 0;
+    case MISSING_OUTPUT:
+        return e->output_kg >= 0;
+    case MISSING_BATCHES:
+        return e->packed_count >= 2;
+    case MISSING_CONTAINER:
+        return *e->container != 0;
+    case MISSING_PARTS:
+        return e->part_count >= 2;
+    case MISSING_NOTHING:
+        break;
     }
-    return complete;
+    return true;
+}
+
+/* What each command cannot do without. */
+static const enum missing needs[INTENT_COUNT][2] = {
+    [INTENT_COMMISSION] = {MISSING_QUANTITY, MISSING_ORIGIN},
+    [INTENT_RECEIPT] = {MISSING_BATCH},
+    [INTENT_SHIPMENT] = {MISSING_BATCH},
+    [INTENT_TRANSFORMATION] = {MISSING_BATCH, MISSING_OUTPUT},
+    [INTENT_PACK] = {MISSING_BATCHES},
+    [INTENT_UNPACK] = {MISSING_CONTAINER},
+    [INTENT_SPLIT] = {MISSING_BATCH, MISSING_PARTS},
+};
+
+static bool has_all(const struct understanding *u, const char *source,
+                    struct refusal *why)
+{
+    size_t n = 0;
+
+    *why = (struct refusal){.reason = REFUSED_INCOMPLETE};
+    for (size_t i = 0; i < ARRAY_LEN(needs[0]); i++) {
+        enum missing lack = needs[u->intent][i];
+        /* A batch is split by its name: a weight alone says of which. */
+        bool nameless = u->intent == INTENT_SPLIT && lack == MISSING_BATCH && !*source;
+        if (nameless || !is_there(&u->entities, lack, source))
+            why->lacks[n++] = lack;
+    }
+    return n == 0;
 }
 
 /* Letters and digits in capitals, the rest dropped: "Addis Ababa" is ADDISABABA. */
@@ -83,7 +99,7 @@ static const char *first_said(const char *a, const char *b, const char *c)
     return *a ? a : *b ? b : c;
 }
 
-static void make_id(struct batch *b, const struct batch_context *ctx)
+void batch_make_id(struct batch *b, const struct batch_context *ctx)
 {
     char from[48], what[48], at[24];
     time_t s = (time_t)(ctx->at_ms / 1000);
@@ -102,14 +118,15 @@ static void make_id(struct batch *b, const struct batch_context *ctx)
                  (long long)ctx->sequence);
 }
 
-static enum batch_verdict weigh(struct batch *b, const struct entities *e, char *why)
+static enum batch_verdict weigh(struct batch *b, const struct entities *e,
+                                struct refusal *why)
 {
     if (e->quantity < 0)
         return BATCH_OK;
     double kg = e->quantity * unit_kg(e->unit);
     if (kg <= 0 || kg > most_kg) {
-        snprintf(why, BATCH_WHY_MAX, "The quantity %g %s cannot be right.", e->quantity,
-                 e->unit);
+        (void)refuse(why, REFUSED_QUANTITY, e->quantity, 0);
+        str_cut(why->what, sizeof(why->what), *e->unit ? e->unit : "kg");
         return BATCH_REFUSED;
     }
     b->quantity = e->quantity;
@@ -120,32 +137,24 @@ static enum batch_verdict weigh(struct batch *b, const struct entities *e, char 
 
 /* Coffee loses weight when it is worked on, never gains, and not by half. */
 static enum batch_verdict transform(struct batch *b, const struct entities *e,
-                                    const struct batch_context *ctx, char *why)
+                                    const struct batch_context *ctx, struct refusal *why)
 {
-    double in_kg = b->quantity_kg >= 0 ? b->quantity_kg : ctx->source_kg;
+    /* What was weighed when the batch was made counts more than what is said now. */
+    double in_kg = ctx->source_kg >= 0 ? ctx->source_kg : b->quantity_kg;
     double out_kg = e->output_kg;
 
-    if (out_kg <= 0 || out_kg > most_kg) {
-        snprintf(why, BATCH_WHY_MAX, "The output of %g kg cannot be right.", out_kg);
-        return BATCH_REFUSED;
-    }
+    if (out_kg <= 0 || out_kg > most_kg)
+        return refuse(why, REFUSED_OUTPUT, out_kg, 0);
     b->quantity = out_kg;
     b->quantity_kg = out_kg;
     str_cut(b->unit, sizeof(b->unit), "kg");
     if (in_kg < 0)
         return BATCH_OK;
-    if (out_kg > in_kg) {
-        snprintf(why, BATCH_WHY_MAX,
-                 "The output of %g kg is more than the input of %g kg.", out_kg, in_kg);
-        return BATCH_REFUSED;
-    }
+    if (out_kg > in_kg)
+        return refuse(why, REFUSED_GAIN, out_kg, in_kg);
     b->loss_percent = 100 * (in_kg - out_kg) / in_kg;
-    if (b->loss_percent > BATCH_LOSS_MAX_PERCENT + 1e-9) {
-        snprintf(why, BATCH_WHY_MAX,
-                 "A loss of %.0f percent, from %g kg to %g kg, is more than %d percent.",
-                 b->loss_percent, in_kg, out_kg, BATCH_LOSS_MAX_PERCENT);
-        return BATCH_REFUSED;
-    }
+    if (b->loss_percent > BATCH_LOSS_MAX_PERCENT + 1e-9)
+        return refuse(why, REFUSED_LOSS, out_kg, in_kg);
     return BATCH_OK;
 }
 
@@ -179,7 +188,7 @@ static const char *source_of(const struct understanding *u,
 }
 
 enum batch_verdict batch_make(struct batch *out, const struct understanding *u,
-                              const struct batch_context *ctx, char why[BATCH_WHY_MAX])
+                              const struct batch_context *ctx, struct refusal *why)
 {
     const struct entities *e = &u->entities;
     const char *source = source_of(u, ctx);
@@ -188,12 +197,10 @@ enum batch_verdict batch_make(struct batch *out, const struct understanding *u,
     out->event = u->intent;
     out->quantity = out->quantity_kg = out->loss_percent = -1;
     if (u->intent == INTENT_NONE) {
-        snprintf(why, BATCH_WHY_MAX,
-                 "Could not understand your command. Please say what you did, how much, "
-                 "and from where.");
+        (void)refuse(why, REFUSED_NOT_UNDERSTOOD, 0, 0);
         return BATCH_NOT_UNDERSTOOD;
     }
-    if (!has_all(e, needs[u->intent], source, why))
+    if (!has_all(u, source, why))
         return BATCH_INCOMPLETE;
     copy_words(out, e, source);
     enum batch_verdict v = weigh(out, e, why);
@@ -201,9 +208,27 @@ enum batch_verdict batch_make(struct batch *out, const struct understanding *u,
         v = transform(out, e, ctx, why);
     if (v != BATCH_OK)
         return v;
-    make_id(out, ctx);
-    *why = 0;
+    batch_make_id(out, ctx);
+    *why = (struct refusal){0};
     return BATCH_OK;
+}
+
+bool batch_parts_balance(const struct entities *e, double batch_kg, struct refusal *why)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < e->part_count; i++) {
+        if (e->parts[i].kg <= 0 || e->parts[i].kg > most_kg) {
+            (void)refuse(why, REFUSED_QUANTITY, e->parts[i].kg, 0);
+            str_cut(why->what, sizeof(why->what), "kg");
+            return false;
+        }
+        sum += e->parts[i].kg;
+    }
+    if (fabs(sum - batch_kg) <= batch_kg * BATCH_BALANCE_TOLERANCE + 1e-9)
+        return true;
+    (void)refuse(why, REFUSED_PARTS, sum, batch_kg);
+    return false;
 }
 
 json_t *batch_details_json(const struct batch *b)

@@ -1,20 +1,26 @@
 /*
- * batch_rules - from what was understood to a batch that may be recorded, or to
- * the reason why not, in words for the person who spoke.
+ * batch_rules - from what was understood to what may be recorded, or to the reason why
+ * not: what a command needs, what a batch weighs, and that no coffee comes out of
+ * nothing.
  *
  * Pure: the time, the sequence and what is known of earlier batches are
  * arguments. Writes nothing. Any thread.
  */
-#ifndef WORKERS_BATCH_RULES_H
-#define WORKERS_BATCH_RULES_H
+#ifndef BATCHES_BATCH_RULES_H
+#define BATCHES_BATCH_RULES_H
 
 #include <stdint.h>
 
 #include "base/attrs.h"
 
-#include "workers/understanding.h"
+#include "batches/gs1.h"
+#include "batches/refusal.h"
+#include "batches/understanding.h"
 
-enum { BATCH_ID_MAX = 160, BATCH_WHY_MAX = 240, BATCH_LOSS_MAX_PERCENT = 40 };
+enum { BATCH_ID_MAX = 160, BATCH_LOSS_MAX_PERCENT = 40 };
+
+/* Of the weight of a batch that its parts may differ by: scales do. */
+#define BATCH_BALANCE_TOLERANCE 0.001
 
 enum batch_verdict {
     BATCH_OK,
@@ -31,6 +37,11 @@ struct batch_context {
     double source_kg;            /* its weight; negative when not known */
 };
 
+struct batch_lot { /* one of several */
+    char batch_id[BATCH_ID_MAX];
+    double kg; /* negative unknown */
+};
+
 struct batch {
     char batch_id[BATCH_ID_MAX];
     enum intent event;
@@ -45,14 +56,24 @@ struct batch {
     char destination[ENTITY_MAX];
     char condition[ENTITY_MAX];
     char process[ENTITY_MAX];
-    char source_batch_id[ENTITY_MAX];
+    char source_batch_id[BATCH_ID_MAX];
     double loss_percent;
+    /* Of packing and splitting, for who is told of it. */
+    char container[ENTITY_MAX], sscc[SSCC_MAX];
+    struct batch_lot lots[PACKED_MAX];
+    size_t lot_count;
 };
 
-/* Fills *out on BATCH_OK and why on anything else. */
+/* Fills *out on BATCH_OK and why on anything else. Of packing, unpacking and splitting it
+ * judges only whether enough was said. */
 NODISCARD enum batch_verdict batch_make(struct batch *out, const struct understanding *u,
                                         const struct batch_context *ctx,
-                                        char why[BATCH_WHY_MAX]);
+                                        struct refusal *why);
+/* ORIGIN_PRODUCT_YYYYMMDD_HHMMSS[_sequence] */
+void batch_make_id(struct batch *b, const struct batch_context *ctx);
+/* Whether the parts are what the batch weighs (REFUSED_PARTS, REFUSED_QUANTITY). */
+NODISCARD bool batch_parts_balance(const struct entities *e, double batch_kg,
+                                   struct refusal *why);
 const char *batch_verdict_name(enum batch_verdict v);
 /* destination, condition, transformation_type, source_batch_id, loss_percent: only
  * those that apply. The caller owns the reference. */

@@ -2,8 +2,8 @@
  * spoken - a sentence as words, and numbers said in words.
  * Part of nlu_grammar. Pure; any thread.
  */
-#ifndef WORKERS_SPOKEN_H
-#define WORKERS_SPOKEN_H
+#ifndef BATCHES_SPOKEN_H
+#define BATCHES_SPOKEN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,11 +3,12 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/str.h"
 #include "base/xalloc.h"
 
-#include "workers/spoken.h"
+#include "batches/spoken.h"
 
 /* --- what shows an intent ------------------------------------------------------------
  */
@@ -43,17 +44,44 @@ static const struct cue cues[] = {
     {"dispatched", INTENT_SHIPMENT, 0.9},
     {"sent", INTENT_SHIPMENT, 0.85},
     {"sending", INTENT_SHIPMENT, 0.85},
+    {"ship", INTENT_SHIPMENT, 0.85},
     {"delivered", INTENT_SHIPMENT, 0.8},
     {"record transformation", INTENT_TRANSFORMATION, 0.97},
     {"transformation", INTENT_TRANSFORMATION, 0.95},
     {"roasted", INTENT_TRANSFORMATION, 0.85},
+    {"roast", INTENT_TRANSFORMATION, 0.8},
+    {"mill", INTENT_TRANSFORMATION, 0.7},
     {"milled", INTENT_TRANSFORMATION, 0.85},
     {"hulled", INTENT_TRANSFORMATION, 0.85},
     {"dried", INTENT_TRANSFORMATION, 0.85},
     {"processed", INTENT_TRANSFORMATION, 0.8},
     /* Mostly said of the coffee, not of what was done today. */
     {"washed", INTENT_TRANSFORMATION, 0.6},
+    {"pack", INTENT_PACK, 0.95},
+    {"packed", INTENT_PACK, 0.92},
+    {"aggregate", INTENT_PACK, 0.95},
+    {"consolidate", INTENT_PACK, 0.95},
+    {"combine", INTENT_PACK, 0.92},
+    {"combined", INTENT_PACK, 0.92},
+    {"load", INTENT_PACK, 0.8},
+    {"loaded", INTENT_PACK, 0.8},
+    {"unpack", INTENT_UNPACK, 0.96},
+    {"unpacked", INTENT_UNPACK, 0.96},
+    {"disaggregate", INTENT_UNPACK, 0.96},
+    {"unload", INTENT_UNPACK, 0.92},
+    {"unloaded", INTENT_UNPACK, 0.92},
+    {"open", INTENT_UNPACK, 0.6},
+    {"opened", INTENT_UNPACK, 0.6},
+    {"split", INTENT_SPLIT, 0.95},
+    {"divide", INTENT_SPLIT, 0.95},
+    {"divided", INTENT_SPLIT, 0.95},
+    {"separate", INTENT_SPLIT, 0.8},
+    {"separated", INTENT_SPLIT, 0.8},
+    {"portion", INTENT_SPLIT, 0.8},
 };
+
+/* What batches are packed into; without a number of its own one is made. */
+static const char *const containers[] = {"pallet", "container", "truck", "crate"};
 
 /* Wide on purpose: a call too few is a loss, a call to one who said no a wrong. */
 static const char *const opt_outs[] = {
@@ -103,12 +131,15 @@ static const struct {
 
 /* Where a name or place ends. */
 static const char *const stops[] = {
-    "of",     "from", "to",    "in",     "at",      "on",     "with",   "for",
-    "and",    "the",  "grade", "farmer", "farm",    "batch",  "number", "condition",
-    "into",   "good", "fair",  "poor",   "bad",     "coffee", "today",  "yesterday",
-    "please", "i",    "we",    "my",     "our",     "is",     "was",    "a",
-    "record", "stop", "this",  "that",   "quality", "are",    "new",
+    "of",        "from",  "to",    "in",     "at",      "on",     "with",   "for",
+    "and",       "the",   "grade", "farmer", "farm",    "batch",  "number", "condition",
+    "into",      "good",  "fair",  "poor",   "bad",     "coffee", "today",  "yesterday",
+    "please",    "i",     "we",    "my",     "our",     "is",     "was",    "a",
+    "record",    "stop",  "this",  "that",   "quality", "are",    "new",    "pallet",
+    "container", "truck", "crate",
 };
+
+enum { ANSWER_MAX = 1000 }; /* bytes of an answer that are read */
 
 struct reading {
     struct spoken said;
@@ -224,6 +255,94 @@ static bool is_written_id(const char *w)
     return strchr(w, '_') && strpbrk(w, "0123456789");
 }
 
+/* What follows the word "batch" may be shorter: ABC123, B-7, a GTIN. */
+static bool is_short_id(const char *w)
+{
+    size_t digits = strspn(w, "0123456789");
+    enum { GTIN_DIGITS_LEAST = 8 };
+
+    return w[digits] ? strpbrk(w, "0123456789") != NULL && digits < strlen(w)
+                     : digits >= GTIN_DIGITS_LEAST;
+}
+
+/* An id as written, or a number that was said; returns how many words it took. */
+static size_t read_id(const struct reading *r, size_t i, char out[ENTITY_MAX])
+{
+    double number = 0;
+
+    if (i >= r->said.count)
+        return 0;
+    if (is_short_id(r->said.words[i].lower)) {
+        str_cut(out, ENTITY_MAX, r->said.words[i].text);
+        return 1;
+    }
+    size_t n = spoken_number(&r->said, i, &number);
+    /* The number of a quantity is not of the id. */
+    if (!n || (i + n < r->said.count && unit_canonical(r->said.words[i + n].lower)))
+        return 0;
+    snprintf(out, ENTITY_MAX, "%.15g", number);
+    return n;
+}
+
+/* "batches 4, 7 and ABC123" */
+static size_t read_batches(struct reading *r, size_t i)
+{
+    char id[ENTITY_MAX];
+    size_t at = i + 1;
+
+    if (!spoken_is(&r->said, i, "batches"))
+        return 0;
+    for (size_t n;; at += n) {
+        n = spoken_is(&r->said, at, "and") || spoken_is(&r->said, at, "batch") ||
+                    spoken_is(&r->said, at, "with")
+                ? 1
+                : 0;
+        if (n)
+            continue;
+        n = read_id(r, at, id);
+        if (!n)
+            return at - i;
+        (void)entities_add_packed(&r->u->entities, id);
+    }
+}
+
+/* "pallet seven" is PALLET-7, "container C-12" is C-12, "a pallet" PALLET. */
+static size_t read_container(struct reading *r, size_t i)
+{
+    static const char *const labels[] = {"number", "id", "no"};
+    char *container = r->u->entities.container, id[ENTITY_MAX] = "";
+    const char *w = r->said.words[i].lower;
+    size_t at = i + 1;
+    bool packing = r->u->intent == INTENT_PACK || r->u->intent == INTENT_UNPACK;
+
+    if (!packing || *container)
+        return 0;
+    if (strchr(w, '-') && is_short_id(w)) {
+        str_cut(container, ENTITY_MAX, r->said.words[i].text);
+        return 1;
+    }
+    if (!listed(containers, ARRAY_LEN(containers), w))
+        return 0;
+    if (at < r->said.count && listed(labels, ARRAY_LEN(labels), r->said.words[at].lower))
+        at++;
+    size_t n = read_id(r, at, id);
+    bool written = n && is_short_id(r->said.words[at].lower);
+    if (written)
+        str_cut(container, ENTITY_MAX, id);
+    else
+        snprintf(container, ENTITY_MAX, "%.16s%s%.32s", w, n ? "-" : "", id);
+    for (char *c = container; !written && *c; c++)
+        *c = (char)toupper((unsigned char)*c);
+    return at + n - i;
+}
+
+/* Every batch that is named when something is packed goes along. */
+static void note_packed(struct reading *r, const char *id)
+{
+    if (r->u->intent == INTENT_PACK)
+        (void)entities_add_packed(&r->u->entities, id);
+}
+
 /* "batch number forty one", "batch four one two", "batch ABEBE_GUJI_20261120_181500" */
 static size_t read_batch(struct reading *r, size_t i)
 {
@@ -234,12 +353,18 @@ static size_t read_batch(struct reading *r, size_t i)
 
     if (i < r->said.count && is_written_id(r->said.words[i].lower)) {
         str_cut(r->u->entities.batch_id, ENTITY_MAX, r->said.words[i].text);
+        note_packed(r, r->said.words[i].text);
         return 1;
     }
     if (!spoken_is(&r->said, i, "batch"))
         return 0;
     if (at < r->said.count && listed(labels, ARRAY_LEN(labels), r->said.words[at].lower))
         at++;
+    if (at < r->said.count && is_short_id(r->said.words[at].lower)) {
+        str_cut(id, sizeof(id), r->said.words[at++].text);
+        str_cut(r->u->entities.batch_id, ENTITY_MAX, id);
+        return note_packed(r, id), at - i;
+    }
     for (size_t n; (n = spoken_number(&r->said, at, &number)) > 0; at += n) {
         size_t used = strlen(id);
         /* The number of a quantity is not of the id. */
@@ -247,8 +372,10 @@ static size_t read_batch(struct reading *r, size_t i)
             break;
         snprintf(id + used, sizeof(id) - used, "%.15g", number);
     }
-    if (*id)
+    if (*id) {
         str_cut(r->u->entities.batch_id, ENTITY_MAX, id);
+        note_packed(r, id);
+    }
     return at - i;
 }
 
@@ -274,7 +401,9 @@ static size_t read_amount(struct reading *r, size_t i)
 
     if (!n || (!unit && !spoken_is(&r->said, i + n, "of")))
         return 0;
-    if (is_output(r, i)) {
+    if (r->u->intent == INTENT_SPLIT) {
+        (void)entities_add_part(e, number * unit_kg(unit ? unit : ""), "");
+    } else if (is_output(r, i)) {
         e->output_kg = number * unit_kg(unit ? unit : "");
     } else if (e->quantity < 0) {
         e->quantity = number;
@@ -329,6 +458,18 @@ static size_t read_to(struct reading *r, size_t i)
     return skip + read_name(r, i + skip, r->u->entities.destination);
 }
 
+/* "600 kilos for hamburg and 400 for bremen" */
+static size_t read_part_end(struct reading *r, size_t i)
+{
+    struct entities *e = &r->u->entities;
+
+    if (r->u->intent != INTENT_SPLIT || !e->part_count ||
+        (!spoken_is(&r->said, i, "for") && !spoken_is(&r->said, i, "to")))
+        return 0;
+    size_t skip = spoken_is(&r->said, i + 1, "the") ? 2 : 1;
+    return skip + read_name(r, i + skip, e->parts[e->part_count - 1].destination);
+}
+
 static size_t read_condition(struct reading *r, size_t i)
 {
     if (!spoken_is(&r->said, i + 1, "condition") || spoken_is(&r->said, i, "in"))
@@ -348,9 +489,10 @@ static size_t read_process(struct reading *r, size_t i)
 
 typedef size_t(part_fn)(struct reading *r, size_t i);
 
-static part_fn *const parts[] = {read_grade,     read_batch,  read_amount, read_product,
-                                 read_farmer,    read_from,   read_to,     read_variety,
-                                 read_condition, read_process};
+static part_fn *const parts[] = {
+    read_grade,   read_container, read_batches, read_batch, read_amount,
+    read_product, read_farmer,    read_from,    read_to,    read_part_end,
+    read_variety, read_condition, read_process};
 
 static void read_entities(struct reading *r)
 {
@@ -373,4 +515,102 @@ void nlu_grammar_understand(struct understanding *out, const char *text)
         read_entities(r);
     else if (out->opt_out)
         out->confidence = 0.9;
+}
+
+/* --- answers ----------------------------------------------------------------------- */
+
+/* A sentence in which the grammar finds the answer where it stands. */
+static const struct {
+    const char *before;
+    enum intent intent;
+} frames[MISSING_COUNT] = {
+    [MISSING_QUANTITY] = {"commission ", INTENT_COMMISSION},
+    [MISSING_ORIGIN] = {"commission from ", INTENT_COMMISSION},
+    [MISSING_BATCH] = {"shipment batch ", INTENT_SHIPMENT},
+    [MISSING_OUTPUT] = {"transformation into ", INTENT_TRANSFORMATION},
+    [MISSING_BATCHES] = {"pack batches ", INTENT_PACK},
+    [MISSING_CONTAINER] = {"unpack container ", INTENT_UNPACK},
+    [MISSING_PARTS] = {"split ", INTENT_SPLIT},
+};
+
+/* "five", without a unit, after the question how much: as the question was put. */
+static double bare_number(const char *text)
+{
+    CLEANUP(free_cleanup) struct spoken *s = xcalloc(1, sizeof(*s));
+    double number = -1;
+
+    spoken_split(s, text);
+    return s->count && spoken_number(s, 0, &number) == s->count ? number : -1;
+}
+
+static const char *skip_word(const char *text, const char *word)
+{
+    size_t n = strlen(word);
+
+    return strncasecmp(text, word, n) == 0 && text[n] == ' ' ? text + n + 1 : text;
+}
+
+static bool take_quantity(struct entities *e, const struct entities *a, const char *text)
+{
+    double bare = bare_number(text);
+
+    if (a->quantity < 0 && bare < 0)
+        return false;
+    e->quantity = a->quantity >= 0 ? a->quantity : bare;
+    str_cut(e->unit, sizeof(e->unit), a->quantity >= 0 ? a->unit : e->unit);
+    return true;
+}
+
+static bool take_text(char out[ENTITY_MAX], const char *found)
+{
+    if (*found)
+        str_cut(out, ENTITY_MAX, found);
+    return *found != 0;
+}
+
+static bool take(struct entities *e, enum missing asked, const struct entities *a,
+                 const char *text)
+{
+    switch (asked) {
+    case MISSING_NOTHING:
+        return false;
+    case MISSING_QUANTITY:
+        return take_quantity(e, a, text);
+    case MISSING_ORIGIN:
+        return *a->farmer ? take_text(e->farmer, a->farmer)
+                          : take_text(e->origin, a->origin);
+    case MISSING_BATCH:
+        return take_text(e->batch_id, a->batch_id);
+    case MISSING_OUTPUT:
+        e->output_kg = a->output_kg >= 0 ? a->output_kg : bare_number(text);
+        return e->output_kg >= 0;
+    case MISSING_BATCHES:
+        for (size_t i = 0; i < a->packed_count; i++)
+            (void)entities_add_packed(e, a->packed[i]);
+        return a->packed_count > 0;
+    case MISSING_CONTAINER:
+        return take_text(e->container, a->container);
+    case MISSING_PARTS:
+        memcpy(e->parts, a->parts, sizeof(e->parts));
+        e->part_count = a->part_count;
+        return a->part_count > 0;
+    }
+    return false;
+}
+
+bool nlu_grammar_answer(struct entities *e, enum missing asked, const char *text)
+{
+    CLEANUP(free_cleanup) struct understanding *u = xcalloc(1, sizeof(*u));
+    CLEANUP(free_cleanup) struct reading *r = xcalloc(1, sizeof(*r));
+
+    text = skip_word(skip_word(skip_word(text, "from"), "batches"), "batch");
+    text = skip_word(text, "into");
+    CLEANUP(free_cleanup)
+    char *sentence = xasprintf("%s%.*s", frames[asked].before, ANSWER_MAX, text);
+    understanding_init(u);
+    u->intent = frames[asked].intent;
+    r->u = u;
+    spoken_split(&r->said, sentence);
+    read_entities(r);
+    return asked != MISSING_NOTHING && take(e, asked, &u->entities, text);
 }
