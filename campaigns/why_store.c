@@ -51,8 +51,9 @@ static const struct part parts[] = {
     {"recordings",
      "SELECT row_to_json(q) FROM (SELECT r.id, r.call_id, r.state, r.duration_ms, "
      "r.error, t.text, t.intent, "
-     "b.batch_id, b.event, b.quantity_kg FROM recordings r LEFT JOIN transcripts t ON "
-     "t.recording_id = r.id LEFT JOIN batches b ON b.recording_id = r.id WHERE r.phone = "
+     "b.batch_id, m.event, m.quantity_kg FROM recordings r LEFT JOIN transcripts t ON "
+     "t.recording_id = r.id LEFT JOIN commands m ON m.recording_id = r.id AND m.state = "
+     "'done' LEFT JOIN batches b ON b.id = m.batch WHERE r.phone = "
      "$1 AND ($2 = 0 OR r.call_id IN (SELECT id FROM calls WHERE phone = $1 AND "
      "campaign_id = $2)) ORDER BY r.id DESC LIMIT 200) q"},
     {"messages",
@@ -91,8 +92,9 @@ static const struct part call_parts[] = {
     {"recordings",
      "SELECT row_to_json(q) FROM (SELECT r.id, r.call_id, r.node, r.state, r.sha256, "
      "r.bytes, r.sample_rate, r.duration_ms, r.error, t.text, t.intent, b.batch_id, "
-     "b.event, b.quantity_kg FROM recordings r LEFT JOIN transcripts t ON t.recording_id "
-     "= r.id LEFT JOIN batches b ON b.recording_id = r.id WHERE r.call_id = $1 ORDER BY "
+     "m.event, m.quantity_kg FROM recordings r LEFT JOIN transcripts t ON t.recording_id "
+     "= r.id LEFT JOIN commands m ON m.recording_id = r.id AND m.state = 'done' LEFT "
+     "JOIN batches b ON b.id = m.batch WHERE r.call_id = $1 ORDER BY "
      "r.id DESC) q"},
     {"messages", "SELECT row_to_json(q) FROM (SELECT id, kind, state, body, error, "
                  "furrow_ms(created_at) AS created_ms FROM messages WHERE call_id = $1 "

@@ -36,7 +36,6 @@ function fill(text) {
     gsub(/GRADE/, "grade " pick("A,A,A,B,B,C,one,two,three"), text)
     gsub(/FARMER/, pick(farmers), text)
     gsub(/PLACE/, pick(places), text)
-    gsub(/BATCH/, "batch number " number_words(1 + random(98)), text)
     return text
 }
 
@@ -58,11 +57,12 @@ BEGIN {
           "received BAGS of VARIETY from FARMER in good condition;" \
           "record shipment of BAGS of VARIETY to PLACE;" \
           "shipped KG of VARIETY GRADE to PLACE;" \
-          "record shipment of BATCH to PLACE;" \
-          "record transformation of BATCH roasted KG;" \
-          "milled BATCH into KG;" \
+          "record shipment of BAGS of VARIETY GRADE to PLACE;" \
+          "milled five bags of VARIETY into two hundred and fifty kilograms;" \
+          "hulled ten bags of VARIETY into five hundred kilograms;" \
+          "roasted two bags of VARIETY GRADE into one hundred kilograms;" \
           "please stop calling me", forms, ";")
-    form_count = 15
+    form_count = 16
     voices = "en-us,en-us,en-us+m3,en-us+m7,en-us+m1,en-us+f2,en-us+m4,en-us+f4,en-gb,en-us+m2"
     manifest = dir "/manifest.json"
     printf "[" > manifest
