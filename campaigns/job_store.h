@@ -8,8 +8,8 @@
  *   recording.fetch {recording_id}   key = recording id
  *   asr             {recording_id}   key = recording id
  *   nlu             {recording_id}   key = recording id
- *   batch           {recording_id}   key = recording id
- *   sms             {message_id}     key = message id
+ *   batch           {recording_id}   key = recording id; or {command_id}, key = command
+ * id sms             {message_id}     key = message id
  */
 #ifndef CAMPAIGNS_JOB_STORE_H
 #define CAMPAIGNS_JOB_STORE_H

@@ -1,53 +1,123 @@
 #include "workers/notify.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "batches/command_store.h"
+#include "campaigns/message_settings_store.h"
+#include "campaigns/message_store.h"
 #include "workers/sms_text.h"
 
-/* A text of another language than the three is English. */
-static struct sms_style style_of(const struct worker_config *c, const struct recording *r,
-                                 char language[3])
+/* Who writes: the tenant's name for it, else the worker's. */
+struct writer {
+    char language[3], service[64];
+};
+
+static int style_of(struct pg *pg, const struct worker_config *c, int tenant_id,
+                    const char *language, struct writer *w, struct sms_style *out)
 {
-    str_cut(language, 3, r->language[0] ? r->language : "en");
-    return (struct sms_style){
-        .service = c->sms_service, .language = language, .sign = c->sms_sign};
+    struct message_settings s = {0};
+
+    int err = message_settings_load(pg, tenant_id, &s);
+    if (err && err != ENOENT)
+        return err;
+    /* A text of another language than the three is English. */
+    str_cut(w->language, sizeof(w->language), language[0] ? language : "en");
+    str_cut(w->service, sizeof(w->service), s.service[0] ? s.service : c->sms_service);
+    *out = (struct sms_style){
+        .service = w->service, .language = w->language, .sign = c->sms_sign};
+    return 0;
 }
 
-static int send(struct pg *pg, int tenant_id, const struct recording *r,
+static int send(struct pg *pg, int tenant_id, const struct notify_to *to,
                 const char *language, const char *kind, const char *body, int64_t now_ms)
 {
-    char id[UUID_TEXT_MAX], key[64];
+    char key[300];
 
-    snprintf(key, sizeof(key), "%s-%s", uuid_text(&r->id, id), kind);
-    const struct message m = {.phone = r->phone,
-                              .language = language,
-                              .kind = kind,
-                              .body = body,
-                              .dedupe_key = key,
-                              .call_id = &r->call_id,
-                              .recording_id = &r->id};
-    return message_enqueue(pg, tenant_id, &m, now_ms);
+    snprintf(key, sizeof(key), "%s-%s", to->key, kind);
+    const struct message_new m = {.phone = to->phone,
+                                  .language = language,
+                                  .kind = kind,
+                                  .body = body,
+                                  .dedupe_key = key,
+                                  .call_id = to->call_id,
+                                  .recording_id = to->recording_id};
+    return message_queue(pg, tenant_id, &m, now_ms);
 }
 
-int notify_receipt(struct pg *pg, const struct worker_config *c, int tenant_id,
-                   const struct recording *r, const struct batch *batch, int64_t now_ms)
+static char *command_text(const struct sms_style *style, const struct command_result *r)
 {
-    char language[3];
-    struct sms_style style = style_of(c, r, language);
-    CLEANUP(free_cleanup) char *body = sms_receipt(&style, batch);
+    char why[REFUSAL_TEXT_MAX];
 
-    return send(pg, tenant_id, r, language, "receipt", body, now_ms);
+    refusal_text(&r->why, style->language, why);
+    switch (r->state) {
+    case COMMAND_DONE:
+        return sms_receipt(style, &r->batch);
+    case COMMAND_ASKS:
+        return sms_question(style, why,
+                            refusal_question(r->why.lacks[0], style->language));
+    case COMMAND_REGISTERED:
+        return sms_notice(style, r->approved ? SMS_APPROVED : SMS_REGISTERED);
+    case COMMAND_REFUSED:
+        break;
+    }
+    return sms_error(style, why);
+}
+
+int notify_command(struct pg *pg, const struct worker_config *c, int tenant_id,
+                   const struct notify_to *to, const struct command_result *r,
+                   int64_t now_ms)
+{
+    static const char *const kinds[] = {"receipt", "question", "error", "registration"};
+    struct writer w = {0};
+    struct sms_style style = {0};
+
+    int err = style_of(pg, c, tenant_id, to->language, &w, &style);
+    if (err)
+        return err;
+    CLEANUP(free_cleanup) char *body = command_text(&style, r);
+    return send(pg, tenant_id, to, w.language, kinds[r->state], body, now_ms);
+}
+
+/* The key is kept in text. */
+static struct notify_to of_recording(const struct recording *r, char text[UUID_TEXT_MAX])
+{
+    return (struct notify_to){.phone = r->phone,
+                              .language = r->language,
+                              .key = uuid_text(&r->id, text),
+                              .call_id = &r->call_id,
+                              .recording_id = &r->id};
 }
 
 int notify_error(struct pg *pg, const struct worker_config *c, int tenant_id,
                  const struct recording *r, const char *details, int64_t now_ms)
 {
-    char language[3];
-    struct sms_style style = style_of(c, r, language);
-    CLEANUP(free_cleanup) char *body = sms_error(&style, details);
+    char text[UUID_TEXT_MAX];
+    const struct notify_to to = of_recording(r, text);
+    struct writer w = {0};
+    struct sms_style style = {0};
 
-    return send(pg, tenant_id, r, language, "error", body, now_ms);
+    int err = style_of(pg, c, tenant_id, r->language, &w, &style);
+    if (err)
+        return err;
+    CLEANUP(free_cleanup) char *body = sms_error(&style, details);
+    return send(pg, tenant_id, &to, w.language, "error", body, now_ms);
+}
+
+int notify_waits(struct pg *pg, const struct worker_config *c, int tenant_id,
+                 const struct recording *r, int64_t now_ms)
+{
+    char text[UUID_TEXT_MAX];
+    const struct notify_to to = of_recording(r, text);
+    struct writer w = {0};
+    struct sms_style style = {0};
+
+    int err = style_of(pg, c, tenant_id, r->language, &w, &style);
+    if (err)
+        return err;
+    CLEANUP(free_cleanup) char *body = sms_notice(&style, SMS_WAITS);
+    return send(pg, tenant_id, &to, w.language, "waits", body, now_ms);
 }
