@@ -14,6 +14,7 @@
 #include "cli/groups.h"
 #include "cli/jobs.h"
 #include "cli/jobs_volatile.h"
+#include "workers/worker.h"
 
 static const struct option long_options[] = {
     {"state", required_argument, NULL, 's'},
@@ -175,6 +176,16 @@ int jobs_parse_id(const char *text, struct uuid *id)
                : CLI_OK;
 }
 
+/* Until it is buried: what its kind says, else its row. */
+static int tries_of(const json_t *row)
+{
+    for (size_t k = 0; k < WORKER_KINDS; k++)
+        if (worker_kinds[k]->tries > 0 &&
+            strcmp(cli_text(row, "kind"), worker_kinds[k]->name) == 0)
+            return worker_kinds[k]->tries;
+    return (int)json_integer_value(json_object_get(row, "max_attempts"));
+}
+
 static int list(struct cli *cli, int argc, char **argv)
 {
     struct jobs_args a;
@@ -187,6 +198,8 @@ static int list(struct cli *cli, int argc, char **argv)
         return cli_usage("unexpected argument '%s'", argv[optind]);
     if (cli_open_pg(cli))
         return CLI_FAILED;
+    if (a.filter.kind && jobs_check_kind(cli, a.filter.kind))
+        return CLI_FAILED;
     int err = job_admin_list(cli->pg, cli->tenant_id, &a.filter, a.limit, &rows);
     if (err)
         return cli_fail("jobs: %s", pg_error(cli->pg));
@@ -196,8 +209,7 @@ static int list(struct cli *cli, int argc, char **argv)
     json_array_foreach(rows, i, row) printf(
         "%-36s  %-15s  %-9s  %2d/%-2d  %s\n", cli_text(row, "id"), cli_text(row, "kind"),
         cli_text(row, "state"), (int)json_integer_value(json_object_get(row, "attempts")),
-        (int)json_integer_value(json_object_get(row, "max_attempts")),
-        cli_text(row, "last_error"));
+        tries_of(row), cli_text(row, "last_error"));
     if (json_array_size(rows) == (size_t)a.limit)
         fprintf(stderr, "the newest %" PRId64 " are shown; --limit N shows more\n",
                 a.limit);
@@ -299,7 +311,7 @@ static const struct cli_verb verbs[] = {
     {.name = "pause",
      .arguments = "KIND [--json]",
      .about = "No further job of the kind begins, in any worker; those at work end.\n"
-              "New ones are taken in and wait.",
+              "New ones are taken in and wait. A volatile kind pauses for all tenants.",
      .example = "furrow jobs pause asr",
      .run = jobs_pause},
     {.name = "drain",

@@ -108,8 +108,7 @@ static int count_only(struct cli *cli, const struct jobs_args *a)
         return cli_fail("jobs: %s", pg_error(cli->pg));
     if (a->json)
         return cli_print_json(json_pack("{s:I}", "would_take", (json_int_t)n));
-    printf("%" PRId64 " job%s would be taken; without --dry-run they are\n", n,
-           n == 1 ? "" : "s");
+    printf("%" PRId64 " job%s would be taken, without --dry-run\n", n, n == 1 ? "" : "s");
     return CLI_OK;
 }
 
@@ -123,6 +122,8 @@ static int many(struct cli *cli, const struct jobs_args *a, int argc, char **arg
         if (jobs_parse_id(argv[i], &id))
             return CLI_USAGE;
     if (cli_open_pg(cli))
+        return CLI_FAILED;
+    if (a->filter.kind && jobs_check_kind(cli, a->filter.kind))
         return CLI_FAILED;
     if (a->dry_run)
         return count_only(cli, a);
@@ -155,8 +156,8 @@ static int parse_many(struct jobs_args *a, int argc, char **argv)
 
 int jobs_retry(struct cli *cli, int argc, char **argv)
 {
-    static const struct deed deed = {"start over", "is not waiting, buried or cancelled",
-                                     "retried"};
+    static const struct deed deed = {"will start over",
+                                     "is not waiting, buried or cancelled", "retried"};
     struct jobs_args a;
 
     if (parse_many(&a, argc, argv))

@@ -122,6 +122,11 @@ int job_admin_stats(struct pg *pg, int tenant_id, json_t **out)
 
 /* ---- retry ---- */
 
+/*
+ * A parent waits again for those of its children that are not over; they are locked, so
+ * that one that ends meanwhile is seen here or finds the parent waiting. A cancelled
+ * child that starts over in the same statement counts itself (furrow_job_child).
+ */
 int job_admin_start_over(struct pg *pg, const char *where, const struct pg_args *a,
                          int64_t *n)
 {
@@ -131,13 +136,19 @@ int job_admin_start_over(struct pg *pg, const char *where, const struct pg_args 
     buf_printf(
         &sql,
         "WITH pick (picked) AS MATERIALIZED (SELECT id FROM jobs WHERE %s LIMIT "
-        "%d FOR UPDATE), again AS (UPDATE jobs SET state = 'queued', attempts = 0, "
-        "deaths = 0, cancel_asked = false, run_at = clock_timestamp(), lease_until "
-        "= NULL, lease_holder = NULL, finished_at = NULL FROM pick WHERE id = "
-        "picked RETURNING id, tenant_id, kind, priority), sent AS (INSERT INTO outbox "
-        "(job_id, tenant_id, kind) SELECT id, tenant_id, kind FROM again WHERE priority "
-        ">= 0 RETURNING "
-        "id) SELECT (SELECT count(*) FROM again), max(pg_notify('furrow_jobs', "
+        "%d FOR UPDATE), kids AS MATERIALIZED (SELECT c.parent_id, c.state FROM jobs c "
+        "JOIN pick ON c.parent_id = picked WHERE c.state NOT IN ('done', 'cancelled') OR "
+        "c.id IN (SELECT picked FROM pick) FOR SHARE OF c), waits AS (SELECT picked, "
+        "count(k.parent_id) AS any, count(*) FILTER (WHERE k.state NOT IN ('done', "
+        "'cancelled')) AS n FROM pick LEFT JOIN kids k ON k.parent_id = picked GROUP BY "
+        "picked), again AS (UPDATE jobs SET state = 'queued', attempts = 0, "
+        "deaths = 0, cancel_asked = false, children_left = waits.n, run_at = CASE WHEN "
+        "waits.any > 0 THEN 'infinity' ELSE clock_timestamp() END, lease_until "
+        "= NULL, lease_holder = NULL, finished_at = NULL FROM waits WHERE id = "
+        "picked RETURNING id, tenant_id, kind, priority, run_at), sent AS (INSERT INTO "
+        "outbox (job_id, tenant_id, kind) SELECT id, tenant_id, kind FROM again WHERE "
+        "priority >= 0 AND run_at <> 'infinity' RETURNING id) SELECT (SELECT count(*) "
+        "FROM again), max(pg_notify('furrow_jobs', "
         "'')::text) FROM sent",
         where, JOB_ADMIN_BATCH);
     int err = pg_run(pg, &res, sql.data, a);
@@ -208,11 +219,14 @@ static int put_aside(struct pg *pg, struct pg_pool *pool, int tenant_id,
         "last_error = CASE WHEN last_error = '' THEN $2 ELSE last_error END FROM "
         "pick WHERE id = picked RETURNING id, kind, payload",
         from, JOB_ADMIN_BATCH);
-    err = pg_end(pg, pg_run(pg, &res, sql.data, &a));
-    if (err)
-        return err;
-    *n = PQntuples(res);
-    return tell_kinds(pool, tenant_id, res, why);
+    /* Before the commit: what a job was about never looks as if it were at work when
+     * nothing works at it. When that fails the jobs stay as they were. */
+    err = pg_run(pg, &res, sql.data, &a);
+    if (!err)
+        err = tell_kinds(pool, tenant_id, res, why);
+    err = pg_end(pg, err);
+    *n = err ? 0 : PQntuples(res);
+    return err;
 }
 
 int job_admin_bury(struct pg *pg, struct pg_pool *pool, int tenant_id,

@@ -75,21 +75,29 @@ static int fire_one(struct pg *pg, int tenant_id, const PGresult *res, int r,
     json_auto_t *payload = json_loads(pg_text(res, r, 2), 0, NULL);
     const char *name = pg_text(res, r, 0);
     char at[CLOCK_TEXT_MAX];
+    int64_t fired_ms = pg_i64(res, r, 6); /* 0: never */
     int64_t planned_ms = pg_i64(res, r, 5), next_ms = 0;
+    bool comes = false;
     struct schedule s;
     struct errtext e = {0};
     struct pg_args a = {0};
 
     int err = schedule_parse(&s, pg_text(res, r, 3), pg_text(res, r, 4), &e);
-    if (!err)
-        err = schedule_latest(&s, planned_ms - 1, now_ms, &planned_ms);
+    if (!err) {
+        err = schedule_latest(&s, fired_ms ? fired_ms : planned_ms - 1, now_ms,
+                              &planned_ms);
+        comes = !err;
+        if (err == ENODATA) /* planned by other rules of the zone: only planned anew */
+            err = 0;
+    }
     if (!err)
         err = schedule_next(&s, now_ms, &next_ms);
     if (err) { /* a zone that went: a person reads the log, the others go on */
         log_warn("schedule", "name=%s err=%d it cannot be planned: %s", name, err,
                  LOG_ESC(e.text));
         next_ms = now_ms + BROKEN_AGAIN_MS;
-    } else {
+    } else if (comes) {
+        fired_ms = planned_ms;
         CLEANUP(free_cleanup)
         char *key = xasprintf("%s@%s", name, clock_text(planned_ms, at));
         err = job_enqueue(pg, tenant_id, pg_text(res, r, 1), key, payload, now_ms, 0);
@@ -98,10 +106,10 @@ static int fire_one(struct pg *pg, int tenant_id, const PGresult *res, int r,
     }
     pg_arg_text(&a, name);
     pg_arg_ms(&a, next_ms);
-    pg_arg_ms(&a, planned_ms);
+    pg_arg_ms(&a, fired_ms);
     return pg_run(pg, NULL,
                   "UPDATE job_schedules SET next_at = furrow_ts($2), last_at = "
-                  "furrow_ts($3) WHERE name = $1",
+                  "nullif(furrow_ts($3), furrow_ts(0)) WHERE name = $1",
                   &a);
 }
 
@@ -116,8 +124,9 @@ static int fire_tenant(struct pg *pg, int tenant_id, int64_t now_ms, int *fired)
     pg_arg_ms(&a, now_ms);
     pg_arg_i64(&a, FIRE_BATCH);
     err = pg_run(pg, &res,
-                 "SELECT name, kind, payload, cron, timezone, furrow_ms(next_at) FROM "
-                 "job_schedules WHERE next_at <= furrow_ts($1) ORDER BY next_at LIMIT $2 "
+                 "SELECT name, kind, payload, cron, timezone, furrow_ms(next_at), "
+                 "furrow_ms(last_at) FROM job_schedules WHERE next_at <= furrow_ts($1) "
+                 "ORDER BY next_at LIMIT $2 "
                  "FOR UPDATE SKIP LOCKED",
                  &a);
     for (int r = 0; !err && r < PQntuples(res); r++)

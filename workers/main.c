@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/content.h"
 #include "base/log.h"
 #include "base/migrate.h"
 #include "base/pg.h"
@@ -41,9 +42,13 @@ static int open_own(struct pg **out, const struct worker_config *c, struct errte
     const struct pg_options options = {
         .url = c->common.database_url, .role = "furrow_app", .name = "furrow-worker"};
 
+    struct content content;
+
     if (!c->common.database_url[0])
         return errtext_set(e, EINVAL, 0, 0, "no database: set DATABASE_URL");
-    int err = pg_open(out, &options, e);
+    int err = content_init(&content, &c->common, e);
+    if (!err)
+        err = pg_open(out, &options, e);
     if (!err)
         err = migrate_check(*out, e);
     return err ? err : clock_share(*out, e);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -14,11 +13,17 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "workers/pool_internal.h"
+#include "workers/threads.h"
 
 enum {
     PREFETCH = 4, /* jobs taken ahead of a quick kind's threads, times its quota … */
     PREFETCH_MIN = 512, /* … and at least: taking and finishing is cheap by the hundred */
 };
+
+#define CONDS(p)                                                                         \
+    (pthread_cond_t *const[]){&(p)->ready_changed, &(p)->room_changed,                   \
+                              &(p)->finished_changed},                                   \
+        3
 
 void work_list_add(struct work_list *l, struct work *w)
 {
@@ -63,16 +68,7 @@ void work_list_remove(struct work_list *l, struct work *prev, struct work *w)
 
 void pool_wait(struct pool *p, pthread_cond_t *cond, int64_t ms)
 {
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += ms / 1000;
-    at.tv_nsec += ms % 1000 * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    pthread_cond_timedwait(cond, &p->lock, &at);
+    threads_wait(cond, &p->lock, ms);
 }
 
 static void set_quotas(struct pool *p)
@@ -89,19 +85,6 @@ static void set_quotas(struct pool *p)
         if (!slow && p->limit[k] < PREFETCH_MIN)
             p->limit[k] = PREFETCH_MIN;
     }
-}
-
-static void init_locks(struct pool *p)
-{
-    pthread_condattr_t attr;
-
-    pthread_mutex_init(&p->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&p->ready_changed, &attr);
-    pthread_cond_init(&p->room_changed, &attr);
-    pthread_cond_init(&p->finished_changed, &attr);
-    pthread_condattr_destroy(&attr);
 }
 
 static int open_all(struct pool *p, struct errtext *e)
@@ -131,25 +114,12 @@ static void pool_free(struct pool *p)
     queue_close(p->ack_queue);
     queue_close(p->relay_queue);
     pg_pool_free(p->pg);
-    pthread_cond_destroy(&p->ready_changed);
-    pthread_cond_destroy(&p->room_changed);
-    pthread_cond_destroy(&p->finished_changed);
-    pthread_mutex_destroy(&p->lock);
+    threads_deinit(&p->lock, CONDS(p));
     if (p->stop_fd >= 0)
         close(p->stop_fd);
     free(p->all);
     free(p->threads);
     free(p);
-}
-
-static void spawn(pthread_t *thread, void *(*run)(void *), void *arg)
-{
-    int err = pthread_create(thread, NULL, run, arg);
-
-    if (!err)
-        return;
-    log_error("pool", "no thread: %s", strerror(err));
-    abort(); /* like memory: a limit of the machine, found at start */
 }
 
 int pool_start(struct pool **out, const struct pool_options *options, struct errtext *e)
@@ -163,7 +133,7 @@ int pool_start(struct pool **out, const struct pool_options *options, struct err
     p->options = *options;
     if (p->options.sweep_ms < 1)
         p->options.sweep_ms = 1000;
-    init_locks(p);
+    threads_init(&p->lock, CONDS(p));
     set_quotas(p);
     p->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int err = p->stop_fd < 0 ? errtext_set(e, errno, 0, 0, "eventfd: %s", strerror(errno))
@@ -174,14 +144,14 @@ int pool_start(struct pool **out, const struct pool_options *options, struct err
     }
     json_object_seed(0); /* not by two threads at once */
     p->threads = xcalloc((size_t)p->options.threads, sizeof(*p->threads));
-    spawn(&p->acknowledger, pool_acknowledger, p);
-    spawn(&p->relay, pool_relay, p);
+    threads_spawn(&p->acknowledger, 0, pool_acknowledger, p);
+    threads_spawn(&p->relay, 0, pool_relay, p);
     for (; p->thread_count < p->options.threads; p->thread_count++) {
         struct pool_thread *t = &p->threads[p->thread_count];
         t->pool = p;
-        spawn(&t->id, pool_thread, t);
+        threads_spawn(&t->id, 0, pool_thread, t);
     }
-    spawn(&p->fetcher, pool_fetcher, p);
+    threads_spawn(&p->fetcher, 0, pool_fetcher, p);
     *out = p;
     return 0;
 }

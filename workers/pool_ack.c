@@ -265,6 +265,7 @@ void *pool_relay(void *pool)
         if (!err && (wiped || mono_ms() >= sweep_at_ms))
             err = sweep(p, wiped, &sweep_at_ms, &swept);
         if (moved + swept > 0) {
+            atomic_store(&p->news, true);
             awake_until_ms = mono_ms() + RELAY_STAY_MS;
             looks = 0;
         }

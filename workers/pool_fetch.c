@@ -143,6 +143,8 @@ static int fetch(struct pool *p, const int *room, int wait_ms, bool idle,
     *n = 0;
     if (mono_ms() >= *rows_at_ms) {
         *rows_at_ms = mono_ms() + ROWS_EVERY_MS;
+        if (atomic_exchange(&p->news, false))
+            queue_look_again(p->fetch_queue);
         err = queue_take_rows(p->fetch_queue, room, idle, items, QUEUE_BATCH, n);
     }
     if (queue_has_limits(p->fetch_queue) && wait_ms > ROWS_EVERY_MS)

@@ -53,6 +53,7 @@ struct pool {
     struct queue_tally tally; /* since it was last written */
 
     atomic_bool stopping, cancelled, wiped, suspects;
+    atomic_bool news; /* the relay moved something: rows may be there too */
     int stop_fd;
     pthread_t fetcher, acknowledger, relay;
     struct pool_thread *threads;

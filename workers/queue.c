@@ -27,6 +27,29 @@ static void say_away(struct queue *q, const char *why)
     q->degraded = true;
 }
 
+/* Another Redis process may hold yesterday's data, its groups too: what was sent to the
+ * one before counts as lost. Entries that a worker took yesterday are old enough to be
+ * claimed at once. */
+static int know_server(struct queue *q)
+{
+    char run_id[REDIS_RUN_ID_MAX] = "";
+
+    if (redis_connects(q->redis) == q->connects)
+        return 0;
+    unsigned connects = redis_connects(q->redis);
+    int err = redis_run_id(q->redis, run_id);
+    if (err == ECONNRESET)
+        return err;
+    if (q->run_id[0] && strcmp(q->run_id, run_id) != 0) {
+        log_warn("queue", "redis was started again; all that is due is sent again");
+        q->wiped = true;
+        q->claim_at_ms = 0;
+    }
+    memcpy(q->run_id, run_id, sizeof(run_id));
+    q->connects = connects;
+    return 0;
+}
+
 int queue_redis(struct queue *q)
 {
     struct errtext e = {0};
@@ -41,7 +64,7 @@ int queue_redis(struct queue *q)
             return ECONNRESET;
         }
     }
-    if (!redis_context(q->redis)) {
+    if (!redis_context(q->redis) || know_server(q)) {
         say_away(q, redis_error(q->redis));
         return ECONNRESET;
     }
@@ -63,6 +86,7 @@ int queue_open(struct queue **out, const struct queue_options *options, struct e
 
     q->options = options;
     q->tenants = xcalloc(QUEUE_TENANTS_MAX, sizeof(*q->tenants));
+    q->ranked = xcalloc(QUEUE_TENANTS_MAX, sizeof(*q->ranked));
     q->held_cap = QUEUE_BATCH;
     q->held = xcalloc((size_t)q->held_cap, sizeof(*q->held));
     int err = pg_open(&q->pg, &pg, e);
@@ -88,6 +112,7 @@ void queue_close(struct queue *q)
     pg_close(q->pg);
     free(q->held);
     free(q->tenants);
+    free(q->ranked);
     free(q);
 }
 

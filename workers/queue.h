@@ -98,6 +98,9 @@ NODISCARD int queue_recall(struct queue *q, const struct queue_item *const *item
 NODISCARD int queue_take_rows(struct queue *q, const int *room, bool idle,
                               struct queue_item *items, int max, int *n);
 bool queue_has_limits(const struct queue *q);
+/* Where nothing was found is looked at less and less often, down to about twice a second;
+ * this makes the next queue_take_rows look everywhere: there is something new. */
+void queue_look_again(struct queue *q);
 
 /* What was done since it was last written. */
 enum { QUEUE_BUCKETS = 9, QUEUE_TALLY_MAX = 256, QUEUE_EXPIRE_BATCH = 2000 };

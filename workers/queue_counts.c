@@ -104,8 +104,10 @@ int queue_expire(struct queue *q, int64_t keep_ms, int *n)
             "WITH past AS MATERIALIZED (SELECT clock_timestamp() - $1::bigint * interval "
             "'1 millisecond' AS at), pick (picked) AS MATERIALIZED (SELECT id FROM jobs "
             "WHERE id < (SELECT furrow_uuid_floor(at) FROM past) AND finished_at < "
-            "(SELECT at FROM past) AND state IN ('done', 'cancelled') ORDER BY id LIMIT "
-            "$2 FOR UPDATE SKIP LOCKED) DELETE FROM jobs USING pick WHERE id = picked",
+            "(SELECT at FROM past) AND state IN ('done', 'cancelled') AND (parent_id "
+            "IS NULL OR NOT EXISTS (SELECT FROM jobs p WHERE p.id = jobs.parent_id AND "
+            "p.state NOT IN ('done', 'cancelled'))) ORDER BY id LIMIT $2 FOR UPDATE SKIP "
+            "LOCKED) DELETE FROM jobs USING pick WHERE id = picked",
             &a);
         if (!err)
             *n += (int)pg_affected(res);

@@ -9,8 +9,13 @@
 
 enum { QUEUE_TENANTS_MAX = 4096, QUEUE_LIMITED_MAX = 256 };
 
+struct queue_look { /* monotonic: not before at_ms, and then so much later */
+    int64_t at_ms, every_ms;
+};
+
 struct queue_limited {
     int tenant_id, kind;
+    struct queue_look look;
 };
 
 struct queue_id { /* an id that arrived and is not yet taken */
@@ -27,10 +32,13 @@ struct queue {
     struct queue_id *held;
     int held_count, held_cap;
     bool degraded, wiped, groups_made;
+    char run_id[REDIS_RUN_ID_MAX]; /* of the Redis that was sent to; "": of none yet */
+    unsigned connects;             /* when it was asked for */
     int64_t claim_at_ms, redis_retry_ms; /* monotonic */
     int listening_pid, settled_pid;      /* the backend that has this setting; 0: none */
     bool settled_soft;
     int *tenants;
+    struct queue_look *ranked; /* of each tenant */
     size_t tenant_count;
     int64_t tenants_at_ms;
     struct queue_limited limited[QUEUE_LIMITED_MAX];

@@ -10,7 +10,14 @@
 #include "base/xalloc.h"
 #include "workers/queue_internal.h"
 
-enum { LIMITS_EVERY_MS = 500, NO_LIMIT = 1000000 };
+enum {
+    LIMITS_EVERY_MS = 500, /* and with many tenants: */
+    LIMITS_TENANT_MS = 25,
+    LIMITS_EVERY_MOST_MS = 5000,
+    LOOK_MS = 50, /* after nothing was found, then twice as long and so on */
+    LOOK_MOST_MS = 400,
+    NO_LIMIT = 1000000,
+};
 
 #define ORDER " ORDER BY priority DESC, run_at LIMIT $4 FOR UPDATE SKIP LOCKED"
 
@@ -19,8 +26,47 @@ enum { LIMITS_EVERY_MS = 500, NO_LIMIT = 1000000 };
     "greatest(next_at, clock_timestamp() - greatest(0.1, 1 / rate_per_s) * interval '1 " \
     "s')"
 
+static bool is_due(const struct queue_look *l)
+{
+    return mono_ms() >= l->at_ms;
+}
+
+static void looked(struct queue_look *l, bool found)
+{
+    l->every_ms = found || !l->every_ms ? LOOK_MS : 2 * l->every_ms;
+    if (l->every_ms > LOOK_MOST_MS)
+        l->every_ms = LOOK_MOST_MS;
+    l->at_ms = found ? 0 : mono_ms() + l->every_ms;
+}
+
+void queue_look_again(struct queue *q)
+{
+    memset(q->ranked, 0, QUEUE_TENANTS_MAX * sizeof(*q->ranked));
+    for (int i = 0; i < q->limited_count; i++)
+        q->limited[i].look = (struct queue_look){0};
+}
+
+/* What was known of it is kept. */
+static struct queue_limited limited(const struct queue *q, int tenant_id, int kind)
+{
+    for (int i = 0; i < q->limited_count; i++)
+        if (q->limited[i].tenant_id == tenant_id && q->limited[i].kind == kind)
+            return q->limited[i];
+    return (struct queue_limited){.tenant_id = tenant_id, .kind = kind};
+}
+
+static int64_t limits_every_ms(const struct queue *q)
+{
+    int64_t ms = (int64_t)q->tenant_count * LIMITS_TENANT_MS;
+
+    return ms < LIMITS_EVERY_MS        ? LIMITS_EVERY_MS
+           : ms > LIMITS_EVERY_MOST_MS ? LIMITS_EVERY_MOST_MS
+                                       : ms;
+}
+
 static int load_limits(struct queue *q)
 {
+    struct queue_limited found[QUEUE_LIMITED_MAX];
     CLEANUP(buf_free) struct buf kinds = {0};
     struct pg_args a = {0};
     int n = 0;
@@ -37,13 +83,13 @@ static int load_limits(struct queue *q)
                              "AND (rate_per_s IS NOT NULL OR max_running IS NOT NULL)",
                              &a);
         for (int r = 0; !err && r < PQntuples(res) && n < QUEUE_LIMITED_MAX; r++)
-            q->limited[n++] =
-                (struct queue_limited){.tenant_id = q->tenants[t],
-                                       .kind = queue_kind_index(q, pg_text(res, r, 0))};
+            found[n++] =
+                limited(q, q->tenants[t], queue_kind_index(q, pg_text(res, r, 0)));
     }
     if (!err) {
+        memcpy(q->limited, found, (size_t)n * sizeof(found[0]));
         q->limited_count = n;
-        q->limits_at_ms = mono_ms() + LIMITS_EVERY_MS;
+        q->limits_at_ms = mono_ms() + limits_every_ms(q);
     }
     return err;
 }
@@ -114,7 +160,7 @@ static int use_up(struct queue *q, const char *kind, PGresult *taken, bool slots
                   &a);
 }
 
-static int take_limited(struct queue *q, const struct queue_limited *l, int room,
+static int take_limited(struct queue *q, struct queue_limited *l, int room,
                         struct queue_item *items, int *n)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
@@ -142,6 +188,8 @@ static int take_limited(struct queue *q, const struct queue_limited *l, int room
     if (!err && res && PQntuples(res) > 0)
         err = use_up(q, kind, res, slots);
     err = pg_end(q->pg, err);
+    /* While the limit is what holds them they are looked for as before. */
+    looked(&l->look, free < 1 || (res && PQntuples(res) > 0));
     for (int r = 0; !err && res && r < PQntuples(res); r++)
         queue_read_item(q, l->tenant_id, res, r, &items[(*n)++]);
     return err;
@@ -177,6 +225,30 @@ bool queue_has_limits(const struct queue *q)
     return q->limited_count > 0;
 }
 
+/* High jobs of all tenants, and low ones when there is nothing else to do. */
+static int take_all_ranked(struct queue *q, const struct buf *kinds, int least, bool idle,
+                           struct queue_item *items, int max, int *n)
+{
+    int err = 0;
+
+    for (size_t t = 0; t < q->tenant_count && !err; t++) {
+        int before = *n;
+        if (least > max - *n)
+            least = max - *n;
+        if (least < 1)
+            break;
+        if (!is_due(&q->ranked[t]))
+            continue;
+        err = take_ranked(q, q->tenants[t], kinds, least, 1, items, n);
+        if (!err && idle && least > *n - before)
+            err =
+                take_ranked(q, q->tenants[t], kinds, least - (*n - before), -1, items, n);
+        looked(&q->ranked[t], err || *n > before);
+        least -= *n - before;
+    }
+    return err;
+}
+
 int queue_take_rows(struct queue *q, const int *room, bool idle, struct queue_item *items,
                     int max, int *n)
 {
@@ -190,7 +262,7 @@ int queue_take_rows(struct queue *q, const int *room, bool idle, struct queue_it
     for (int i = 0; i < q->limited_count && !err; i++) {
         int before = *n, k = q->limited[i].kind;
         int limit = left[k] < max - *n ? left[k] : max - *n;
-        if (limit > 0)
+        if (limit > 0 && is_due(&q->limited[i].look))
             err = take_limited(q, &q->limited[i], limit, items, n);
         left[k] -= *n - before;
     }
@@ -199,16 +271,7 @@ int queue_take_rows(struct queue *q, const int *room, bool idle, struct queue_it
         least = wanted[k] && left[k] < least ? left[k] : least;
     }
     queue_kinds_array(q, wanted, &kinds);
-    for (size_t t = 0; t < q->tenant_count && !err; t++) {
-        int before = *n;
-        if (least > max - *n)
-            least = max - *n;
-        if (least > 0)
-            err = take_ranked(q, q->tenants[t], &kinds, least, 1, items, n);
-        if (!err && idle && least > *n - before)
-            err = take_ranked(q, q->tenants[t], &kinds, least - (*n - before), -1, items,
-                              n);
-        least -= *n - before;
-    }
+    if (!err)
+        err = take_all_ranked(q, &kinds, least, idle, items, max, n);
     return *n > 0 ? 0 : err;
 }

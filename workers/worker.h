@@ -21,6 +21,7 @@ struct worker_config {
     int64_t nlu_timeout_s;
     char sms_provider[16], sms_url[256], sms_account[128], sms_token[128], sms_from[64];
     char sms_service[32];
+    int64_t sms_report_wait_s;
     bool sms_sign;
 };
 
@@ -31,8 +32,9 @@ extern const struct job_kind job_kind_asr;
 extern const struct job_kind job_kind_nlu;
 extern const struct job_kind job_kind_batch;
 extern const struct job_kind job_kind_sms;
+extern const struct job_kind job_kind_expire;
 
-enum { WORKER_KINDS = 5 };
+enum { WORKER_KINDS = 6 };
 extern const struct job_kind *const worker_kinds[WORKER_KINDS];
 
 extern const struct job_kind job_kind_notice;

@@ -195,6 +195,14 @@ static const struct config_option options[] = {
      CONFIG_FIELD_AT(struct worker_config, sms_service),
      .initial = "Furrow",
      .help = "Name in front of every message."},
+    {.name = "sms_report_wait_s",
+     .type = CONFIG_INT,
+     CONFIG_FIELD_AT(struct worker_config, sms_report_wait_s),
+     .min = 0,
+     .max = 3600,
+     .initial = "30",
+     .help = "When the provider's answer to a message was lost: how long a delivery "
+             "report is waited for before the message is sent again."},
     {.name = "sms_sign",
      .type = CONFIG_BOOL,
      CONFIG_FIELD_AT(struct worker_config, sms_sign),
@@ -209,12 +217,12 @@ const struct config_table worker_config_table = {.program = "furrow-worker",
                                                  .struct_size =
                                                      sizeof(struct worker_config)};
 
-/* In the order of the pipeline. */
-const struct job_kind *const worker_kinds[WORKER_KINDS] = {
-    &job_kind_fetch, &job_kind_asr, &job_kind_nlu, &job_kind_batch, &job_kind_sms};
+/* In the order of the pipeline; as many as worker.h says, or it does not compile. */
+const struct job_kind *const worker_kinds[] = {&job_kind_fetch, &job_kind_asr,
+                                               &job_kind_nlu,   &job_kind_batch,
+                                               &job_kind_sms,   &job_kind_expire};
 
-const struct job_kind *const worker_volatile_kinds[WORKER_VOLATILE_KINDS] = {
-    &job_kind_notice};
+const struct job_kind *const worker_volatile_kinds[] = {&job_kind_notice};
 
 void worker_volatile_options(const struct worker_config *c,
                              struct volatile_pool_options *out)
@@ -232,7 +240,7 @@ void worker_volatile_options(const struct worker_config *c,
 void worker_pool_options(const struct worker_config *c, struct pool_options *out)
 {
     const int64_t quota[WORKER_KINDS] = {c->quota_fetch, c->quota_asr, c->quota_nlu,
-                                         c->quota_batch, c->quota_sms};
+                                         c->quota_batch, c->quota_sms, 1};
 
     *out = (struct pool_options){.queue = {.database_url = c->common.database_url,
                                            .redis_url = c->common.redis_url,

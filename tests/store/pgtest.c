@@ -1,19 +1,23 @@
 #include "store/pgtest.h"
 
 #include <ftw.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/migrate.h"
 #include "base/program.h"
+#include "base/redis.h"
 #include "base/str.h"
 #include "cli/private_servers.h"
 
-enum { SKIP = 77, FILES_OPEN = 16 };
+enum { SKIP = 77, FILES_OPEN = 16, RESTART_MS = 20000 };
 
 static struct private_servers servers;
 static char temp_dir[64];
@@ -89,6 +93,52 @@ const char *pgtest_url(void)
 const char *pgtest_redis_url(void)
 {
     return servers.redis_url;
+}
+
+static void redis_path(char out[600], const char *name)
+{
+    snprintf(out, 600, "%s/%s", servers.redis_data, name);
+}
+
+void pgtest_redis_save(void)
+{
+    char from[600], to[600];
+    struct errtext e = {0};
+    struct redis *r = NULL;
+
+    must(redis_open(&r, servers.redis_url, &e), "redis", e.text);
+    must(redis_cmd(r, NULL, "SAVE"), "SAVE", redis_error(r));
+    redis_close(r);
+    redis_path(from, "dump.rdb");
+    redis_path(to, "kept.rdb");
+    must(rename(from, to), "keep the RDB", to);
+}
+
+void pgtest_redis_restore(void)
+{
+    char log[600], from[600], to[600];
+    struct redis *r = NULL;
+    int status = 0;
+
+    must(kill(servers.redis.pid, SIGKILL), "kill", "redis");
+    must(waitpid(servers.redis.pid, &status, 0) != servers.redis.pid, "wait", "redis");
+    redis_path(log, "appendonlydir");
+    redis_path(from, "kept.rdb");
+    redis_path(to, "dump.rdb");
+    nftw(log, remove_one, FILES_OPEN, FTW_DEPTH | FTW_PHYS);
+    must(rename(from, to), "put the RDB back", to);
+    /* With its log on, Redis reads the log alone, and there is none. */
+    for (int i = 0; servers.redis.argv[i]; i++)
+        if (str_is(servers.redis.argv[i], "--appendonly"))
+            servers.redis.argv[i + 1] = "no";
+    must(service_start(&servers.redis), "start", "redis");
+    int64_t end_ms = mono_ms() + RESTART_MS;
+    while (redis_open(&r, servers.redis_url, NULL)) {
+        must(mono_ms() > end_ms, "start", "redis");
+        poll(NULL, 0, 5);
+    }
+    must(redis_cmd(r, NULL, "PING"), "PING", redis_error(r));
+    redis_close(r);
 }
 
 const char *pgtest_dir(void)

@@ -25,6 +25,11 @@ const char *pgtest_url(void);
 const char *pgtest_redis_url(void);
 const char *pgtest_dir(void);
 
+/* Redis as it was: keeps an RDB of what is in it now; later stops it at once, puts
+ * that RDB back in place of everything, and starts it. */
+void pgtest_redis_save(void);
+void pgtest_redis_restore(void);
+
 /* A connection as furrow_app; the test's to pg_close(). */
 struct pg *pgtest_open(void);
 /* One as the superuser, for looking behind the scenes. */

@@ -173,7 +173,7 @@ static void retry_takes_ids_or_a_filter_but_never_everything_by_accident(void **
     assert_int_equal(member("retry --kind sms --error HTTP --json", "retried"), 1);
     assert_int_equal(count("unique_key = 's2' AND state = 'queued'"), 1);
     assert_int_equal(jobs(line), 0);
-    assert_string_equal(out, "1 job start over\n");
+    assert_string_equal(out, "1 job will start over\n");
     assert_int_equal(pgtest_i64(pg, 1, "SELECT count(*) FROM outbox"), 2);
     CLEANUP(free_cleanup) char *running = xasprintf("retry %s", id_of("n1"));
     assert_int_equal(jobs(running), 1);
@@ -191,6 +191,12 @@ static void bury_puts_waiting_ones_aside(void **state)
     assert_int_equal(member("bury --kind asr --json", "buried"), 2);
     assert_int_equal(count("kind = 'asr' AND state = 'buried'"), 3);
     assert_int_equal(count("unique_key = 'a3' AND last_error = 'HTTP 503'"), 1);
+    /* A kind that there is not is no filter that found nothing. */
+    assert_int_equal(jobs("bury --kind asrr"), 1);
+    assert_true(output_has("there is no kind 'asrr'; the kinds are "));
+    assert_int_equal(jobs("list --kind asrr"), 1);
+    assert_int_equal(jobs("retry --kind notice"), 1);
+    assert_true(output_has("'notice' is volatile: 'furrow jobs volatile notice'"));
 }
 
 static void cancel_ends_waiting_ones_and_tells_running_ones(void **state)

@@ -371,6 +371,26 @@ static void many_are_retried_and_buried_by_what_they_have_in_common(void **state
                      1200);
 }
 
+/* Put aside is both: the job, and what it was about. */
+static void what_cannot_be_marked_as_failed_is_not_buried(void **state)
+{
+    const struct job_filter asr = {.kind = "asr"};
+    struct pg *super = pgtest_open_super();
+    int64_t n = 0;
+
+    (void)state;
+    enqueue("asr", "a", 1,
+            "{\"v\": 1, \"recording_id\": \"01a21794-818f-78f5-abe8-4547fee6299c\"}");
+    pgtest_run(super, 0, "REVOKE SELECT ON recordings FROM furrow_app");
+    assert_int_not_equal(job_admin_bury(pg, connections, 1, &asr, &n), 0);
+    assert_int_equal(count("state = 'queued'"), 1);
+    pgtest_run(super, 0, "GRANT SELECT ON recordings TO furrow_app");
+    pg_close(super);
+    assert_int_equal(job_admin_bury(pg, connections, 1, &asr, &n), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(count("state = 'buried'"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +407,7 @@ int main(void)
         cmocka_unit_test_setup(a_cancelled_job_whose_worker_died_is_not_run_again, clean),
         cmocka_unit_test_setup(many_are_retried_and_buried_by_what_they_have_in_common,
                                clean),
+        cmocka_unit_test_setup(what_cannot_be_marked_as_failed_is_not_buried, clean),
     };
     struct errtext e = {0};
 

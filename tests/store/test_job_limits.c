@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -302,6 +303,26 @@ static void a_parent_begins_when_its_last_child_has_ended(void **state)
     assert_int_equal(count("kind = 'whole' AND state = 'queued' AND children_left = 2"),
                      1);
     assert_int_equal(count("unique_key = '2' AND progress = '20' AND result = '20'"), 1);
+    /* Nor does a retry of the parent begin it, waiting or cancelled as it is. */
+    struct uuid id;
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    assert_int_equal(pg_begin(pg, 1), 0);
+    assert_int_equal(pg_run(pg, &res, "SELECT id FROM jobs WHERE unique_key = 'p'", NULL),
+                     0);
+    assert_int_equal(pg_commit(pg), 0);
+    assert_int_equal(pg_uuid(res, 0, 0, &id), 0);
+    const struct job_filter by_id = {.id = &id};
+    for (int i = 0; i < 2; i++) {
+        if (i == 1)
+            pgtest_run(pg, 1,
+                       "UPDATE jobs SET state = 'cancelled', children_left = 4, "
+                       "finished_at = now() WHERE unique_key = 'p'");
+        assert_int_equal(job_admin_retry(pg, 1, &by_id, &n), 0);
+        assert_int_equal(
+            count("kind = 'whole' AND state = 'queued' AND children_left = 2 AND run_at "
+                  "= 'infinity' AND id NOT IN (SELECT job_id FROM outbox)"),
+            1);
+    }
     pgtest_run(
         pg, 1,
         "UPDATE jobs SET state = 'cancelled' WHERE kind = 'part' AND unique_key = '4'");
@@ -343,10 +364,24 @@ static void what_is_done_expires_and_what_is_buried_stays(void **state)
     p = start_with("w", 2, 50, 3600000);
     add("c", 0, 1, JOB_NORMAL, "{}"); /* young */
     wait_count("state = 'done'", 6);
+    /* A parent that waits for a buried child will read what the other one left. */
+    json_auto_t *one = json_pack("{s:i}", "value", 1);
+    json_auto_t *bad = json_pack("{s:i, s:b}", "value", 300, "bury", 1);
+    const struct job_new parent = {.kind = "whole", .key = "late"};
+    const struct job_new children[] = {{.kind = "part", .key = "1", .payload = one},
+                                       {.kind = "part", .key = "2", .payload = bad}};
+    int64_t added = 0;
+    assert_int_equal(pg_begin(pg, 1), 0);
+    assert_int_equal(
+        job_enqueue_family(pg, 1, &parent, children, 2, clock_now_ms(), &added), 0);
+    assert_int_equal(pg_commit(pg), 0);
+    wait_count("kind = 'part' AND state = 'done'", 1);
+    wait_count("state = 'buried'", 3);
     pool_stop(p, 1000);
     p = start_with("w", 2, 50, 1);
-    wait_count("state = 'done'", 0);
-    assert_int_equal(count("state = 'buried'"), 2);
+    wait_count("state = 'done' AND parent_id IS NULL", 0);
+    assert_int_equal(count("state = 'done' AND kind = 'part'"), 1);
+    assert_int_equal(count("state = 'buried'"), 3);
     pool_stop(p, 1000);
 }
 
@@ -415,12 +450,96 @@ static void a_schedule_fires_once_for_each_instant_and_makes_up_for_the_last(voi
         "UPDATE job_schedules SET next_at = furrow_ts(furrow_ms(next_at) - 600000)");
     assert_int_equal(job_schedules_fire(pg, at("2026-11-25T09:16:00Z"), &fired), 0);
     assert_int_equal(count("true"), 2);
+    /* The rules of its zone were others when it was planned: that instant is none any
+     * more, and the one that takes its place is not missed. */
+    pgtest_run(pg, 1,
+               "UPDATE job_schedules SET next_at = furrow_ts(furrow_ms(last_at) + "
+               "420000)");
+    assert_int_equal(job_schedules_fire(pg, at("2026-11-25T09:17:00Z"), &fired), 0);
+    assert_int_equal(count("true"), 2);
+    assert_int_equal(pgtest_i64(pg, 1, "SELECT furrow_ms(next_at) FROM job_schedules"),
+                     at("2026-11-25T09:20:00Z"));
+    assert_int_equal(job_schedules_fire(pg, at("2026-11-25T09:20:00Z"), &fired), 0);
+    assert_int_equal(count("unique_key = 'tidy@2026-11-25T09:20:00Z'"), 1);
+    /* A zone that is gone for a while: what came meanwhile is made up for. */
+    pgtest_run(pg, 1, "UPDATE job_schedules SET timezone = 'Nowhere/Land'");
+    assert_int_equal(job_schedules_fire(pg, at("2026-11-25T09:30:00Z"), &fired), 0);
+    pgtest_run(pg, 1, "UPDATE job_schedules SET timezone = 'UTC'");
+    assert_int_equal(job_schedules_fire(pg, at("2026-11-25T10:33:00Z"), &fired), 0);
+    assert_int_equal(count("unique_key = 'tidy@2026-11-25T10:30:00Z'"), 1);
+    assert_int_equal(count("true"), 4);
     const struct job_schedule never = {
         .name = "never", .kind = "noted", .cron = "0 0 30 2 *", .timezone = "UTC"};
     assert_int_equal(job_schedule_set(pg, 1, &never, 0, &next_ms, &e), EINVAL);
     assert_int_equal(job_schedule_remove(pg, 1, "tidy"), 0);
     assert_int_equal(job_schedule_remove(pg, 1, "tidy"), ENOENT);
     pg_close(other);
+}
+
+/* ---- many tenants ---- */
+
+static atomic_int begins;
+int __real_pg_begin(struct pg *conn, int tenant_id);
+int __wrap_pg_begin(struct pg *conn, int tenant_id);
+
+int __wrap_pg_begin(struct pg *conn, int tenant_id)
+{
+    atomic_fetch_add(&begins, 1);
+    return __real_pg_begin(conn, tenant_id);
+}
+
+/* Asks as often as it can for that long; how many transactions it took. */
+static int ask_for(struct queue *q, int64_t ms, int *taken)
+{
+    struct queue_item items[8];
+    const int room[QUEUE_KINDS_MAX] = {8, 8, 8};
+    int64_t end_ms = mono_ms() + ms;
+    int from = begins;
+
+    for (*taken = 0; mono_ms() < end_ms;) {
+        int n = 0;
+        assert_int_equal(queue_take_rows(q, room, true, items, 8, &n), 0);
+        for (int i = 0; i < n; i++)
+            queue_item_clear(&items[i]);
+        *taken += n;
+    }
+    return begins - from;
+}
+
+static void tenants_with_nothing_to_do_cost_little(void **state)
+{
+    enum { TENANTS = 30, MS = 700, LOOKS = 6, RULES = 3 };
+    const struct queue_options options = {.database_url = pgtest_url(),
+                                          .redis_url = pgtest_redis_url(),
+                                          .holder = "w1",
+                                          .kinds = kinds,
+                                          .kind_count = ARRAY_LEN(kinds),
+                                          .lease_ms = 30000,
+                                          .republish_ms = 500};
+    struct errtext e = {0};
+    struct queue *q = NULL;
+    int taken = 0;
+    size_t n = 0;
+
+    (void)state;
+    for (int i = 0; i < TENANTS; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "tenant-%d", i);
+        assert_int_equal(pg_tenant_add(pg, name), 0);
+    }
+    assert_int_equal(pg_tenants(pg, (int[64]){0}, 64, &n), 0);
+    assert_int_equal(job_admin_limit(pg, 1, "noted", 1000, 0), 0);
+    assert_int_equal(queue_open(&q, &options, &e), 0);
+    /* High and low ones, at 0, 50, 150, 350, 750 ms, and the rules now and then. */
+    int cost = ask_for(q, MS, &taken);
+    assert_int_equal(taken, 0);
+    assert_true(cost <= (int)n * (2 * LOOKS + RULES));
+    add("a", 0, 1, JOB_NORMAL, "{}");
+    add("b", 0, 1, JOB_HIGH, "{}");
+    queue_look_again(q);
+    ask_for(q, 1, &taken);
+    assert_int_equal(taken, 2);
+    queue_close(q);
 }
 
 int main(void)
@@ -437,6 +556,7 @@ int main(void)
         cmocka_unit_test_setup(a_parent_begins_when_its_last_child_has_ended, clean),
         cmocka_unit_test_setup(what_is_done_expires_and_what_is_buried_stays, clean),
         cmocka_unit_test_setup(workers_count_what_they_did, clean),
+        cmocka_unit_test_setup(tenants_with_nothing_to_do_cost_little, clean),
         cmocka_unit_test_setup(
             a_schedule_fires_once_for_each_instant_and_makes_up_for_the_last, clean),
     };

@@ -15,10 +15,12 @@
 #include "base/sha256.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "batches/command_store.h"
 #include "campaigns/flow_store.h"
 #include "campaigns/job_store.h"
 #include "ivr/ivr.h"
 #include "store/pgtest.h"
+#include "workers/job_admin.h"
 #include "workers/pool.h"
 #include "workers/worker.h"
 
@@ -170,6 +172,19 @@ static void start(void)
         fail_msg("%s", e.text);
 }
 
+/* Nobody but the owner may: what happened, happened. */
+static void forget_the_ledger(void)
+{
+    struct pg *super = pgtest_open_super();
+
+    pgtest_run(
+        super, 0,
+        "WITH a AS (DELETE FROM epcis_event_batches), b AS (DELETE FROM "
+        "epcis_events), c AS (DELETE FROM commands), d AS (DELETE FROM batches), e "
+        "AS (DELETE FROM places) DELETE FROM callers");
+    pg_close(super);
+}
+
 static int set_up(void **state)
 {
     struct errtext e = {0};
@@ -193,10 +208,11 @@ static int set_up(void **state)
     SCRIPT(ASR, {200, said, 0});
     SCRIPT(NLU, {500, "", 0});
     SCRIPT(SMS, {201, "{\"sid\": \"SM1\", \"status\": \"queued\"}", 0});
+    forget_the_ledger();
     pgtest_run(pg, 1,
                "WITH a AS (DELETE FROM outbox), b AS (DELETE FROM jobs), c AS (DELETE "
-               "FROM messages), d AS (DELETE FROM batches), e AS (DELETE FROM "
-               "transcripts), f AS (DELETE FROM dnc_entries) SELECT 1");
+               "FROM messages), e AS (DELETE FROM transcripts), f AS (DELETE FROM "
+               "dnc_entries) SELECT 1");
     pgtest_run(pg, 1, "DELETE FROM recordings");
     return 0;
 }
@@ -393,9 +409,10 @@ static void a_recording_that_its_flow_waits_for_is_not_lost(void **state)
     assert_int_equal(calls(ARI_GET), 3);
     /* Waited for in vain it is lost in the end. */
     tear_down(NULL);
+    forget_the_ledger();
     pgtest_run(pg, 1,
-               "WITH a AS (DELETE FROM messages), b AS (DELETE FROM batches), c AS "
-               "(DELETE FROM transcripts), d AS (DELETE FROM ivr_sessions), e AS (DELETE "
+               "WITH a AS (DELETE FROM messages), c AS (DELETE FROM transcripts), d AS "
+               "(DELETE FROM ivr_sessions), e AS (DELETE "
                "FROM calls), f AS (DELETE FROM jobs) SELECT 1");
     pgtest_run(pg, 1, "DELETE FROM recordings");
     SCRIPT(ARI_GET, {404, "", 0});
@@ -509,9 +526,13 @@ static void an_incomplete_command_says_what_is_missing(void **state)
     wait_state("done");
     wait_quiet();
     assert_int_equal(is("batches"), 0);
-    assert_int_equal(is("messages WHERE kind = 'error' AND state = 'sent' AND body LIKE "
-                        "'%Missing%'"),
+    assert_int_equal(is("messages WHERE kind = 'question' AND state = 'sent' AND body "
+                        "LIKE '%Missing%quantity, origin%How much%5 minutes%'"),
                      1);
+    assert_int_equal(
+        is("commands WHERE state = 'asking' AND asked = 'quantity' AND event "
+           "= 'commission'"),
+        1);
 }
 
 static void a_shipment_without_a_name_is_the_callers_newest_batch(void **state)
@@ -525,10 +546,61 @@ static void a_shipment_without_a_name_is_the_callers_newest_batch(void **state)
     recording("en", "command");
     wait_sql("SELECT count(*) FROM recordings WHERE state = 'done'", 2);
     wait_quiet();
-    assert_int_equal(is("batches s JOIN batches c ON c.event = 'commission' AND "
-                        "s.event = 'shipment' AND s.details->>'source_batch_id' = "
-                        "c.batch_id"),
+    assert_int_equal(is("batches"), 1);
+    assert_int_equal(is("commands s JOIN batches c ON c.id = s.batch AND c.event = "
+                        "'commission' WHERE s.event = 'shipment' AND s.state = 'done'"),
                      1);
+    assert_int_equal(is("epcis_events WHERE biz_step = 'shipping' AND "
+                        "event->'destinationList'->0->>'destination' LIKE "
+                        "'urn:epc:id:sgln:0614141.%'"),
+                     1);
+}
+
+static void who_calls_back_with_the_answer_completes_the_command(void **state)
+{
+    (void)state;
+    SCRIPT(ASR, {200, "{\"text\": \"record commission for five bags of sidamo\"}", 0});
+    start();
+    recording("en", "command");
+    wait_state("done");
+    wait_quiet();
+    assert_int_equal(is("messages WHERE kind = 'question' AND language = 'en'"), 1);
+    SCRIPT(ASR, {200, "{\"text\": \"from dilla\"}", 0});
+    recording("en", "command");
+    wait_sql("SELECT count(*) FROM recordings WHERE state = 'done'", 2);
+    wait_quiet();
+    assert_int_equal(
+        is("batches WHERE origin = 'Dilla' AND quantity_kg = 300 AND variety "
+           "= 'Sidamo'"),
+        1);
+    assert_int_equal(is("commands WHERE state = 'answered'"), 1);
+    assert_int_equal(is("messages WHERE kind = 'receipt' AND state = 'sent'"), 1);
+}
+
+static void a_typed_command_is_done_for_a_registered_number(void **state)
+{
+    const struct command_letter letter = {.phone = INT64_C(251911234567),
+                                          .text = "/commission 5 bags Yirgacheffe Abebe",
+                                          .key = "SM77"};
+    bool taken = false;
+
+    (void)state;
+    pgtest_run(
+        pg, 1,
+        "INSERT INTO callers (tenant_id, phone, name, role, language, state, "
+        "created_at) VALUES (1, 251911234567, 'Abebe', 'FARMER', 'am', 'approved', "
+        "timestamptz 'epoch')");
+    start();
+    for (int i = 0; i < 2; i++) { /* a provider hands it over again */
+        assert_int_equal(command_receive(pg, 1, &letter, clock_now_ms(), &taken), 0);
+        assert_true(taken);
+        wait_quiet();
+    }
+    assert_int_equal(is("batches WHERE quantity_kg = 300 AND origin = 'Abebe'"), 1);
+    assert_int_equal(is("messages WHERE kind = 'receipt' AND language = 'am' AND state = "
+                        "'sent'"),
+                     1);
+    assert_int_equal(is("epcis_events"), 1);
 }
 
 static const char model_said[] =
@@ -596,6 +668,11 @@ static void what_the_provider_refuses_is_not_sent_again(void **state)
     wait_state("done");
     wait_quiet();
     assert_int_equal(is("messages WHERE state = 'refused'"), 1);
+    /* Who opted out there is asked no more by us either. */
+    assert_int_equal(is("dnc_entries WHERE phone = 251911234567 AND source = 'sms' AND "
+                        "removed_at IS NULL"),
+                     1);
+    pgtest_run(pg, 1, "DELETE FROM dnc_entries");
     recording("en", "command");
     wait_sql("SELECT count(*) FROM recordings WHERE state = 'done'", 2);
     wait_quiet();
@@ -624,6 +701,111 @@ static void every_job_may_run_twice(void **state)
     assert_int_equal(calls(ARI_GET), 1);
     assert_int_equal(calls(ASR), 1);
     assert_int_equal(calls(SMS), 1);
+}
+
+/* ---- a time to call back ---- */
+
+#define CALLED_BACK "campaign_contacts WHERE state = 'pending' AND priority = 10000"
+
+/* The finished recording of a call that was placed by a campaign; its contact is final.
+ */
+static void asked_in_a_call(void)
+{
+    if (is("campaigns") == 0)
+        pgtest_run(
+            pg, 1,
+            "WITH l AS (INSERT INTO lists (tenant_id, name, created_at) VALUES (1, 'l', "
+            "now()) RETURNING id), f AS (INSERT INTO flows (tenant_id, name, created_at) "
+            "VALUES (1, 'back', now()) RETURNING id), r AS (INSERT INTO flow_revisions "
+            "(tenant_id, flow_id, revision, sha256, source, published_at) SELECT 1, id, "
+            "1, 'x', '{}', now() FROM f RETURNING id), t AS (INSERT INTO trunks "
+            "(tenant_id, name, kind, cps, max_channels, created_at) VALUES (1, 't', "
+            "'simulated', 1, 1, now()) RETURNING id), z AS (INSERT INTO zone_groups "
+            "(tenant_id, region, zones) VALUES (1, 'ET', '{Africa/Addis_Ababa}') "
+            "RETURNING id), k AS (INSERT INTO contacts (tenant_id, list_id, phone, "
+            "number_type, zone_group, region) SELECT 1, l.id, 251911234567, 1, z.id, "
+            "'ET' FROM l, z RETURNING id), d(t) AS (SELECT '{\"name\":\"c\",\"list\":"
+            "\"l\",\"flow\":\"back\",\"trunk\":\"t\",\"regions\":[\"ET\"],"
+            "\"holidays\":false,\"limits\":{\"min_gap_s\":0},\"windows\":{\"mon-sun\":"
+            "[\"00:00-24:00\"]}}'), c AS (INSERT INTO campaigns (tenant_id, name, state, "
+            "document, document_text, list_id, trunk_id, flow_revision_id, created_at, "
+            "changed_at) SELECT 1, 'c', 'running', d.t::jsonb, d.t, l.id, t.id, r.id, "
+            "now(), now() FROM d, l, t, r RETURNING id) INSERT INTO campaign_contacts "
+            "(tenant_id, campaign_id, contact_id, phone, zone_group, next_attempt_at) "
+            "SELECT 1, c.id, k.id, 251911234567, z.id, now() FROM c, k, z");
+    pgtest_run(pg, 1,
+               "UPDATE campaign_contacts SET state = 'final', final = 'completed', "
+               "priority = 0, next_attempt_at = now()");
+    recording("en", "callback");
+    pgtest_run(pg, 1,
+               "INSERT INTO calls (id, tenant_id, direction, campaign_id, contact_id, "
+               "phone, flow_revision_id, slot, started_at, ended_at) SELECT r.call_id, "
+               "1, 'out', k.campaign_id, k.contact_id, k.phone, 1, 0, r.created_at, "
+               "r.created_at FROM recordings r, campaign_contacts k WHERE NOT EXISTS "
+               "(SELECT FROM calls c WHERE c.id = r.call_id)");
+}
+
+static void a_time_that_was_said_becomes_a_promised_call(void **state)
+{
+    (void)state;
+    SCRIPT(ASR, {200, "{\"text\": \"Please call me in two hours.\"}", 0});
+    asked_in_a_call();
+    start();
+    wait_state("done");
+    wait_quiet();
+    assert_int_equal(is(CALLED_BACK " AND next_attempt_at = (SELECT created_at + "
+                                    "interval '2 hours' FROM recordings)"),
+                     1);
+    assert_int_equal(is("transcripts WHERE intent = 'callback' AND "
+                        "(entities->>'promised')::bool"),
+                     1);
+    assert_int_equal(is("messages"), 0);
+    /* It was done once; a second one of the same call is no second promise. */
+    assert_int_equal(is("jobs WHERE kind = 'nlu' AND state = 'done'"), 1);
+}
+
+static void an_hour_that_was_not_understood_waits_for_a_person(void **state)
+{
+    struct errtext e = {0};
+    struct uuid id;
+
+    (void)state;
+    SCRIPT(ASR, {200, "{\"text\": \"call me at five or six in the afternoon\"}", 0});
+    asked_in_a_call();
+    start();
+    wait_state("needs_person");
+    wait_quiet();
+    assert_int_equal(is(CALLED_BACK), 0);
+    assert_int_equal(is("recordings WHERE error LIKE 'the time to call back was not "
+                        "clear%'"),
+                     1);
+    assert_int_equal(pg_begin(pg, 1), 0);
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    assert_int_equal(pg_run(pg, &res, "SELECT id FROM recordings", NULL), 0);
+    assert_int_equal(pg_uuid(res, 0, 0, &id), 0);
+    assert_int_equal(pg_commit(pg), 0);
+    /* The person has listened. */
+    assert_int_equal(recording_admin_transcribe(pg, 1, &id, "in three hours", "en",
+                                                clock_now_ms(), &e),
+                     0);
+    wait_state("done");
+    wait_quiet();
+    assert_int_equal(is(CALLED_BACK " AND next_attempt_at = (SELECT created_at + "
+                                    "interval '3 hours' FROM recordings)"),
+                     1);
+}
+
+static void who_asks_for_no_more_calls_is_promised_none(void **state)
+{
+    (void)state;
+    SCRIPT(ASR, {200, "{\"text\": \"do not call me again at five pm\"}", 0});
+    asked_in_a_call();
+    start();
+    wait_state("done");
+    wait_quiet();
+    assert_int_equal(is(CALLED_BACK), 0);
+    assert_int_equal(is("dnc_entries WHERE phone = 251911234567 AND source = 'speech'"),
+                     1);
 }
 
 int main(void)
@@ -655,6 +837,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             a_shipment_without_a_name_is_the_callers_newest_batch, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
+            who_calls_back_with_the_answer_completes_the_command, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_typed_command_is_done_for_a_registered_number,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
             a_language_model_is_asked_in_the_form_its_server_knows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_spoken_wish_for_no_more_calls_acts_at_once,
                                         set_up, tear_down),
@@ -663,6 +849,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_the_provider_refuses_is_not_sent_again,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_job_may_run_twice, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_time_that_was_said_becomes_a_promised_call,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            an_hour_that_was_not_understood_waits_for_a_person, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_asks_for_no_more_calls_is_promised_none,
+                                        set_up, tear_down),
     };
 
     pgtest_start(PGTEST_POSTGRES_AND_REDIS);

@@ -68,10 +68,30 @@ static enum job_result run_stuck(struct job_ctx *ctx, const struct job *job)
     return err ? job_http_error(ctx, err, "peer", resp.error) : JOB_DONE;
 }
 
+/* Its effect is a row, in a table without a key: a second run shows as a second row. */
+static enum job_result run_effect(struct job_ctx *ctx, const struct job *job)
+{
+    char id[UUID_TEXT_MAX];
+    struct pg_args a = {0};
+
+    enum job_result result = run_slow(ctx, job);
+    if (result != JOB_DONE)
+        return result;
+    struct pg *mine = pg_pool_take(ctx->pool);
+    pg_arg_text(&a, uuid_text(&job->id, id));
+    int err = pg_begin(mine, job->tenant_id);
+    if (!err)
+        err = pg_end(
+            mine, pg_run(mine, NULL, "INSERT INTO effects (job) VALUES ($1::uuid)", &a));
+    pg_pool_give(ctx->pool, mine);
+    return err ? job_say(ctx, JOB_BURY, "no effect") : JOB_DONE;
+}
+
 static const struct job_kind plain = {.name = "plain", .run = run_plain};
 static const struct job_kind slow = {.name = "slow", .slow = true, .run = run_slow};
 static const struct job_kind stuck = {.name = "stuck", .slow = true, .run = run_stuck};
-static const struct job_kind *const kinds[] = {&plain, &slow, &stuck};
+static const struct job_kind effect = {.name = "effect", .slow = true, .run = run_effect};
+static const struct job_kind *const kinds[] = {&plain, &slow, &stuck, &effect};
 
 /* A listening socket that nobody accepts from: connected, never answered. */
 static int silent_peer(int *port)
@@ -100,11 +120,11 @@ static struct queue_options queue_options_of(const char *holder, int64_t lease_m
                                   .republish_ms = 500};
 }
 
-static struct pool *start_pool(const char *holder, int threads)
+static struct pool *start_pool_of(const struct queue_options *queue, int threads)
 {
     struct errtext e = {0};
     struct pool *p = NULL;
-    const struct pool_options options = {.queue = queue_options_of(holder, 2000),
+    const struct pool_options options = {.queue = *queue,
                                          .threads = threads,
                                          .retry_base_ms = 20,
                                          .retry_max_ms = 100,
@@ -113,6 +133,13 @@ static struct pool *start_pool(const char *holder, int threads)
     if (pool_start(&p, &options, &e))
         fail_msg("%s", e.text);
     return p;
+}
+
+static struct pool *start_pool(const char *holder, int threads)
+{
+    const struct queue_options queue = queue_options_of(holder, 2000);
+
+    return start_pool_of(&queue, threads);
 }
 
 /* ---- helpers ---- */
@@ -191,7 +218,7 @@ static struct queue *open_queue(const struct queue_options *o)
 
 static int fetch(struct queue *q, struct queue_item *items, int max, int wait_ms)
 {
-    const int room[] = {8, 8, 8};
+    const int room[] = {8, 8, 8, 8};
     int n = 0;
 
     assert_int_equal(queue_fetch(q, room, wait_ms, items, max, &n), 0);
@@ -402,6 +429,68 @@ static void redis_wiped_in_the_middle_loses_nothing(void **state)
     assert_int_equal(atomic_load(&runs), 1000);
 }
 
+static int64_t entries_left(void)
+{
+    CLEANUP(redis_reply_free) redisReply *reply = NULL;
+    char installation[INSTALLATION_ID_MAX];
+    struct errtext e = {0};
+    struct redis *r = NULL;
+
+    assert_int_equal(pg_installation(pg, installation), 0);
+    assert_int_equal(redis_open(&r, pgtest_redis_url(), &e), 0);
+    assert_int_equal(redis_cmd(r, &reply, "XLEN furrow:%s:jobs:effect", installation), 0);
+    int64_t n = reply->integer;
+    redis_close(r);
+    return n;
+}
+
+/* Yesterday's ids belong to jobs that are done, and today's are not there. */
+static void redis_restored_from_yesterday_loses_nothing_and_repeats_nothing(void **state)
+{
+    struct queue_options o = queue_options_of("w1", 2000);
+    struct queue_item items[4];
+
+    (void)state;
+    pgtest_run(pg, 1,
+               "INSERT INTO job_queues (tenant_id, kind, rate_per_s, max_running) VALUES "
+               "(1, 'plain', 200, 2)");
+    struct pool *p = start_pool_of(&o, 4);
+    atomic_store(&gate, true);
+    enqueue("effect", 0, 20, "{}");
+    enqueue("plain", 0, 20, "{}");
+    wait_atomic(&at_once, 2);
+    wait_count("id IN (SELECT job_id FROM outbox)", 0);
+    pgtest_redis_save(); /* some taken, the others in the stream */
+    atomic_store(&gate, false);
+    wait_count("state = 'done'", 40);
+    atomic_store(&gate, true);
+    enqueue("effect", 20, 40, "{}");
+    wait_atomic(&at_once, 2);
+    wait_count("id IN (SELECT job_id FROM outbox)", 0);
+    /* Believed under way for long, as what was sent a second time is. */
+    pgtest_run(pg, 1,
+               "UPDATE jobs SET lease_until = clock_timestamp() + interval '1 h' WHERE "
+               "state = 'queued' AND kind = 'effect'");
+    pgtest_redis_restore();
+    enqueue("effect", 40, 50, "{}");
+    enqueue("plain", 20, 40, "{}");
+    atomic_store(&gate, false);
+    wait_count("state = 'done'", 90);
+    assert_int_equal(count("attempts <> 1"), 0);
+    assert_int_equal(pgtest_i64(pg, 1, "SELECT count(*) FROM effects"), 50);
+    assert_int_equal(pgtest_i64(pg, 1, "SELECT count(DISTINCT job) FROM effects"), 50);
+    pool_stop(p, 1000);
+    /* Nor do the old entries stay in the way. */
+    o.lease_ms = 1;
+    o.holder = "w2";
+    struct queue *q = open_queue(&o);
+    for (int64_t end_ms = mono_ms() + BOUND_MS; entries_left() && mono_ms() < end_ms;)
+        assert_int_equal(fetch(q, items, 4, 1), 0);
+    assert_int_equal(entries_left(), 0);
+    queue_close(q);
+    pgtest_run(pg, 1, "DELETE FROM job_queues");
+}
+
 static void without_redis_jobs_come_from_postgres(void **state)
 {
     struct errtext e = {0};
@@ -502,6 +591,8 @@ int main(void)
         cmocka_unit_test_setup(a_job_that_kills_its_workers_is_buried, clean),
         cmocka_unit_test_setup(a_delayed_job_waits_for_its_time, clean),
         cmocka_unit_test_setup(redis_wiped_in_the_middle_loses_nothing, clean),
+        cmocka_unit_test_setup(
+            redis_restored_from_yesterday_loses_nothing_and_repeats_nothing, clean),
         cmocka_unit_test_setup(without_redis_jobs_come_from_postgres, clean),
         cmocka_unit_test_setup(a_lost_database_connection_costs_time_only, clean),
         cmocka_unit_test_setup(a_slow_kind_leaves_threads_for_the_others, clean),
@@ -512,6 +603,10 @@ int main(void)
 
     pgtest_start(PGTEST_POSTGRES_AND_REDIS);
     pg = pgtest_open();
+    struct pg *super = pgtest_open_super();
+    pgtest_run(super, 0, "CREATE TABLE effects (job uuid)");
+    pgtest_run(super, 0, "GRANT ALL ON effects TO furrow_app");
+    pg_close(super);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     pg_close(pg);
     return failed;
