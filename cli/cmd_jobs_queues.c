@@ -10,6 +10,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "cli/jobs.h"
+#include "cli/jobs_volatile.h"
 #include "workers/worker.h"
 
 enum { LOOK_MS = 200 };
@@ -25,6 +26,11 @@ int jobs_check_kind(struct cli *cli, const char *kind)
             return CLI_OK;
         buf_printf(&names, "%s%s", k ? ", " : "", worker_kinds[k]->name);
     }
+    if (jobs_is_volatile(kind))
+        return cli_fail(
+            "'%s' is volatile: 'furrow jobs volatile %s' shows its jobs; only "
+            "pause, resume and send work on it",
+            kind, kind);
     if (job_admin_count(cli->pg, cli->tenant_id, &f, &n))
         return cli_fail("jobs: %s", pg_error(cli->pg));
     return n > 0 ? CLI_OK
@@ -39,7 +45,14 @@ static int hold(struct cli *cli, struct jobs_args *a, int argc, char **argv,
     if (argc - optind != 1)
         return cli_usage("say which kind; 'furrow jobs queues' shows them");
     a->filter.kind = argv[optind];
-    if (cli_open_pg(cli) || jobs_check_kind(cli, a->filter.kind))
+    if (cli_open_pg(cli))
+        return CLI_FAILED;
+    if (jobs_is_volatile(a->filter.kind))
+        return what == JOB_HOLD_NEW
+                   ? cli_fail("'%s' is volatile: it can be paused, not drained",
+                              a->filter.kind)
+                   : jobs_volatile_hold(cli, a->filter.kind, what == JOB_HOLD_ALL);
+    if (jobs_check_kind(cli, a->filter.kind))
         return CLI_FAILED;
     return job_admin_hold(cli->pg, cli->tenant_id, a->filter.kind, what)
                ? cli_fail("jobs: %s", pg_error(cli->pg))
@@ -145,6 +158,26 @@ int jobs_limit(struct cli *cli, int argc, char **argv)
     return CLI_OK;
 }
 
+/* A kind nobody has had a job of, and said nothing of, has no row. */
+static void add_idle_kinds(json_t *rows)
+{
+    for (size_t k = 0; k < WORKER_KINDS; k++) {
+        bool there = false;
+        json_t *row;
+        size_t i;
+
+        json_array_foreach(rows, i, row)
+        {
+            there |= strcmp(cli_text(row, "kind"), worker_kinds[k]->name) == 0;
+        }
+        if (!there)
+            json_array_append_new(
+                rows, json_pack("{s:s, s:s, s:n, s:n, s:n, s:i, s:i}", "kind",
+                                worker_kinds[k]->name, "hold", "", "hold_from",
+                                "rate_per_s", "max_running", "queued", 0, "running", 0));
+    }
+}
+
 int jobs_queues(struct cli *cli, int argc, char **argv)
 {
     struct jobs_args a;
@@ -159,6 +192,7 @@ int jobs_queues(struct cli *cli, int argc, char **argv)
         return CLI_FAILED;
     if (job_admin_queues(cli->pg, cli->tenant_id, &rows))
         return cli_fail("jobs: %s", pg_error(cli->pg));
+    add_idle_kinds(rows);
     if (a.json)
         return cli_print_json(rows);
     printf("%-16s %9s %9s %9s %9s  %s\n", "kind", "queued", "running", "at most", "per s",

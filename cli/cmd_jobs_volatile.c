@@ -44,9 +44,10 @@ static bool place_open(struct cli *cli, struct place *p, struct errtext *e)
         return false;
     if (!volatile_is_away(p->queue))
         return true;
+    const char *why = volatile_queue_error(p->queue);
     errtext_set(e, ECONNRESET, 0, 0,
                 "Redis does not answer (%s): start it, or set REDIS_URL",
-                volatile_queue_error(p->queue));
+                strncmp(why, "Redis: ", 7) == 0 ? why + 7 : why);
     return false;
 }
 
@@ -170,10 +171,19 @@ static json_t *depth_json(struct volatile_queue *q, int kind)
 
     if (volatile_depth(q, kind, &d))
         return NULL;
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}", "storage", "volatile", "queued",
-                     (json_int_t)d.waiting + (json_int_t)d.later, "later",
-                     (json_int_t)d.later, "running", (json_int_t)d.taken, "buried",
-                     (json_int_t)d.buried, "oldest_s", (json_int_t)d.oldest_s);
+    const struct volatile_tally *t = &d.tally;
+    json_t *row = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "storage", "volatile",
+                            "queued", (json_int_t)d.waiting + (json_int_t)d.later, "due",
+                            (json_int_t)d.waiting, "later", (json_int_t)d.later,
+                            "running", (json_int_t)d.taken, "buried",
+                            (json_int_t)d.buried, "oldest_s", (json_int_t)d.oldest_s);
+    json_t *more = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:s}", "done", (json_int_t)t->done, "failed",
+        (json_int_t)(t->retried + t->buried), "ended",
+        (json_int_t)(t->done + t->retried + t->buried), "wait_ms", (json_int_t)t->wait_ms,
+        "run_ms", (json_int_t)t->run_ms, "hold", d.paused ? "paused" : "");
+    json_object_update_new(row, more);
+    return row;
 }
 
 void jobs_volatile_stats(struct cli *cli, json_t *kinds)
@@ -190,6 +200,24 @@ void jobs_volatile_stats(struct cli *cli, json_t *kinds)
         if (depth)
             json_object_set_new(kinds, worker_volatile_kinds[k]->name, depth);
     }
+}
+
+int jobs_volatile_hold(struct cli *cli, const char *kind, bool on)
+{
+    CLEANUP(place_close) struct place place = {0};
+    struct errtext e = {0};
+    int k = find_kind(kind);
+
+    if (!place_open(cli, &place, &e))
+        return cli_fail("%s", e.text);
+    if (volatile_pause(place.queue, k, on))
+        return cli_fail("%s: %s", kind, volatile_queue_error(place.queue));
+    return CLI_OK;
+}
+
+bool jobs_is_volatile(const char *kind)
+{
+    return find_kind(kind) >= 0;
 }
 
 static int show_buried(struct volatile_queue *q, int kind, bool json)

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/pg.h"
 #include "cli/jobs.h"
+#include "cli/jobs_volatile.h"
 
 static int64_t number(const json_t *row, const char *name)
 {
@@ -87,6 +88,7 @@ int jobs_watch(struct cli *cli, int argc, char **argv)
             code = cli_fail("jobs: %s", pg_error(cli->pg));
             break;
         }
+        jobs_volatile_stats(cli, kinds);
         at_ms = mono_ms();
         if (a.json)
             print_json(kinds);

@@ -10,6 +10,7 @@ enum { VOLATILE_NAME_MAX = 112, VOLATILE_KEY_NAME_MAX = 300 };
 
 struct volatile_names {
     char stream[VOLATILE_NAME_MAX], later[VOLATILE_NAME_MAX], buried[VOLATILE_NAME_MAX];
+    char paused[VOLATILE_NAME_MAX], counts[VOLATILE_NAME_MAX];
 };
 
 struct volatile_queue {

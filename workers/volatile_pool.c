@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <sodium.h>
 
@@ -14,10 +13,13 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "workers/backoff.h"
+#include "workers/threads.h"
 
 enum {
     FETCH_WAIT_MS = 500, /* also bounds how late a stop is noticed */
     FETCH_SHORT_MS = 20, /* some kind has no room now and may get some */
+    PAUSED_MS = 200,     /* how late a pause and its end are noticed, beside the above */
+    TALLY_MS = 1000,
     SUSPECT_WAIT_MS = 20,
     AWAY_MS = 100,
     TICK_MS = 50,    /* how late a job for later may be */
@@ -33,7 +35,7 @@ struct work {
     struct volatile_envelope job; /* root NULL while unread, or no job at all */
     enum job_result result;
     char *text, *why; /* of what comes again or is buried; else NULL */
-    int64_t delay_ms;
+    int64_t delay_ms, wait_ms, run_ms;
     atomic_llong renewed_ms; /* monotonic; last sign of life */
     struct work *next;       /* on a ready list or the finished list */
     int place;               /* in all[] */
@@ -58,12 +60,19 @@ struct volatile_pool {
     int running_total, ready_total, idle, suspects;
     bool fetcher_waits, keeper_waits;
     bool drained; /* all threads have ended: the keeper writes the rest and ends */
+    bool paused[VOLATILE_KINDS_MAX];
     struct volatile_counts counts;
+    struct volatile_tally tally[VOLATILE_KINDS_MAX]; /* not yet written */
 
     atomic_bool stopping, cancelled;
     pthread_t fetcher, keeper, *threads;
     struct volatile_queue *fetch_queue, *keep_queue;
 };
+
+#define CONDS(p)                                                                         \
+    (pthread_cond_t *const[]){&(p)->ready_changed, &(p)->room_changed,                   \
+                              &(p)->finished_changed},                                   \
+        3
 
 static void list_add(struct list *l, struct work *w)
 {
@@ -87,43 +96,46 @@ static struct work *list_take(struct list *l)
     return w;
 }
 
-static void wait_for(struct volatile_pool *p, pthread_cond_t *cond, int64_t ms)
-{
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += ms / 1000;
-    at.tv_nsec += ms % 1000 * 1000000;
-    if (at.tv_nsec >= 1000000000) {
-        at.tv_sec++;
-        at.tv_nsec -= 1000000000;
-    }
-    pthread_cond_timedwait(cond, &p->lock, &at);
-}
-
 /* ---- fetcher ---- */
 
-/* Waits until some kind has room; false when the pool stops. */
+/* Which kinds a person has paused; while Redis is away, those that were. */
+static void look_for_pauses(struct volatile_pool *p, int64_t *at_ms)
+{
+    bool paused[VOLATILE_KINDS_MAX];
+
+    if (mono_ms() < *at_ms)
+        return;
+    *at_ms = mono_ms() + PAUSED_MS;
+    if (volatile_paused(p->fetch_queue, paused))
+        return;
+    pthread_mutex_lock(&p->lock);
+    if (memcmp(p->paused, paused, sizeof(paused)) != 0)
+        pthread_cond_broadcast(&p->ready_changed);
+    memcpy(p->paused, paused, sizeof(paused));
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* Whether some kind has room, after a while of waiting for it; false too when the pool
+ * stops. */
 static bool find_room(struct volatile_pool *p, int *room, bool *everywhere)
 {
-    bool any = false;
+    bool any = false, held = false;
 
     pthread_mutex_lock(&p->lock);
-    while (!any && !atomic_load(&p->stopping)) {
-        *everywhere = true;
-        for (int k = 0; k < p->options.queue.kind_count; k++) {
-            room[k] = p->limit[k] - p->taken[k];
-            /* Not for a handful when a batch can be had a moment later. */
-            if (p->ready[k].count > p->options.threads && room[k] < p->limit[k] / 4)
-                room[k] = 0;
-            any |= room[k] > 0;
-            *everywhere &= room[k] > 0;
-        }
-        if (!any) {
-            p->fetcher_waits = true;
-            wait_for(p, &p->room_changed, FETCH_WAIT_MS);
-            p->fetcher_waits = false;
-        }
+    *everywhere = true;
+    for (int k = 0; k < p->options.queue.kind_count; k++) {
+        room[k] = p->paused[k] ? 0 : p->limit[k] - p->taken[k];
+        /* Not for a handful when a batch can be had a moment later. */
+        if (p->ready[k].count > p->options.threads && room[k] < p->limit[k] / 4)
+            room[k] = 0;
+        any |= room[k] > 0;
+        held |= p->paused[k];
+        *everywhere &= room[k] > 0 || p->paused[k];
+    }
+    if (!any && !atomic_load(&p->stopping)) {
+        p->fetcher_waits = true;
+        threads_wait(&p->room_changed, &p->lock, held ? PAUSED_MS : FETCH_WAIT_MS);
+        p->fetcher_waits = false;
     }
     pthread_mutex_unlock(&p->lock);
     return any && !atomic_load(&p->stopping);
@@ -185,7 +197,7 @@ static void pause_ms(struct volatile_pool *p, int64_t ms)
 {
     pthread_mutex_lock(&p->lock);
     if (!atomic_load(&p->stopping))
-        wait_for(p, &p->room_changed, ms);
+        threads_wait(&p->room_changed, &p->lock, ms);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -213,11 +225,14 @@ static void *fetcher_main(void *arg)
     struct volatile_pool *p = arg;
     struct volatile_entry *entries = xcalloc(VOLATILE_BATCH, sizeof(*entries));
     int room[VOLATILE_KINDS_MAX] = {0};
-    int64_t over_at_ms = 0;
+    int64_t over_at_ms = 0, paused_at_ms = 0;
     bool everywhere = true;
 
-    while (find_room(p, room, &everywhere)) {
+    while (!atomic_load(&p->stopping)) {
         int n = 0;
+        look_for_pauses(p, &paused_at_ms);
+        if (!find_room(p, room, &everywhere))
+            continue;
         if (mono_ms() >= over_at_ms)
             over_at_ms = take_over(p, room, entries);
         int64_t wait_ms = everywhere ? FETCH_WAIT_MS : FETCH_SHORT_MS;
@@ -249,7 +264,7 @@ static int take_ready(struct volatile_pool *p, struct work **out, int max)
         const struct job_kind *kind = p->options.queue.kinds[k];
         int most = kind->slow ? 1 : p->ready[k].count / p->options.threads;
         most = most > max ? max : most < 1 ? 1 : most;
-        if (p->running[k] >= p->quota[k])
+        if (p->running[k] >= p->quota[k] || p->paused[k])
             continue;
         while (n < most && p->ready[k].first)
             out[n++] = list_take(&p->ready[k]);
@@ -286,7 +301,16 @@ static void put_finished(struct volatile_pool *p, struct work *w)
                               [JOB_BURY] = &p->counts.buried,
                               [JOB_HANDED_BACK] = &p->counts.handed_back};
 
+    struct volatile_tally *t = &p->tally[w->entry.kind];
+
     ++*count[w->result];
+    t->done += w->result == JOB_DONE;
+    t->retried += w->result == JOB_RETRY;
+    t->buried += w->result == JOB_BURY;
+    if (w->result != JOB_HANDED_BACK) {
+        t->wait_ms += w->wait_ms;
+        t->run_ms += w->run_ms;
+    }
     list_add(&p->finished, w);
     if (p->keeper_waits)
         pthread_cond_signal(&p->finished_changed);
@@ -312,7 +336,10 @@ static void run_job(struct volatile_pool *p, struct job_ctx *ctx, struct work *w
                             .max_attempts = kind->tries > 0 ? kind->tries : TRIES};
     char id[UUID_TEXT_MAX];
 
+    int64_t from_ms = mono_ms();
+    w->wait_ms = volatile_age_ms(w->entry.entry);
     w->result = kind->run(ctx, &job);
+    w->run_ms = mono_ms() - from_ms;
     if (w->result == JOB_DONE)
         return;
     if (w->result > JOB_HANDED_BACK) /* no word of a losable kind's */
@@ -429,7 +456,7 @@ static void write_results(struct volatile_pool *p, struct work *first, int n)
             give_up_ms = mono_ms() + FINAL_TRY_MS;
         bool late = give_up_ms > 0 && mono_ms() > give_up_ms;
         if (!late)
-            wait_for(p, &p->finished_changed, AWAY_MS);
+            threads_wait(&p->finished_changed, &p->lock, AWAY_MS);
         pthread_mutex_unlock(&p->lock);
         if (late) {
             log_warn("volatile", "results=%d not written; those jobs run again", n);
@@ -487,7 +514,7 @@ static struct list wait_finished(struct volatile_pool *p, int64_t until_ms, bool
     pthread_mutex_lock(&p->lock);
     while (!p->finished.first && !p->drained && mono_ms() < until_ms) {
         p->keeper_waits = true;
-        wait_for(p, &p->finished_changed, until_ms - mono_ms() + 1);
+        threads_wait(&p->finished_changed, &p->lock, until_ms - mono_ms() + 1);
         p->keeper_waits = false;
     }
     struct list l = p->finished;
@@ -510,11 +537,27 @@ static void forget_all(struct volatile_pool *p, struct work *first)
     pthread_mutex_unlock(&p->lock);
 }
 
+/* Counts that cannot be written are kept for the next time. */
+static void write_tally(struct volatile_pool *p)
+{
+    for (int k = 0; k < p->options.queue.kind_count; k++) {
+        pthread_mutex_lock(&p->lock);
+        struct volatile_tally t = p->tally[k];
+        p->tally[k] = (struct volatile_tally){0};
+        pthread_mutex_unlock(&p->lock);
+        if (t.done + t.retried + t.buried == 0 || !volatile_count(p->keep_queue, k, &t))
+            continue;
+        pthread_mutex_lock(&p->lock);
+        volatile_tally_add(&p->tally[k], &t);
+        pthread_mutex_unlock(&p->lock);
+    }
+}
+
 static void *keeper_main(void *arg)
 {
     struct volatile_pool *p = arg;
     int64_t every_ms = p->options.queue.lease_ms / 6, renew_at_ms = mono_ms() + every_ms;
-    int64_t due_at_ms = mono_ms();
+    int64_t due_at_ms = mono_ms(), tally_at_ms = due_at_ms;
 
     for (bool over = false; !over;) {
         int64_t until_ms = due_at_ms < renew_at_ms ? due_at_ms : renew_at_ms;
@@ -530,6 +573,10 @@ static void *keeper_main(void *arg)
             bool soon = !err && next_ms >= 0 && next_ms < TICK_MS;
             due_at_ms = mono_ms() + (soon ? next_ms : TICK_MS);
         }
+        if (over || mono_ms() >= tally_at_ms) {
+            write_tally(p);
+            tally_at_ms = mono_ms() + TALLY_MS;
+        }
         if (mono_ms() >= renew_at_ms) {
             renew(p);
             renew_at_ms = mono_ms() + every_ms;
@@ -543,8 +590,6 @@ static void *keeper_main(void *arg)
 
 static void init(struct volatile_pool *p)
 {
-    pthread_condattr_t attr;
-
     for (int k = 0; k < p->options.queue.kind_count; k++) {
         bool slow = p->options.queue.kinds[k]->slow;
         p->quota[k] = slow ? (p->options.threads + 1) / 2 : p->options.threads;
@@ -552,41 +597,17 @@ static void init(struct volatile_pool *p)
             p->quota[k] = p->options.threads; /* nobody to leave room for */
         p->limit[k] = slow ? p->quota[k] + 1 : PREFETCH;
     }
-    pthread_mutex_init(&p->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&p->ready_changed, &attr);
-    pthread_cond_init(&p->room_changed, &attr);
-    pthread_cond_init(&p->finished_changed, &attr);
-    pthread_condattr_destroy(&attr);
+    threads_init(&p->lock, CONDS(p));
 }
 
 static void pool_free(struct volatile_pool *p)
 {
     volatile_queue_close(p->fetch_queue);
     volatile_queue_close(p->keep_queue);
-    pthread_cond_destroy(&p->ready_changed);
-    pthread_cond_destroy(&p->room_changed);
-    pthread_cond_destroy(&p->finished_changed);
-    pthread_mutex_destroy(&p->lock);
+    threads_deinit(&p->lock, CONDS(p));
     free(p->all);
     free(p->threads);
     free(p);
-}
-
-static void spawn(pthread_t *thread, void *(*run)(void *), struct volatile_pool *p)
-{
-    pthread_attr_t attr;
-
-    pthread_attr_init(&attr);
-    int err = pthread_attr_setstacksize(&attr, STACK_BYTES);
-    if (!err)
-        err = pthread_create(thread, &attr, run, p);
-    pthread_attr_destroy(&attr);
-    if (!err)
-        return;
-    log_error("volatile", "no thread: %s", strerror(err));
-    abort(); /* like memory: a limit of the machine, found at start */
 }
 
 int volatile_pool_start(struct volatile_pool **out,
@@ -605,10 +626,10 @@ int volatile_pool_start(struct volatile_pool **out,
     }
     json_object_seed(0); /* not by two threads at once */
     p->threads = xcalloc((size_t)p->options.threads, sizeof(*p->threads));
-    spawn(&p->keeper, keeper_main, p);
+    threads_spawn(&p->keeper, STACK_BYTES, keeper_main, p);
     for (int i = 0; i < p->options.threads; i++)
-        spawn(&p->threads[i], thread_main, p);
-    spawn(&p->fetcher, fetcher_main, p);
+        threads_spawn(&p->threads[i], STACK_BYTES, thread_main, p);
+    threads_spawn(&p->fetcher, STACK_BYTES, fetcher_main, p);
     *out = p;
     return 0;
 }
@@ -644,7 +665,7 @@ static void wait_for_running(struct volatile_pool *p, int64_t grace_ms)
 
     pthread_mutex_lock(&p->lock);
     while (p->running_total > 0 && mono_ms() < end_ms)
-        wait_for(p, &p->room_changed, end_ms - mono_ms() + 1);
+        threads_wait(&p->room_changed, &p->lock, end_ms - mono_ms() + 1);
     if (p->running_total > 0)
         log_info("volatile", "threads=%d broken off after the grace time",
                  p->running_total);

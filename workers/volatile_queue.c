@@ -102,6 +102,8 @@ int volatile_queue_open(struct volatile_queue **out,
         str_cut(n->stream, sizeof(n->stream), base);
         snprintf(n->later, sizeof(n->later), "%s:later", base);
         snprintf(n->buried, sizeof(n->buried), "%s:buried", base);
+        snprintf(n->paused, sizeof(n->paused), "%s:paused", base);
+        snprintf(n->counts, sizeof(n->counts), "%s:counts", base);
     }
     (void)volatile_redis(q); /* it may come later */
     *out = q;

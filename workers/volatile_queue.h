@@ -112,11 +112,29 @@ void volatile_leave(struct volatile_queue *q);
 bool volatile_is_away(const struct volatile_queue *q);
 int volatile_wipes(const struct volatile_queue *q); /* how many were seen */
 
+/* ---- pauses and counts: volatile_admin.c ---- */
+
+/* Of a paused kind no further job begins, in any worker, within a second; what was sent
+ * waits. A wipe of Redis ends the pause with the jobs. */
+NODISCARD int volatile_pause(struct volatile_queue *q, int kind, bool on);
+NODISCARD int volatile_paused(struct volatile_queue *q, bool paused[VOLATILE_KINDS_MAX]);
+
+struct volatile_tally { /* tries, and their sums of waiting and running */
+    int64_t done, retried, buried, wait_ms, run_ms;
+};
+void volatile_tally_add(struct volatile_tally *to, const struct volatile_tally *more);
+NODISCARD int volatile_count(struct volatile_queue *q, int kind,
+                             const struct volatile_tally *more);
+/* How long ago it was sent, or came due. */
+int64_t volatile_age_ms(const char *entry);
+
 /* ---- looking (a person's) ---- */
 
 struct volatile_depth {
     int64_t waiting, taken, later, buried;
     int64_t oldest_s; /* how long the oldest in the stream is there */
+    bool paused;
+    struct volatile_tally tally; /* since Redis was wiped last */
 };
 NODISCARD int volatile_depth(struct volatile_queue *q, int kind,
                              struct volatile_depth *out);

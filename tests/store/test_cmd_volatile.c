@@ -196,6 +196,19 @@ static void a_key_holds_off_a_second_one(void **state)
          "not sent: one of this key waits or runs");
 }
 
+static void a_kind_is_paused_shown_and_goes_on(void **state)
+{
+    (void)state;
+    says(FURROW("pause", "notice"), 0, "notice is paused");
+    says(FURROW("watch", "--times", "1"), 0, "paused");
+    says(FURROW("watch", "--times", "1", "--json"), 0, "\"hold\":\"paused\"");
+    says(FURROW("resume", "notice"), 0, "goes on");
+    says(FURROW("watch", "--times", "1", "--json"), 0, "\"failed\":");
+    assert_null(strstr(output, "\"hold\":\"paused\""));
+    assert_true(stat_of("done") > 0); /* of the tests before */
+    assert_int_equal(FURROW("drain", "notice"), 1);
+}
+
 static void wrong_command_lines_are_refused(void **state)
 {
     (void)state;
@@ -217,6 +230,7 @@ int main(void)
         cmocka_unit_test(a_notice_reaches_the_service_at_the_second_try),
         cmocka_unit_test(a_notice_that_is_refused_is_buried_shown_and_sent_again),
         cmocka_unit_test(a_key_holds_off_a_second_one),
+        cmocka_unit_test(a_kind_is_paused_shown_and_goes_on),
         cmocka_unit_test(wrong_command_lines_are_refused),
     };
 

@@ -355,6 +355,54 @@ static void the_depth_says_what_waits_runs_comes_later_and_is_buried(void **stat
     volatile_queue_close(q);
 }
 
+static void a_paused_kind_waits_and_the_others_go_on(void **state)
+{
+    struct volatile_depth d = {0};
+
+    (void)state;
+    assert_int_equal(volatile_pause(sender, 0, true), 0);
+    send_numbers(&plain, 0, 5);
+    send_numbers(&slow, 10, 13);
+    struct volatile_pool *p = start_pool("a", 2);
+    wait_atomic(&runs, 3);
+    send_numbers(&slow, 13, 16); /* it has looked more than once by then */
+    wait_atomic(&runs, 6);
+    assert_int_equal(seen_from(0, 5), 0);
+    assert_int_equal(volatile_depth(sender, 0, &d), 0);
+    assert_int_equal(d.waiting, 5);
+    assert_true(d.paused);
+    assert_int_equal(volatile_pause(sender, 0, false), 0);
+    wait_atomic(&runs, 11);
+    assert_int_equal(seen_from(0, 5), 5);
+    volatile_pool_stop(p, 1000);
+    assert_int_equal(volatile_depth(sender, 0, &d), 0);
+    assert_false(d.paused);
+}
+
+static void workers_count_tries_and_how_long_they_waited_and_took(void **state)
+{
+    struct volatile_depth d = {0};
+    struct volatile_tally more = {.done = 1, .wait_ms = 5};
+
+    (void)state;
+    send_numbers(&plain, 0, 4);
+    send_one(&plain, 1, "{\"n\": 4, \"fail\": 1}", 0, NULL, 0);
+    send_one(&plain, 1, "{\"bury\": true}", 0, NULL, 0);
+    poll(NULL, 0, 20); /* so long they have waited, at least */
+    struct volatile_pool *p = start_pool("a", 2);
+    wait_atomic(&runs, 7);
+    volatile_pool_stop(p, 1000); /* which writes the counts */
+    assert_int_equal(volatile_depth(sender, 0, &d), 0);
+    assert_int_equal(d.tally.done, 5);
+    assert_int_equal(d.tally.retried, 1);
+    assert_int_equal(d.tally.buried, 1);
+    assert_true(d.tally.wait_ms >= 6 * 20 && d.tally.wait_ms < 7 * BOUND_MS);
+    assert_true(d.tally.run_ms >= 0);
+    assert_int_equal(volatile_count(sender, 0, &more), 0);
+    assert_int_equal(volatile_depth(sender, 0, &d), 0);
+    assert_int_equal(d.tally.done, 6);
+}
+
 /* ---- workers that die, stall and stop ---- */
 
 static void wait_child_begins(int fd)
@@ -603,6 +651,28 @@ a_flushed_redis_loses_what_was_in_it_and_the_worker_says_so_and_goes_on(void **s
     assert_int_equal(atomic_load(&seen[1]), 0);
 }
 
+/* As documented: what that copy held is run again. Its keys hold off nobody for ever. */
+static void jobs_of_a_restored_redis_run_again_and_their_keys_are_let_go(void **state)
+{
+    (void)state;
+    assert_int_equal(send_one(&plain, 1, "{\"n\": 1}", 0, "wall", 0), 1);
+    pgtest_redis_save();
+    struct volatile_pool *p = start_pool("a", 1);
+    wait_atomic(&runs, 1);
+    wait_answer("XLEN " PREFIX "plain", 0);
+    pgtest_redis_restore();
+    wait_atomic(&runs, 2);
+    volatile_queue_close(sender); /* they were cut off */
+    redis_close(redis);
+    sender = open_queue(&sender_options);
+    assert_int_equal(redis_open(&redis, pgtest_redis_url(), &(struct errtext){0}), 0);
+    wait_answer("XLEN " PREFIX "plain", 0);
+    wait_answer("EXISTS " PREFIX "plain:key:1:wall", 0);
+    assert_int_equal(send_one(&plain, 1, "{\"n\": 1}", 0, "wall", 0), 1);
+    wait_atomic(&runs, 3);
+    volatile_pool_stop(p, 1000);
+}
+
 static void a_cut_connection_costs_time_only(void **state)
 {
     struct volatile_pool *p = start_leased("a", 2, LEASE_MS);
@@ -682,6 +752,9 @@ int main(void)
         cmocka_unit_test_setup(what_is_no_job_is_buried, clean),
         cmocka_unit_test_setup(the_depth_says_what_waits_runs_comes_later_and_is_buried,
                                clean),
+        cmocka_unit_test_setup(a_paused_kind_waits_and_the_others_go_on, clean),
+        cmocka_unit_test_setup(workers_count_tries_and_how_long_they_waited_and_took,
+                               clean),
         cmocka_unit_test_setup(a_long_job_keeps_its_lease, clean),
         cmocka_unit_test_setup(a_job_that_three_workers_died_with_is_buried, clean),
         cmocka_unit_test_setup(
@@ -691,6 +764,8 @@ int main(void)
         cmocka_unit_test_setup(
             a_flushed_redis_loses_what_was_in_it_and_the_worker_says_so_and_goes_on,
             clean),
+        cmocka_unit_test_setup(
+            jobs_of_a_restored_redis_run_again_and_their_keys_are_let_go, clean),
         cmocka_unit_test_setup(a_cut_connection_costs_time_only, clean),
         cmocka_unit_test_setup(without_redis_a_pool_starts_waits_and_stops, clean),
         cmocka_unit_test_setup(a_kind_belongs_to_one_of_the_two_pools, clean),
