@@ -7,16 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
 #include "base/clock.h"
+#include "base/content.h"
 #include "base/http.h"
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/voice_task.h"
 #include "workers/job_asr.h"
+#include "workers/notify.h"
 #include "workers/recording.h"
 #include "workers/worker.h"
 
@@ -89,23 +92,35 @@ static enum job_result judge(struct job_ctx *ctx, const struct http_resp *resp,
                    text[0] ? ": " : "", text);
 }
 
-static enum job_result ask(struct job_ctx *ctx, const struct recording *r,
-                           const char *language, char **text, bool *person)
+/* *fd is the recording's audio. */
+static enum job_result open_audio(struct job_ctx *ctx, const struct recording *r, int *fd)
+{
+    struct content content;
+    struct errtext e = {0};
+    int64_t bytes = 0;
+
+    int err = content_init(&content, &config_of(ctx)->common, &e);
+    if (!err)
+        err = content_open(&content, ctx->http, CONTENT_MEDIA, r->sha256, fd, &bytes, &e);
+    if (err)
+        return job_say(ctx, JOB_RETRY, "media %.16s… cannot be read: %s", r->sha256,
+                       e.text);
+    if (bytes <= MAX_BYTES)
+        return JOB_DONE;
+    close(*fd);
+    return job_say(ctx, JOB_BURY, "larger than the %d MiB a speech service takes",
+                   MAX_BYTES >> 20);
+}
+
+static enum job_result ask_with(struct job_ctx *ctx, int fd, const char *language,
+                                char **text, bool *person)
 {
     const struct worker_config *c = config_of(ctx);
-    char path[700], bearer[300];
+    char path[CONTENT_FD_PATH_MAX], bearer[300];
     CLEANUP(free_cleanup) char *url = xasprintf("%s/v1/audio/transcriptions", c->asr_url);
     CLEANUP(http_resp_free) struct http_resp resp = {0};
     const char *headers[] = {"Accept: application/json", NULL, NULL};
-    struct stat st;
 
-    media_path(c->common.data_dir, r->sha256, path, sizeof(path));
-    if (stat(path, &st))
-        return job_say(ctx, JOB_RETRY, "media %.16s… is not on this machine: %s",
-                       r->sha256, strerror(errno));
-    if (st.st_size > MAX_BYTES)
-        return job_say(ctx, JOB_BURY, "larger than the %d MiB a speech service takes",
-                       MAX_BYTES >> 20);
     snprintf(bearer, sizeof(bearer), "Authorization: Bearer %s", c->asr_key);
     if (c->asr_key[0])
         headers[1] = bearer;
@@ -113,7 +128,7 @@ static enum job_result ask(struct job_ctx *ctx, const struct recording *r,
         {.name = "file",
          .filename = "recording.wav",
          .content_type = "audio/wav",
-         .path = path},
+         .path = content_fd_path(fd, path)},
         {.name = "model", .data = c->asr_model, .len = strlen(c->asr_model)},
         {.name = "response_format", .data = "json", .len = 4},
         {.name = "language", .data = language, .len = strlen(language)}};
@@ -134,6 +149,19 @@ static enum job_result ask(struct job_ctx *ctx, const struct recording *r,
         return job_say(ctx, JOB_RETRY, "the speech service's answer has no text");
     *text = xstrdup(heard);
     return JOB_DONE;
+}
+
+static enum job_result ask(struct job_ctx *ctx, const struct recording *r,
+                           const char *language, char **text, bool *person)
+{
+    int fd = -1;
+
+    enum job_result result = open_audio(ctx, r, &fd);
+    if (result != JOB_DONE)
+        return result;
+    result = ask_with(ctx, fd, language, text, person);
+    close(fd);
+    return result;
 }
 
 static enum job_result keep_text(struct job_ctx *ctx, const struct job *job,
@@ -157,6 +185,33 @@ static enum job_result keep_text(struct job_ctx *ctx, const struct job *job,
     return result;
 }
 
+/* Who has spoken a command is told, or they would call again. */
+static int let_wait(struct pg *pg, const struct worker_config *c, int tenant_id,
+                    const struct recording *r, const char *why)
+{
+    int64_t now = clock_now_ms();
+    int err = recording_set_state(pg, &r->id, "needs_person", why, now);
+
+    if (!err && strcmp(r->pipeline, "command") == 0)
+        err = notify_waits(pg, c, tenant_id, r, now);
+    return err;
+}
+
+static enum job_result needs_person(struct job_ctx *ctx, const struct job *job,
+                                    const struct recording *r, const char *why)
+{
+    enum job_result result = JOB_DONE;
+    struct pg *pg = pg_pool_take(ctx->pool);
+    int err = pg_begin(pg, job->tenant_id);
+
+    if (!err)
+        err = pg_end(pg, let_wait(pg, config_of(ctx), job->tenant_id, r, why));
+    if (err)
+        result = job_db_error(ctx, pg, err);
+    pg_pool_give(ctx->pool, pg);
+    return result;
+}
+
 static enum job_result transcribe(struct job_ctx *ctx, const struct job *job,
                                   const struct recording *r)
 {
@@ -166,17 +221,16 @@ static enum job_result transcribe(struct job_ctx *ctx, const struct job *job,
     bool person = false;
 
     if (!c->asr_url[0])
-        return recording_finish(ctx, job, r, "needs_person",
-                                "no speech service is configured (asr_url)");
+        return needs_person(ctx, job, r, VOICE_NO_SERVICE);
     if (!asr_language(c->asr_languages, r->language, language)) {
         snprintf(why, sizeof(why), "the speech service takes no '%s' (asr_languages)",
                  r->language);
-        return recording_finish(ctx, job, r, "needs_person", why);
+        return needs_person(ctx, job, r, why);
     }
     enum job_result result = ask(ctx, r, language, &text, &person);
     if (person) {
         str_cut(why, sizeof(why), ctx->why);
-        return recording_finish(ctx, job, r, "needs_person", why);
+        return needs_person(ctx, job, r, why);
     }
     if (result != JOB_DONE)
         return result;

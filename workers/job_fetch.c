@@ -16,19 +16,23 @@
 #include <sndfile.h>
 
 #include "base/clock.h"
+#include "base/content.h"
 #include "base/fault.h"
 #include "base/files.h"
 #include "base/http.h"
 #include "base/pg.h"
 #include "base/xalloc.h"
+#include "workers/fetch_provider.h"
+#include "workers/fetch_upload.h"
 #include "workers/flow_waits.h"
 #include "workers/recording.h"
+#include "workers/retention.h"
 #include "workers/worker.h"
 
 enum { MAX_BYTES = 256 << 20, TIMEOUT_MS = 120000, PATH_SIZE = 700, COPY_SIZE = 65536 };
 
 struct fetched {
-    char path[PATH_SIZE]; /* of the part file, then of the content */
+    char path[PATH_SIZE]; /* of the part file */
     char sha256[SHA256_TEXT_MAX];
     int64_t bytes;
     int sample_rate, duration_ms;
@@ -110,35 +114,19 @@ static bool measure(struct fetched *f)
     return true;
 }
 
-static int sync_dir_of(const char *path)
+/* The part file becomes content, on the disk or in the bucket. */
+static enum job_result keep(struct job_ctx *ctx, struct fetched *f)
 {
-    char dir[PATH_SIZE];
+    struct content content;
+    struct errtext e = {0};
 
-    snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(path, '/') - path), path);
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return errno;
-    int err = fsync(fd) ? errno : 0;
-    close(fd);
-    return err;
-}
-
-/* The part file gets the name of its content. */
-static int keep(const struct worker_config *c, struct fetched *f)
-{
-    uint8_t hash[SHA256_BYTES];
-    char path[PATH_SIZE];
-
-    int err = sha256_file(f->path, hash, &f->bytes);
-    if (err)
-        return err;
-    media_path(c->common.data_dir, sha256_text(hash, f->sha256), path, sizeof(path));
-    err = files_mkdirs_for(path);
-    if (!err && rename(f->path, path))
-        err = errno;
+    int err = content_init(&content, &config_of(ctx)->common, &e);
     if (!err)
-        memcpy(f->path, path, sizeof(path));
-    return err ? err : sync_dir_of(path);
+        err = content_put(&content, ctx->http, CONTENT_MEDIA, f->path, f->sha256,
+                          &f->bytes, &e);
+    if (err == EMSGSIZE)
+        return job_say(ctx, JOB_BURY, "the recording: %s", e.text);
+    return err ? job_say(ctx, JOB_RETRY, "content store: %s", e.text) : JOB_DONE;
 }
 
 static void part_path(const struct worker_config *c, const struct job *job, int attempt,
@@ -165,41 +153,60 @@ static enum job_result download(struct job_ctx *ctx, const struct job *job,
     FILE *to = files_mkdirs_for(f->path) ? NULL : fopen(f->path, "wbe");
     if (!to)
         return job_say(ctx, JOB_RETRY, "%.200s: %s", f->path, strerror(errno));
-    enum job_result result = strcmp(r->source, "ari") == 0
-                                 ? from_ari(ctx, r, to, absent)
-                                 : from_file(ctx, r, to, absent);
+    enum job_result result = strcmp(r->source, "ari") == 0 ? from_ari(ctx, r, to, absent)
+                             : fetch_is_of_provider(r)
+                                 ? fetch_from_provider(ctx, job, r, to)
+                             : fetch_is_upload(r) ? fetch_from_upload(ctx, job, r, to)
+                                                  : from_file(ctx, r, to, absent);
     bool written = fflush(to) == 0 && fsync(fileno(to)) == 0;
     written &= fclose(to) == 0;
     if (result == JOB_DONE && !*absent && !written)
         result = job_say(ctx, JOB_RETRY, "%.200s: %s", f->path, strerror(errno));
     if (result == JOB_DONE && !*absent && !measure(f))
         result = job_say(ctx, JOB_BURY, "what the switch sent is no sound file");
-    int err = 0;
-    if (result == JOB_DONE && !*absent && (err = keep(c, f)))
-        result = job_say(ctx, JOB_RETRY, "content store: %s", strerror(err));
+    if (result == JOB_DONE && !*absent)
+        result = keep(ctx, f);
     if (result != JOB_DONE || *absent)
         unlink(f->path);
     return result;
+}
+
+/* A flow may have submitted it while it was fetched. */
+static int lock_pipeline(struct pg *pg, const struct recording *r, bool *none)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_uuid(&a, &r->id);
+    int err =
+        pg_run(pg, &res,
+               "SELECT pipeline = 'none' FROM recordings WHERE id = $1 FOR UPDATE", &a);
+    if (!err)
+        *none = PQntuples(res) == 1 && pg_bool(res, 0, 0);
+    return err;
 }
 
 static int write_rows(struct pg *pg, int tenant_id, const struct recording *r,
                       const struct fetched *f, int64_t now_ms)
 {
     struct pg_args content = {0}, rec = {0};
-    bool none = strcmp(r->pipeline, "none") == 0;
+    bool none = false;
     /* The dialer knows silence from speech; a file without a sample is neither: the
      * switch died in the middle of it, or no audio ever reached it. */
     bool lost = f->duration_ms == 0;
 
+    int err = lock_pipeline(pg, r, &none);
+    if (err)
+        return err;
     pg_arg_i64(&content, tenant_id);
     pg_arg_text(&content, f->sha256);
     pg_arg_i64(&content, f->bytes);
     pg_arg_ms(&content, now_ms);
-    int err = pg_run(pg, NULL,
-                     "INSERT INTO content (tenant_id, sha256, media_type, bytes, "
-                     "created_at) VALUES ($1, $2, 'audio/wav', $3, furrow_ts($4)) "
-                     "ON CONFLICT DO NOTHING",
-                     &content);
+    err = pg_run(pg, NULL,
+                 "INSERT INTO content (tenant_id, sha256, media_type, bytes, "
+                 "created_at) VALUES ($1, $2, 'audio/wav', $3, furrow_ts($4)) "
+                 "ON CONFLICT DO NOTHING",
+                 &content);
     if (err)
         return err;
     pg_arg_uuid(&rec, &r->id);
@@ -219,6 +226,22 @@ static int write_rows(struct pg *pg, int tenant_id, const struct recording *r,
                                : recording_enqueue(pg, tenant_id, "asr", &r->id, now_ms);
 }
 
+/* The same bytes may have run out of their time between our storing them and this
+ * transaction; afterwards the lock keeps them. ESTALE: store them again. */
+static int still_there(struct job_ctx *ctx, struct pg *pg, const struct fetched *f)
+{
+    struct content content;
+    bool doubt = false;
+
+    int err = retention_hold(pg, f->sha256, &doubt);
+    if (err || !doubt)
+        return err;
+    err = content_init(&content, &config_of(ctx)->common, NULL);
+    if (!err)
+        err = content_has(&content, ctx->http, CONTENT_MEDIA, f->sha256, NULL);
+    return err ? ESTALE : 0;
+}
+
 static enum job_result commit(struct job_ctx *ctx, const struct job *job,
                               const struct recording *r, const struct fetched *f)
 {
@@ -226,15 +249,27 @@ static enum job_result commit(struct job_ctx *ctx, const struct job *job,
     struct pg *pg = pg_pool_take(ctx->pool);
     int err = pg_begin(pg, job->tenant_id);
 
-    if (!err)
-        err = pg_end(pg, write_rows(pg, job->tenant_id, r, f, clock_now_ms()));
-    if (err)
+    if (!err) {
+        err = still_there(ctx, pg, f);
+        if (!err)
+            err = write_rows(pg, job->tenant_id, r, f, clock_now_ms());
+        err = pg_end(pg, err);
+    }
+    if (err == ESTALE)
+        result = job_say(ctx, JOB_RETRY, "the same audio was deleted just now");
+    else if (err)
         result = job_db_error(ctx, pg, err);
     pg_pool_give(ctx->pool, pg);
     return result;
 }
 
-static enum job_result delete_at_switch(struct job_ctx *ctx, const struct recording *r)
+static bool is_empty(const struct recording *r)
+{
+    return strcmp(r->state, "empty") == 0;
+}
+
+static enum job_result delete_at_switch(struct job_ctx *ctx, const struct job *job,
+                                        const struct recording *r)
 {
     CLEANUP(free_cleanup) char *url = stored_url(r, "");
     CLEANUP(http_resp_free) struct http_resp resp = {0};
@@ -243,6 +278,10 @@ static enum job_result delete_at_switch(struct job_ctx *ctx, const struct record
                                  .user = config_of(ctx)->ari_user,
                                  .password = config_of(ctx)->ari_secret};
 
+    if (fetch_is_of_provider(r))
+        return is_empty(r) ? JOB_DONE : fetch_delete_at_provider(ctx, job, r);
+    if (fetch_is_upload(r))
+        fetch_drop_upload(ctx, r);
     if (strcmp(r->source, "ari") != 0)
         return JOB_DONE;
     int err = http_do(ctx->http, &req, &resp);
@@ -276,11 +315,6 @@ static enum job_result judge_absent(struct job_ctx *ctx, const struct job *job,
                             "the switch has no such recording");
 }
 
-static bool is_empty(const struct recording *r)
-{
-    return strcmp(r->state, "empty") == 0;
-}
-
 static enum job_result run(struct job_ctx *ctx, const struct job *job)
 {
     CLEANUP(recording_free) struct recording r = {0};
@@ -303,7 +337,7 @@ static enum job_result run(struct job_ctx *ctx, const struct job *job)
             return result;
         fault_point("fetch_committed");
     }
-    return delete_at_switch(ctx, &r);
+    return delete_at_switch(ctx, job, &r);
 }
 
 /* What is stored is not failed: only the copy at the switch is left over. */
@@ -315,6 +349,8 @@ static int buried(struct job_ctx *ctx, const struct job *job, const char *why)
     snprintf(reason, sizeof(reason), "%s", why);
     bool stored =
         recording_for_job(ctx, job, &r) == JOB_DONE && (r.sha256[0] || is_empty(&r));
+    if (fetch_is_upload(&r))
+        fetch_drop_upload(ctx, &r);
     recording_free(&r);
     return stored ? 0 : recording_job_buried(ctx, job, reason);
 }
