@@ -1,5 +1,5 @@
 /*
- * furrow recordings: list, show, transcribe, retry.
+ * furrow recordings: list, show, audio, transcribe, retry.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -12,21 +12,27 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/uuid.h"
+#include "cli/content_copy.h"
 #include "cli/groups.h"
 #include "workers/job_admin.h"
+#include "workers/retention.h"
 
 enum { TEXT_MAX = 4000 };
 
 struct recordings_args {
     const char *state, *text, *language;
     int64_t limit;
-    bool json;
+    bool json, dry;
 };
 
 static const struct option long_options[] = {
-    {"state", required_argument, NULL, 's'},    {"text", required_argument, NULL, 't'},
-    {"language", required_argument, NULL, 'l'}, {"limit", required_argument, NULL, 'n'},
-    {"json", no_argument, NULL, 'j'},           {0},
+    {"state", required_argument, NULL, 's'},
+    {"text", required_argument, NULL, 't'},
+    {"language", required_argument, NULL, 'l'},
+    {"limit", required_argument, NULL, 'n'},
+    {"json", no_argument, NULL, 'j'},
+    {"dry-run", no_argument, NULL, 'd'},
+    {0},
 };
 
 static int parse(struct recordings_args *a, int argc, char **argv)
@@ -45,6 +51,7 @@ static int parse(struct recordings_args *a, int argc, char **argv)
         if (c == 'l')
             a->language = optarg;
         a->json |= c == 'j';
+        a->dry |= c == 'd';
         if (c == 'n' && (!str_to_i64(optarg, &a->limit) || a->limit < 1))
             return cli_usage("--limit is a number of 1 or more, not '%s'", optarg);
         if (c == '?')
@@ -128,6 +135,38 @@ static int show(struct cli *cli, int argc, char **argv)
     return err ? complain(cli, err, argv[optind], NULL) : cli_print_json(row);
 }
 
+/* What a person hears before writing it down. */
+static int audio(struct cli *cli, int argc, char **argv)
+{
+    struct recordings_args a;
+    json_t *row = NULL;
+    struct uuid id;
+
+    int code = parse(&a, argc, argv);
+    if (code)
+        return code;
+    if (optind != argc - 2)
+        return cli_usage("say which recording, and a file to write");
+    code = take_id(cli, argc - 1, argv, &id);
+    if (code)
+        return code;
+    int err = recording_admin_show(cli->pg, cli->tenant_id, &id, &row);
+    if (err)
+        return complain(cli, err, argv[optind], NULL);
+    const char *sha256 = cli_text(row, "sha256");
+    const char *gone = cli_text(row, "media_deleted_at");
+    if (*gone)
+        code = cli_fail("its audio was deleted at %s, as the tenant keeps it no longer",
+                        gone);
+    else if (*sha256)
+        code = content_save(cli, CONTENT_MEDIA, sha256, argv[optind + 1]);
+    else
+        code = cli_fail("the recording is '%s' and has no audio here",
+                        cli_text(row, "state"));
+    json_decref(row);
+    return code;
+}
+
 static int transcribe(struct cli *cli, int argc, char **argv)
 {
     struct recordings_args a;
@@ -174,6 +213,52 @@ static int retry(struct cli *cli, int argc, char **argv)
     return CLI_OK;
 }
 
+static int show_expired(const struct retention_counts *n, bool dry, bool json)
+{
+    if (json)
+        return cli_print_json(
+            json_pack("{s:b, s:I, s:I, s:I, s:I}", "dry_run", dry, "expired",
+                      (json_int_t)n->expired, "deleted", (json_int_t)n->deleted, "bytes",
+                      (json_int_t)n->bytes, "waiting", (json_int_t)n->waiting));
+    printf("%" PRId64 " recordings %s their audio, %" PRId64 " files of %" PRId64
+           " bytes %s\n",
+           n->expired, dry ? "would lose" : "lost", n->deleted, n->bytes,
+           dry ? "would be deleted" : "were deleted");
+    if (n->waiting > 0)
+        printf("%" PRId64 " older ones are kept: they are not processed yet ('furrow "
+               "recordings list --state needs_person', '--state failed')\n",
+               n->waiting);
+    return CLI_OK;
+}
+
+static int expire(struct cli *cli, int argc, char **argv)
+{
+    struct retention_counts n = {0};
+    struct recordings_args a;
+    struct content content;
+    struct errtext e = {0};
+    int days = 0;
+
+    if (parse(&a, argc, argv))
+        return CLI_USAGE;
+    if (optind < argc)
+        return cli_usage("unexpected argument '%s'", argv[optind]);
+    if (cli_open_pg(cli))
+        return CLI_FAILED;
+    if (retention_load(cli->pg, cli->tenant_id, &days))
+        return complain(cli, EIO, "", NULL);
+    if (days == 0)
+        return cli_fail("the tenant keeps its recordings for ever; 'furrow tenant keep "
+                        "--recordings 90d' says something else");
+    int err = content_init(&content, &cli->config.common, &e);
+    const struct retention_run run = {.content = &content, .dry = a.dry};
+    if (!err)
+        err = retention_expire(cli->pg, cli->tenant_id, &run, clock_now_ms(), &n, &e);
+    if (err)
+        return complain(cli, err == ENOENT ? EIO : err, "", &e);
+    return show_expired(&n, a.dry, a.json);
+}
+
 static const struct cli_verb verbs[] = {
     {.name = "list",
      .arguments = "[--state STATE] [--limit N] [--json]",
@@ -187,12 +272,24 @@ static const struct cli_verb verbs[] = {
      .about = "A recording with its transcript, batch, messages and jobs, as JSON.",
      .example = "furrow recordings show 01932d3e-7c1a-7000-8000-000000000001",
      .run = show},
+    {.name = "audio",
+     .arguments = "ID FILE",
+     .about = "Writes what was recorded to a file, from the disk or the bucket.",
+     .example = "furrow recordings audio 01932d3e-7c1a-7000-8000-000000000001 said.wav",
+     .run = audio},
     {.name = "transcribe",
      .arguments = "ID --text \"…\" [--language en]",
      .about = "Write down what was said; understanding, batch and receipt follow.",
      .example = "furrow recordings transcribe 01932d3e-7c1a-7000-8000-000000000001 "
                 "--text \"record commission for two bags of sidamo from abebe\"",
      .run = transcribe},
+    {.name = "expire",
+     .arguments = "[--dry-run] [--json]",
+     .about = "Deletes the audio that the tenant keeps no longer, as workers do every "
+              "hour.\nWhat is not processed yet stays, and audio that another recording "
+              "has too.",
+     .example = "furrow recordings expire --dry-run",
+     .run = expire},
     {.name = "retry",
      .arguments = "ID",
      .about = "Try a failed recording again, from the first step without a result.",
