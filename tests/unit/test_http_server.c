@@ -1,0 +1,369 @@
+/* server/http_server: long bodies, keys, and requests that wait for their answer. */
+#include "unit/cm.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/sha256.h"
+#include "base/xalloc.h"
+#include "server/contract.h"
+#include "server/http_spool.h"
+
+enum { LONG = 3 << 20, LIMIT = 4 << 20, PATIENCE_MS = 30000 };
+
+static char dir[] = "/tmp/furrow-http-XXXXXX";
+static struct http_server *server;
+static atomic_int judged, ready, calls, files_seen;
+
+static int files_in_dir(void)
+{
+    DIR *d = opendir(dir);
+    int n = 0;
+
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n - 2;
+}
+
+static void on_body(const struct request *req, struct response *resp)
+{
+    uint8_t hash[SHA256_BYTES];
+    char text[SHA256_TEXT_MAX];
+
+    sha256_of(req->body ? req->body : "", req->body_len, hash);
+    respond_text(resp, 200, sha256_text(hash, text));
+    atomic_store(&files_seen, files_in_dir());
+}
+
+/* Its memo counts; it answers once the world is ready. */
+static void on_later(const struct request *req, struct response *resp)
+{
+    atomic_fetch_add(&calls, 1);
+    req->memo[0]++;
+    respond_text(resp, atomic_load(&ready) ? 200 : 503, "");
+    buf_printf(&resp->body, "%s %d", req->key_name, req->memo[0]);
+    if (!atomic_load(&ready))
+        resp->again_ms = 100;
+}
+
+/* Half of it aside: there it takes a while, and then it waits for the world. */
+static void on_slow(const struct request *req, struct response *resp)
+{
+    if (!req->aside && req->memo[0] == 0) {
+        resp->aside = true;
+        return;
+    }
+    if (req->aside) {
+        req->memo[0] = 1;
+        while (!atomic_load(&ready))
+            poll(NULL, 0, 5);
+        resp->again_ms = 10;
+    }
+    respond_text(resp, 200, req->aside ? "" : req->body);
+}
+
+static void on_now(const struct request *req, struct response *resp)
+{
+    (void)req;
+    respond_text(resp, 200, "now");
+}
+
+static int authorise(struct request *req, const char *key, const char *scope, int *wait_s)
+{
+    atomic_fetch_add(&judged, 1);
+    assert_string_equal(scope, "voice");
+    memcpy(req->key_name, "app", 4);
+    req->tenant_id = 7;
+    *wait_s = 9;
+    return strcmp(key, "good") == 0 ? 0 : strcmp(key, "eager") == 0 ? EBUSY : ENOENT;
+}
+
+static const struct route routes[] = {
+    {"POST", "/body", SCOPE_API, LIMIT, on_body, "voice"},
+    {"GET", "/later", SCOPE_API, 0, on_later, "voice"},
+    {"POST", "/slow", SCOPE_API, LIMIT, on_slow, "voice"},
+    {"GET", "/now", SCOPE_OPEN, 0, on_now, NULL},
+};
+static const struct contract contract = {.name = "test",
+                                         .errors = ERRORS_DETAIL,
+                                         .routes = routes,
+                                         .route_count = ARRAY_LEN(routes)};
+static const struct mount mount = {
+    .contract = &contract, .base = "", .public_url = "", .token = ""};
+
+static int begin(void **state)
+{
+    struct errtext e = {0};
+    const struct http_server_options o = {.address = "127.0.0.1",
+                                          .threads = 1,
+                                          .limits = {.of = {{1, 1000, 60000},
+                                                            {1, 1000, 60000},
+                                                            {1, 1000, 60000},
+                                                            {1, 1000, 60000}}},
+                                          .authorise = authorise,
+                                          .spool_dir = dir,
+                                          .mounts = &mount,
+                                          .mount_count = 1};
+
+    (void)state;
+    atomic_store(&judged, 0);
+    atomic_store(&ready, 0);
+    atomic_store(&calls, 0);
+    assert_int_equal(http_server_start(&server, &o, &e), 0);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    http_server_stop(server);
+    server = NULL;
+    return 0;
+}
+
+/* --- a client of bare sockets ----------------------------------------------------------
+ */
+
+static int dial(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                             .sin_port = htons((uint16_t)http_server_port(server, 0))};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    return fd;
+}
+
+static void say(int fd, const void *data, size_t len)
+{
+    const char *at = data;
+
+    while (len > 0) {
+        ssize_t n = send(fd, at, len, MSG_NOSIGNAL);
+        assert_true(n > 0);
+        at += n;
+        len -= (size_t)n;
+    }
+}
+
+static int get(const char *path)
+{
+    int fd = dial();
+    char *text = xasprintf("GET %s HTTP/1.1\r\nHost: x\r\nX-API-Key: good\r\n"
+                           "Connection: close\r\n\r\n",
+                           path);
+
+    say(fd, text, strlen(text));
+    free(text);
+    return fd;
+}
+
+static char answer[4096];
+
+/* The whole answer, until the server closes; its status. */
+static int hear(int fd)
+{
+    size_t len = 0;
+    ssize_t n = 0;
+
+    for (;;) {
+        assert_int_equal(
+            poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, PATIENCE_MS), 1);
+        n = recv(fd, answer + len, sizeof(answer) - 1 - len, 0);
+        if (n <= 0)
+            break;
+        len += (size_t)n;
+    }
+    answer[len] = '\0';
+    close(fd);
+    return len > 12 ? (int)strtol(answer + 9, NULL, 10) : 0;
+}
+
+static const char *content(void)
+{
+    return strstr(answer, "\r\n\r\n") + 4;
+}
+
+static int post(const char *key, const char *body, size_t len, bool chunked)
+{
+    int fd = dial();
+    char *head =
+        chunked
+            ? xasprintf("POST /body HTTP/1.1\r\nHost: x\r\nX-API-Key: %s\r\nConnection: "
+                        "close\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n",
+                        key, len)
+            : xasprintf("POST /body HTTP/1.1\r\nHost: x\r\nX-API-Key: %s\r\nConnection: "
+                        "close\r\nContent-Length: %zu\r\n\r\n",
+                        key, len);
+
+    say(fd, head, strlen(head));
+    say(fd, body, len);
+    if (chunked)
+        say(fd, "\r\n0\r\n\r\n", 7);
+    free(head);
+    return hear(fd);
+}
+
+/* --- bodies
+ * ------------------------------------------------------------------------------- */
+
+static char *noise(size_t len)
+{
+    char *out = xmalloc(len);
+    uint32_t seed = 3;
+
+    for (size_t i = 0; i < len; i++) {
+        seed = seed * 1664525 + 1013904223;
+        out[i] = (char)(seed >> 24);
+    }
+    return out;
+}
+
+static void bodies_of_any_length_arrive_whole(void **state)
+{
+    static const size_t lengths[] = {1, 128 * 1024, 128 * 1024 + 1, 200000, LONG, LIMIT};
+    CLEANUP(free_cleanup) char *body = noise(LIMIT);
+    uint8_t hash[SHA256_BYTES];
+    char text[SHA256_TEXT_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < 2 * ARRAY_LEN(lengths); i++) {
+        size_t len = lengths[i / 2];
+        sha256_of(body, len, hash);
+        assert_int_equal(post("good", body, len, i % 2), 200);
+        assert_string_equal(content(), sha256_text(hash, text));
+        assert_int_equal(atomic_load(&files_seen), 0); /* the file has no name */
+    }
+    assert_int_equal(atomic_load(&judged), 2 * ARRAY_LEN(lengths));
+}
+
+static void what_is_refused_is_not_kept(void **state)
+{
+    CLEANUP(free_cleanup) char *body = noise(LIMIT + 1);
+
+    (void)state;
+    assert_int_equal(post("good", body, LIMIT + 1, false), 413);
+    assert_int_equal(post("good", body, LIMIT + 1, true), 413);
+    assert_int_equal(post("bad", body, LONG, false), 401);
+    assert_non_null(strstr(content(), "Invalid API key"));
+    assert_int_equal(post("bad", body, LONG, true), 401);
+    assert_int_equal(post("eager", body, LONG, false), 429);
+    assert_non_null(strstr(answer, "Retry-After: 9\r\n"));
+    assert_int_equal(post("good", body, 10, false), 200);
+}
+
+static void long_bodies_have_a_limit_together(void **state)
+{
+    struct spool spools[SPOOLS_MAX];
+    CLEANUP(free_cleanup) char *body = noise(LONG);
+
+    (void)state;
+    for (int i = 0; i < SPOOLS_MAX; i++) {
+        spool_init(&spools[i]);
+        assert_int_equal(spool_open(&spools[i], dir), 0);
+    }
+    assert_false(spool_is_short());
+    assert_int_equal(post("good", body, LONG, false), 503);
+    assert_non_null(strstr(answer, "Retry-After: "));
+    assert_true(spool_is_short());
+    assert_int_equal(post("good", body, 10, false), 200);
+    for (int i = 0; i < SPOOLS_MAX; i++)
+        spool_free(&spools[i]);
+    assert_int_equal(post("good", body, LONG, false), 200);
+}
+
+/* --- waiting
+ * --------------------------------------------------------------------------------- */
+
+static void waiting_requests_hold_no_thread(void **state)
+{
+    int fds[HTTP_WAITING_MAX];
+
+    (void)state;
+    for (int i = 0; i < HTTP_WAITING_MAX; i++)
+        fds[i] = get("/later");
+    while (atomic_load(&calls) < 2 * HTTP_WAITING_MAX) /* all of them wait */
+        poll(NULL, 0, 5);
+    assert_int_equal(hear(get("/now")), 200);   /* the one thread is free */
+    assert_int_equal(hear(get("/later")), 503); /* one too many is told at once */
+    atomic_store(&ready, 1);
+    for (int i = 0; i < HTTP_WAITING_MAX; i++) {
+        assert_int_equal(hear(fds[i]), 200);
+        assert_int_equal(strncmp(content(), "app ", 4), 0);
+        assert_true(strtol(content() + 4, NULL, 10) >= 2); /* it was the same request */
+    }
+    assert_int_equal(atomic_load(&judged), HTTP_WAITING_MAX + 1); /* each once */
+}
+
+static void what_takes_long_is_done_aside(void **state)
+{
+    enum { SLOW = 10 };
+    int fds[SLOW];
+
+    (void)state;
+    for (int i = 0; i < SLOW; i++) {
+        char *text = xasprintf("POST /slow HTTP/1.1\r\nHost: x\r\nX-API-Key: good\r\n"
+                               "Connection: close\r\nContent-Length: 2\r\n\r\n%02d",
+                               i);
+        fds[i] = dial();
+        say(fds[i], text, strlen(text));
+        free(text);
+    }
+    assert_int_equal(hear(get("/now")), 200); /* the one thread is free */
+    atomic_store(&ready, 1);
+    for (int i = 0; i < SLOW; i++) {
+        assert_int_equal(hear(fds[i]), 200);
+        assert_int_equal(strtol(content(), NULL, 10), i);
+    }
+    assert_int_equal(atomic_load(&judged), SLOW);
+}
+
+static void a_server_that_stops_leaves_nobody_waiting(void **state)
+{
+    int fds[8];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        fds[i] = get("/later");
+    while (atomic_load(&calls) < 16)
+        poll(NULL, 0, 5);
+    int64_t before = mono_ms();
+    http_server_stop(server);
+    server = NULL;
+    assert_true(mono_ms() - before < 10000);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        int status = hear(fds[i]); /* answered, or hung up on */
+        assert_true(status == 503 || status == 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(bodies_of_any_length_arrive_whole, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_refused_is_not_kept, begin, end),
+        cmocka_unit_test_setup_teardown(long_bodies_have_a_limit_together, begin, end),
+        cmocka_unit_test_setup_teardown(waiting_requests_hold_no_thread, begin, end),
+        cmocka_unit_test_setup_teardown(what_takes_long_is_done_aside, begin, end),
+        cmocka_unit_test_setup_teardown(a_server_that_stops_leaves_nobody_waiting, begin,
+                                        end),
+    };
+
+    if (!mkdtemp(dir))
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    rmdir(dir);
+    return failed;
+}
