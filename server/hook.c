@@ -1,0 +1,376 @@
+#include "server/hook.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/pg.h"
+#include "base/sha256.h"
+#include "campaigns/provider_event_store.h"
+#include "server/hook_accounts.h"
+#include "server/hook_url.h"
+#include "server/signature.h"
+
+enum { NONCE_MAX = 256, TRIES = 2 };
+
+static atomic_long counts[HOOK_COUNTS];
+
+const char *hook_count_name(enum hook_count which)
+{
+    static const char *const names[HOOK_COUNTS] = {"done", "again", "refused", "failed",
+                                                   "shed"};
+
+    return names[which];
+}
+
+long hook_count_read(enum hook_count which)
+{
+    return atomic_load(&counts[which]);
+}
+
+void hook_count_one(enum hook_count which)
+{
+    atomic_fetch_add(&counts[which], 1);
+}
+
+const char *hook_param(const struct hook *h, const char *name)
+{
+    const struct form_text *v = form_get(&h->body, name);
+
+    if (!v)
+        v = form_get(&h->query, name);
+    return v ? v->data : "";
+}
+
+/* ---- whose it is, and whether it is them ---- */
+
+static void refuse(const struct hook *h, struct response *resp, int status,
+                   const char *code, const char *why)
+{
+    hook_count_one(HOOK_REFUSED);
+    log_warn("hook", "tenant=%d provider=%s path=%.80s status=%d refused=%s",
+             h->provider.tenant_id, h->provider.name, LOG_ESC(h->req->path), status, why);
+    respond_error(resp, status, code, why);
+}
+
+static void fail(const struct hook *h, const struct hook_route *route,
+                 struct response *resp, const char *why, int err)
+{
+    hook_count_one(HOOK_FAILED);
+    log_error("hook", "tenant=%d provider=%s path=%.80s failed=%s err=%d",
+              h->provider.tenant_id, h->provider.name, LOG_ESC(h->req->path), why, err);
+    buf_free(&resp->body);
+    if (route->failed)
+        route->failed(h, resp);
+    else
+        respond_error(resp, 503, "unavailable", "nothing was recorded; send it again");
+}
+
+static bool asked_url(const struct hook *h, char *out, size_t size)
+{
+    const struct server_config *c = &h->server->config;
+    const struct provider_settings *s = &h->provider.settings;
+    char peer[REQUEST_PEER_MAX];
+    const struct hook_asked asked = {
+        .public_url = s->public_url[0] ? s->public_url : c->common.public_url,
+        .trusted_proxies = c->trusted_proxies,
+        .peer = request_peer(h->req, peer),
+        .host = request_header(h->req, "Host"),
+        .forwarded_proto = request_header(h->req, "X-Forwarded-Proto"),
+        .forwarded_host = request_header(h->req, "X-Forwarded-Host"),
+        .url = h->req->url};
+
+    return hook_url(&asked, out, size);
+}
+
+static bool plivo_is_proved(const struct hook *h, enum hook_group group,
+                            struct signed_request *r)
+{
+    const char *token = h->provider.signing_token;
+    static const char *const voice[] = {"X-Plivo-Signature-V3",
+                                        "X-Plivo-Signature-Ma-V3"};
+    static const char *const messages[] = {"X-Plivo-Signature-V2",
+                                           "X-Plivo-Signature-Ma-V2"};
+    bool right = false;
+
+    r->nonce = request_header(h->req, "X-Plivo-Signature-V3-Nonce");
+    for (size_t i = 0; i < ARRAY_LEN(voice); i++) {
+        r->signature = request_header(h->req, voice[i]);
+        right |= r->nonce && r->signature && signature_is_plivo_v3(token, r);
+    }
+    if (right || group != HOOK_MESSAGES || r->nonce)
+        return right;
+    r->nonce = request_header(h->req, "X-Plivo-Signature-V2-Nonce");
+    for (size_t i = 0; i < ARRAY_LEN(messages); i++) {
+        r->signature = request_header(h->req, messages[i]);
+        right |= r->nonce && r->signature && signature_is_plivo_v2(token, r);
+    }
+    return right;
+}
+
+/* *nonce: the header, or NULL. */
+static bool is_proved(const struct hook *h, enum hook_group group, const char *url,
+                      const char **nonce)
+{
+    struct signed_request r = {.method = h->req->method,
+                               .url = url,
+                               .content_type = request_header(h->req, "Content-Type"),
+                               .body = h->req->body ? h->req->body : "",
+                               .body_len = h->req->body_len};
+    bool right = true;
+
+    *nonce = NULL;
+    if (h->provider.kind == PROVIDER_TWILIO) {
+        r.signature = request_header(h->req, "X-Twilio-Signature");
+        right = r.signature && signature_is_twilio(h->provider.signing_token, &r);
+    } else if (h->provider.kind == PROVIDER_PLIVO) {
+        right = plivo_is_proved(h, group, &r) && strlen(r.nonce) < NONCE_MAX;
+        *nonce = r.nonce;
+    }
+    return right;
+}
+
+/* ---- what they say ---- */
+
+static bool is_text(const struct form *f)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        const struct form_pair *p = &f->pairs[i];
+        if (memchr(p->name.data, '\0', p->name.len) ||
+            memchr(p->value.data, '\0', p->value.len) ||
+            !str_is_utf8(p->name.data, p->name.len) ||
+            !str_is_utf8(p->value.data, p->value.len))
+            return false;
+    }
+    return true;
+}
+
+static bool is_form(const struct request *req)
+{
+    static const char type[] = "application/x-www-form-urlencoded";
+    const char *given = request_header(req, "Content-Type");
+
+    return given && strncasecmp(given, type, strlen(type)) == 0;
+}
+
+static bool read_params(struct hook *h)
+{
+    const char *query = strchr(h->req->url, '?');
+
+    if (query && form_parse(&h->query, query + 1, strlen(query + 1)))
+        return false;
+    if (is_form(h->req) && h->req->body_len > 0 &&
+        form_parse(&h->body, h->req->body, h->req->body_len))
+        return false;
+    return is_text(&h->query) && is_text(&h->body);
+}
+
+static void hash_request(const struct hook *h, const char *nonce,
+                         struct provider_event *ev)
+{
+    CLEANUP(buf_free) struct buf all = {0};
+
+    buf_printf(&all, "%s\n%s\n", h->req->method, h->req->url);
+    buf_add(&all, h->req->body ? h->req->body : "", h->req->body_len);
+    ev->account_id = h->provider.id;
+    sha256_of(all.data, all.len, ev->request);
+    if (nonce)
+        sha256_of(nonce, strlen(nonce), ev->key);
+    else
+        memcpy(ev->key, ev->request, sizeof(ev->key));
+}
+
+/* ---- once ---- */
+
+static void answer_again(struct provider_answer *a, struct response *resp)
+{
+    hook_count_one(HOOK_AGAIN);
+    resp->status = a->status;
+    resp->content_type = str_is(a->content_type, "application/json") ? "application/json"
+                         : str_is(a->content_type, "text/xml")       ? "text/xml"
+                                                                     : "text/plain";
+    buf_free(&resp->body);
+    buf_add(&resp->body, a->body.data ? a->body.data : "", a->body.len);
+    buf_free(&a->body);
+}
+
+static int keep_answer(struct hook *h, const struct provider_event *ev,
+                       const struct response *resp)
+{
+    struct provider_answer a = {.status = resp->status, .body = resp->body};
+
+    str_cut(a.content_type, sizeof(a.content_type), resp->content_type);
+    return provider_event_keep(h->pg, h->provider.tenant_id, ev, &a, clock_real_ms());
+}
+
+/* *known: it was answered before, and resp is that answer. */
+static int run_once(struct hook *h, const struct hook_route *route,
+                    const struct provider_event *ev, struct response *resp, bool *known)
+{
+    struct provider_answer before = {0};
+
+    int err = pg_begin_later(h->pg, h->provider.tenant_id);
+    if (!err) /* the answer leaves after a flush (response.unflushed) */
+        err = pg_run_later(h->pg, "SET LOCAL synchronous_commit = off", NULL);
+    if (err) {
+        pg_rollback(h->pg);
+        return err;
+    }
+    err = provider_event_find(h->pg, ev, known, &before);
+    if (!err && *known) {
+        answer_again(&before, resp);
+        return pg_end(h->pg, 0);
+    }
+    if (!err)
+        err = route->run(h, resp);
+    if (!err)
+        err = keep_answer(h, ev, resp);
+    if (!err && h->after) /* what comes of it does not wait for the answer */
+        err = pg_run_later(h->pg, "SET LOCAL synchronous_commit TO DEFAULT", NULL);
+    return pg_end(h->pg, err);
+}
+
+void hook_after(struct hook *h, bool done)
+{
+    void (*after)(struct server *, void *, bool) = h->after;
+
+    h->after = NULL;
+    if (after)
+        after(h->server, h->after_arg, done);
+}
+
+/* EEXIST: another copy of it was answered meanwhile. EAGAIN: a deadlock. */
+static void run(struct hook *h, const struct hook_route *route,
+                const struct provider_event *ev, struct response *resp)
+{
+    bool known = false;
+    int err = EAGAIN;
+
+    for (int i = 0; i < TRIES && (err == EEXIST || err == EAGAIN); i++) {
+        buf_free(&resp->body);
+        err = run_once(h, route, ev, resp, &known);
+        hook_after(h, err == 0);
+    }
+    pg_pool_give(h->server->hook_pool, h->pg);
+    h->pg = NULL;
+    resp->unflushed = err == 0;
+    if (err == EACCES)
+        refuse(h, resp, 403, "forbidden", "this nonce was used for another request");
+    else if (err)
+        fail(h, route, resp, "run", err);
+    else if (!known)
+        hook_count_one(HOOK_DONE);
+}
+
+/* ---- one request ---- */
+
+static void hook_free(struct hook *h)
+{
+    provider_wipe(&h->provider);
+    form_free(&h->query);
+    form_free(&h->body);
+}
+
+/* False: the answer is in resp. */
+static bool find_account(struct hook *h, const char *name, const struct hook_route *route,
+                         struct response *resp)
+{
+    struct errtext e = {0};
+    struct uuid hook;
+    int err = ENOENT;
+
+    if (uuid_parse(name, &hook) == 0)
+        err = hook_accounts_find(h->server->accounts, &hook, &h->provider, &e);
+    if (err == ENOENT) {
+        hook_count_one(HOOK_REFUSED);
+        log_warn("hook", "path=%.80s status=404 refused=unknown", LOG_ESC(h->req->path));
+        respond_error(resp, 404, "not_found", "no such path");
+    } else if (err) {
+        log_error("hook", "%s", e.text);
+        fail(h, route, resp, "account", err);
+    }
+    return err == 0;
+}
+
+void hook_serve(const struct request *req, const char *hook,
+                const struct hook_route *route, struct response *resp)
+{
+    CLEANUP(hook_free)
+    struct hook h = {
+        .req = req, .server = req->app, .now_ms = clock_now_ms(), .can_wait = true};
+    struct provider_event ev;
+    char url[REQUEST_URL_MAX + 2 * PROVIDER_URL_MAX];
+    const char *nonce = NULL;
+
+    if (!find_account(&h, hook, route, resp))
+        return;
+    if (!asked_url(&h, url, sizeof(url))) {
+        refuse(&h, resp, 403, "forbidden",
+               "by which URL was this asked? set public_url of furrow-server");
+        return;
+    }
+    if (!is_proved(&h, route->group, url, &nonce)) {
+        refuse(&h, resp, 403, "forbidden", "the signature is not that of this account");
+        return;
+    }
+    if (!read_params(&h)) {
+        refuse(&h, resp, 400, "bad_encoding", "parameters are not UTF-8 text");
+        return;
+    }
+    const char *end = strstr(url, req->url);
+    snprintf(h.base, sizeof(h.base), "%.*s/hooks/%s", (int)(end - url), url, hook);
+    hash_request(&h, nonce, &ev);
+    h.pg = pg_pool_take(h.server->hook_pool);
+    run(&h, route, &ev, resp);
+}
+
+/* ---- when there is no time ---- */
+
+/* Of an account that is not known here, as far as the request itself shows it. */
+static void guess_account(struct hook *h)
+{
+    h->provider.kind = request_header(h->req, "X-Twilio-Signature")     ? PROVIDER_TWILIO
+                       : request_header(h->req, "X-Plivo-Signature-V3") ? PROVIDER_PLIVO
+                                                                        : PROVIDER_HTTP;
+    str_cut(h->provider.name, sizeof(h->provider.name), "?");
+}
+
+void hook_shed(const struct request *req, const char *hook,
+               const struct hook_route *route, struct response *resp)
+{
+    CLEANUP(hook_free)
+    struct hook h = {
+        .req = req, .server = req->app, .now_ms = clock_now_ms(), .at_once = true};
+    char url[REQUEST_URL_MAX + 2 * PROVIDER_URL_MAX];
+    const char *nonce;
+    struct uuid id;
+
+    bool known = uuid_parse(hook, &id) == 0 &&
+                 hook_accounts_recall(h.server->accounts, &id, &h.provider);
+    if (!known)
+        guess_account(&h);
+    if (known &&
+        (!asked_url(&h, url, sizeof(url)) || !is_proved(&h, route->group, url, &nonce))) {
+        refuse(&h, resp, 403, "forbidden", "the signature is not that of this account");
+        return;
+    }
+    if (known) {
+        const char *end = strstr(url, req->url);
+        snprintf(h.base, sizeof(h.base), "%.*s/hooks/%s", (int)(end - url), url, hook);
+    }
+    hook_count_one(HOOK_SHED);
+    (void)read_params(&h); /* what cannot be read is as if it were not there */
+    if (route->failed) {
+        route->failed(&h, resp);
+    } else {
+        respond_header(resp, "Retry-After", "5");
+        respond_error(
+            resp, 503, "overloaded",
+            "nothing was recorded; wait as long as Retry-After says and send it "
+            "again");
+    }
+}

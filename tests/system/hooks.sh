@@ -1,0 +1,140 @@
+#!/bin/sh
+# Webhooks of providers: who is believed, that a request told twice is done once, and that one
+# that is refused changes nothing. Messages in and delivery reports, for each provider.
+. "$(dirname "$0")/../lib.sh"
+FURROW_SECRET_KEY=$("$BIN/furrow" provider key 2>/dev/null)
+export FURROW_SECRET_KEY FURROW_PUBLIC_URL=https://voice.example.test
+pg_start
+start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" "$BIN/furrow-server"
+wait_for 20 "the server listens" test -s "$T/port"
+PORT=$(cat "$T/port")
+
+printf tok-twilio >"$T/t1"
+printf tok-plivo >"$T/t2"
+printf key-at >"$T/t3"
+printf tok-other >"$T/t4"
+hook_of() { furrow provider show "$@" --json | python3 -c 'import json, sys
+print(json.load(sys.stdin)["webhooks"].split("/hooks/")[1])'; }
+furrow provider add tw --kind twilio --account AC01 --token-file "$T/t1" >"$T/out" || fail "$(cat "$T/out")"
+furrow provider add pl --kind plivo --account MA01 --token-file "$T/t2" >"$T/out" || fail "$(cat "$T/out")"
+furrow provider add at --kind africastalking --account coop --token-file "$T/t3" >"$T/out" || fail "$(cat "$T/out")"
+furrow tenant add other >/dev/null || fail "tenant add"
+furrow --tenant other provider add tw --kind twilio --account AC02 --token-file "$T/t4" >"$T/out" || fail "$(cat "$T/out")"
+TW=$(hook_of tw) PL=$(hook_of pl) AT=$(hook_of at)
+
+ask() { "$FURROW_SOURCE/tests/system/hook_client.py" "$PORT" "$@" >"$T/answer" || fail "the client"; }
+# answers STATUS PATTERN KIND TOKEN PATH NAME=VALUE…
+answers() {
+    want_=$1 pattern_=$2
+    shift 2
+    ask "$@"
+    grep -q "^$want_ .*$pattern_" "$T/answer" || fail "$*: wanted $want_ '$pattern_', got $(cat "$T/answer")"
+}
+# All that a webhook could change.
+truth() {
+    sql "SELECT (SELECT count(*) FROM dnc_entries), (SELECT count(*) FROM dnc_entries WHERE removed_at IS NULL),
+        (SELECT count(*) FROM messages), (SELECT string_agg(state || error || provider_id, ',' ORDER BY id) FROM messages),
+        (SELECT count(*) FROM provider_events)"
+}
+refused() {
+    before_=$(truth)
+    answers "$@"
+    check "changed by a refused $*" "$before_" "$(truth)"
+}
+
+# ---- who is believed --------------------------------------------------------------------
+set -- "/hooks/$TW/sms" MessageSid=SM1 From=+251911000001 To=+15550100 Body=STOP
+refused 403 'signature' twilio tok-twilio "$@" --break signature
+refused 403 'signature' twilio tok-wrong "$@"
+refused 403 'signature' twilio tok-other "$@"
+refused 403 'signature' twilio tok-twilio "$@" --break byte
+refused 403 'signature' twilio tok-twilio "$@" --break path
+refused 413 '' twilio tok-twilio "$@" --break big
+refused 400 'UTF-8' twilio tok-twilio "$@" --break encoding
+refused 404 'no such path' twilio tok-twilio /hooks/00000000-0000-4000-8000-000000000000/sms Body=STOP
+refused 404 '' twilio tok-twilio /hooks/nonsense/sms Body=STOP
+set -- "/hooks/$PL/sms" MessageUUID=m1 From=251911000002 To=15550100 Text=STOP
+refused 403 'signature' plivo tok-plivo "$@" --v2 --break signature
+refused 403 'signature' plivo tok-plivo "$@" --v2 --break nonce
+refused 403 'signature' plivo tok-wrong "$@" --v2
+refused 403 'signature' plivo tok-plivo "$@" --break byte
+refused 403 'signature' twilio tok-twilio "$@"
+grep -q 'refused=' "$T/log/server.log" || fail "refusals are not logged"
+! grep -q 'tok-\|251911000001' "$T/log/server.log" || fail "the log shows a token or a number"
+curl -s "http://127.0.0.1:$PORT/metrics" | grep -q '^furrow_hook_requests_total{result="refused"} 1[0-9]' || fail "refusals are not counted"
+
+# ---- STOP, START, HELP --------------------------------------------------------------------
+in_force() { sql "SELECT count(*) FROM dnc_entries WHERE phone = $1 AND removed_at IS NULL AND source = 'sms'"; }
+set -- "/hooks/$TW/sms" MessageSid=SM1 From=+251911000001 To=+15550100 Body=STOP
+answers 200 '<Response></Response>' twilio tok-twilio "$@"
+check "STOP over Twilio" 1 "$(in_force 251911000001)"
+check "its answer" 1 "$(sql "SELECT count(*) FROM messages WHERE phone = 251911000001 AND kind = 'reply'")"
+after=$(truth)
+answers 200 '<Response></Response>' twilio tok-twilio "$@"
+check "changed by the same again" "$after" "$(truth)"
+answers 200 '<Response></Response>' twilio tok-twilio "/hooks/$TW/sms" MessageSid=SM2 From=+251911000001 To=+15550100 Body=START
+check "START" 0 "$(in_force 251911000001)"
+answers 200 '<Response></Response>' twilio tok-twilio "/hooks/$TW/sms" MessageSid=SM3 From=+251911000003 Body=አቁም
+check "STOP in Amharic" 1 "$(in_force 251911000003)"
+answers 200 '<Response></Response>' plivo tok-plivo "/hooks/$PL/sms" --v2 --nonce 1 MessageUUID=m2 From=251911000002 Text=dhaabi
+check "STOP in Oromo over Plivo, without a plus" 1 "$(in_force 251911000002)"
+after=$(truth)
+refused 403 'nonce was used' plivo tok-plivo "/hooks/$PL/sms" --v2 --nonce 1 MessageUUID=m2 From=251911000009 Text=dhaabi
+answers 200 '<Response></Response>' plivo tok-plivo "/hooks/$PL/sms" --v2 --nonce 1 MessageUUID=m2 From=251911000002 Text=dhaabi
+check "changed by Plivo's same again" "$after" "$(truth)"
+answers 200 '' africastalking - "/hooks/$AT/sms" id=a1 from=+251911000004 text=stop to=1234 date=x
+check "STOP over Africa's Talking" 1 "$(in_force 251911000004)"
+answers 200 '<Response></Response>' twilio tok-twilio "/hooks/$TW/sms" MessageSid=SM5 From=COOP Body=STOP
+check "from a name, not a number" 4 "$(sql 'SELECT count(*) FROM dnc_entries')"
+
+# ---- delivery reports ---------------------------------------------------------------------
+# A message that an account sent.
+sent() { # PHONE PROVIDER PROVIDER_ID
+    sql "INSERT INTO messages (id, tenant_id, dedupe_key, phone, kind, body, state, account_id, provider_id, created_at, sent_at)
+        SELECT gen_random_uuid(), 1, '$3', $1, 'flow', 'x', 'sent', id, '$3', now(), now() FROM provider_accounts
+        WHERE name = '$2' AND tenant_id = 1 RETURNING id"
+}
+state_of() { sql "SELECT state || ' ' || error FROM messages WHERE id = '$1'"; }
+M=$(sent 251911000010 tw SM10)
+answers 200 '' twilio tok-twilio "/hooks/$TW/message/$M" MessageSid=SM10 MessageStatus=delivered
+check "delivered" 'delivered ' "$(state_of "$M")"
+answers 200 '' twilio tok-twilio "/hooks/$TW/message/$M" MessageSid=SM10 MessageStatus=sent
+check "a late 'sent'" 'delivered ' "$(state_of "$M")"
+M=$(sent 251911000011 tw SM11)
+answers 200 '' twilio tok-twilio "/hooks/$TW/message/$M" MessageSid=SM11 MessageStatus=undelivered ErrorCode=30003
+check "undelivered, and why" t "$(sql "SELECT state = 'undelivered' AND error LIKE '%30003%' FROM messages WHERE id = '$M'")"
+# Another account's message, and one that there is not.
+M=$(sent 251911000012 pl P12)
+refused_=$(state_of "$M")
+answers 404 'no such message' twilio tok-twilio "/hooks/$TW/message/$M" MessageSid=SM12 MessageStatus=failed
+check "another account's report" "$refused_" "$(state_of "$M")"
+answers 404 'no such message' twilio tok-twilio "/hooks/$TW/message/00000000-0000-4000-8000-000000000000" MessageStatus=failed
+answers 200 '' plivo tok-plivo "/hooks/$PL/message/$M" --v2 --nonce 5 MessageUUID=P12 Status=delivered ErrorCode=000
+check "Plivo's report" 'delivered ' "$(state_of "$M")"
+M=$(sent 251911000013 at ATXid_13)
+answers 200 '' africastalking - "/hooks/$AT/message" id=ATXid_13 status=Success phoneNumber=+251911000013
+check "Africa's Talking's report" 'delivered ' "$(state_of "$M")"
+
+# ---- behind a proxy; without the database ---------------------------------------------------
+stop server
+rm -f "$T/port"
+start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" FURROW_PUBLIC_URL= FURROW_TRUSTED_PROXIES=10.0.0.0/8 "$BIN/furrow-server"
+wait_for 20 "the server listens" test -s "$T/port"
+PORT=$(cat "$T/port")
+refused 403 'signature' twilio tok-twilio "/hooks/$TW/sms" MessageSid=SM20 From=+251911000020 Body=STOP --header X-Forwarded-Host:voice.example.test
+stop server
+rm -f "$T/port"
+start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" FURROW_PUBLIC_URL= FURROW_TRUSTED_PROXIES='10.0.0.0/8, 127.0.0.1' "$BIN/furrow-server"
+wait_for 20 "the server listens" test -s "$T/port"
+PORT=$(cat "$T/port")
+set -- "/hooks/$TW/sms" MessageSid=SM20 From=+251911000020 Body=STOP --header X-Forwarded-Host:voice.example.test
+refused 403 'signature' twilio tok-twilio "$@"
+answers 200 '<Response></Response>' twilio tok-twilio "$@" --header X-Forwarded-Proto:https
+check "STOP behind a trusted proxy" 1 "$(in_force 251911000020)"
+pg_stop
+answers 503 'unavailable' twilio tok-twilio "/hooks/$TW/sms" MessageSid=SM21 From=+251911000021 Body=STOP --header X-Forwarded-Host:voice.example.test --header X-Forwarded-Proto:https
+pg_start
+code=0
+FURROW_TRUSTED_PROXIES=everybody FURROW_PORT=0 "$BIN/furrow-server" >"$T/out" 2>&1 || code=$?
+[ "$code" != 0 ] && grep -q "trusted_proxies 'everybody'" "$T/out" || fail "a broken trusted_proxies: $code $(cat "$T/out")"
+echo "ok"
