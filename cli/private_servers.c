@@ -106,7 +106,7 @@ int private_servers_init(struct private_servers *s, const char *dir, struct errt
         err = own_dir(s, s->pg_data, 0700);
     if (!err)
         err = own_dir(s, s->redis_data, 0700);
-    static const char *const shared[] = {"media", "prompts", "slots"};
+    static const char *const shared[] = {"media", "prompts", "slots", "uploads"};
     for (size_t i = 0; i < ARRAY_LEN(shared) && !err; i++) {
         char path[440];
         snprintf(path, sizeof(path), "%s/%s", s->dir, shared[i]);

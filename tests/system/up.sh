@@ -46,6 +46,9 @@ grep -q 'already runs' "$dir/second.log" || fail "the second up did not say why"
 if [ "$(id -u)" = 0 ]; then
     owner=$(ps -o user= -p "$(head -1 "$dir/data/postgres/postmaster.pid")")
     [ "$owner" != root ] || fail "postgres runs as root"
+    for shared in media prompts slots uploads; do
+        [ "$(stat -c %U "$dir/data/$shared")" = "$owner" ] || fail "our programs cannot write to $shared"
+    done
 fi
 kill -9 "$(head -1 "$dir/data/postgres/postmaster.pid")"
 wait_until "postgres comes back" psql "$DATABASE_URL" -qc 'SELECT 1'
