@@ -8,8 +8,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/pg.h"
+#include "server/hook.h"
 #include "server/job_metrics.h"
-#include "server/server.h"
+#include "server/load.h"
 
 enum { TENANTS_MAX = 1000 };
 
@@ -120,6 +121,71 @@ static int add_slots(struct pg *pg, struct buf *b)
     return 0;
 }
 
+static void add_hooks(struct buf *b)
+{
+    buf_puts(b,
+             "# HELP furrow_hook_requests_total Requests of providers since the start.\n"
+             "# TYPE furrow_hook_requests_total counter\n");
+    for (int i = 0; i < HOOK_COUNTS; i++)
+        buf_printf(b, "furrow_hook_requests_total{result=\"%s\"} %ld\n",
+                   hook_count_name(i), hook_count_read(i));
+}
+
+static void add_load(struct buf *b, const struct request *req)
+{
+    static const char *const heads[] = {
+        "furrow_requests_waiting Requests in line now.\n# TYPE furrow_requests_waiting "
+        "gauge",
+        "furrow_requests_running Requests that are being served.\n# TYPE "
+        "furrow_requests_running gauge",
+        "furrow_requests_oldest_seconds How long the first in line has waited.\n# TYPE "
+        "furrow_requests_oldest_seconds gauge",
+        "furrow_requests_served_total Requests served since the start.\n# TYPE "
+        "furrow_requests_served_total counter",
+        "furrow_requests_shed_total Requests that could not be served in time.\n# TYPE "
+        "furrow_requests_shed_total counter"};
+    struct http_load load;
+
+    http_server_load(req->server, &load);
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++) {
+        buf_printf(b, "# HELP %s\n", heads[i]);
+        for (int c = 0; c < HTTP_CLASSES; c++) {
+            const double values[] = {load.of[c].waiting, load.of[c].running,
+                                     (double)load.of[c].oldest_ms / 1000.0,
+                                     (double)load.of[c].served, (double)load.of[c].shed};
+            buf_printf(b, "%.*s{class=\"%s\"} %.*f\n", (int)strcspn(heads[i], " "),
+                       heads[i], load_class_name(c), i == 2 ? 3 : 0, values[i]);
+        }
+    }
+}
+
+static void add_process(struct buf *b, const struct request *req, bool database)
+{
+    const struct server *s = req->app;
+
+    add_hooks(b);
+    add_load(b, req);
+    buf_printf(b,
+               "# HELP furrow_up_seconds Time since furrow-server started.\n"
+               "# TYPE furrow_up_seconds gauge\nfurrow_up_seconds %.0f\n"
+               "# HELP furrow_database_up Whether Postgres answered this scrape.\n"
+               "# TYPE furrow_database_up gauge\nfurrow_database_up %d\n",
+               (double)(mono_ms() - s->started_ms) / 1000.0, database ? 1 : 0);
+}
+
+static void answer(struct response *resp)
+{
+    resp->status = 200;
+    resp->content_type = "text/plain; version=0.0.4; charset=utf-8";
+}
+
+/* What is known without the database. */
+void route_metrics_shed(const struct request *req, struct response *resp)
+{
+    add_process(&resp->body, req, false);
+    answer(resp);
+}
+
 void route_metrics(const struct request *req, struct response *resp)
 {
     struct server *s = req->app;
@@ -137,12 +203,6 @@ void route_metrics(const struct request *req, struct response *resp)
     if (err)
         log_warn("metrics", "err=%d why=%s", err, LOG_ESC(pg_error(pg)));
     pg_pool_give(s->pool, pg);
-    buf_printf(&resp->body,
-               "# HELP furrow_up_seconds Time since furrow-server started.\n"
-               "# TYPE furrow_up_seconds gauge\nfurrow_up_seconds %.0f\n"
-               "# HELP furrow_database_up Whether Postgres answered this scrape.\n"
-               "# TYPE furrow_database_up gauge\nfurrow_database_up %d\n",
-               (double)(mono_ms() - s->started_ms) / 1000.0, err ? 0 : 1);
-    resp->status = 200;
-    resp->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    add_process(&resp->body, req, !err);
+    answer(resp);
 }

@@ -1,0 +1,116 @@
+#!/bin/sh
+# The requests of tests/contract/*.json, in order, against a started server: each profile alone
+# at the root, at a host name, on a listener of its own, and below its base path beside all others.
+. "$(dirname "$0")/../lib.sh"
+pg_start
+redis_start
+FURROW_SECRET_KEY=$("$BIN/furrow" provider key 2>/dev/null)
+export FURROW_SECRET_KEY SALES_TRANSFER_NUMBER=+15551110001 SUPPORT_TRANSFER_NUMBER=+15551110002
+PROFILES='plivo-ivr ivr-simulator voice-ledger'
+MAIN=$DATABASE_URL
+RUN="$FURROW_SOURCE/tests/contract/run.py --bin $BIN"
+
+# A database as after 'furrow migrate', for each server.
+fresh_database() {
+    export DATABASE_URL="host=$T/pg-socket user=furrow dbname=$1"
+    psql -qX -h "$T/pg-socket" -U furrow -d postgres -c "CREATE DATABASE $1 TEMPLATE furrow" || fail "CREATE DATABASE $1"
+    redis_do flushall >/dev/null
+}
+serve() { # OPTIONS…: sets PORT
+    rm -f "$T/port"
+    start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" "$BIN/furrow-server" "$@"
+    wait_for 30 "the server listens" test -s "$T/port"
+    PORT=$(cat "$T/port")
+}
+conforms() { # PROFILE URL
+    # shellcheck disable=SC2086
+    $RUN --url "$2" "$FURROW_SOURCE"/tests/contract/"$1"-*.json >"$T/result" 2>&1 || fail "$1 at $2: $(cat "$T/result")"
+    echo "$1 at $2: $(tail -1 "$T/result")"
+}
+
+for profile in $PROFILES; do
+    fresh_database "alone_$(echo "$profile" | tr - _)"
+    serve --profile "$profile"
+    conforms "$profile" "http://127.0.0.1:$PORT"
+    curl -sf "http://127.0.0.1:$PORT/readyz" >/dev/null || fail "$profile alone is not ready"
+    [ "$(curl -s -o "$T/out" -w '%{http_code}' "http://127.0.0.1:$PORT/hooks/x/voice")" = 404 ] || fail "$profile alone serves hooks"
+    [ "$profile" != voice-ledger ] || check "recordings with a job, and words that they are at work on" "2|2|t" \
+        "$(sql "SELECT (SELECT count(*) FROM recordings WHERE state = 'finished' AND location LIKE 'https://api.twilio.com/%'), (SELECT count(*) FROM recordings r JOIN jobs j ON j.payload::text LIKE '%' || r.id || '%' WHERE j.kind = 'recording.fetch' AND r.source = 'twilio'), (SELECT count(*) = 2 FROM messages WHERE body LIKE '%Processing your recording%')")"
+    if [ "$profile" = plivo-ivr ]; then
+        "$FURROW_SOURCE/deploy/plivo-ivr/smoke.sh" "http://127.0.0.1:$PORT" >"$T/result" || fail "smoke: $(cat "$T/result")"
+        curl -s "http://127.0.0.1:$PORT/" | python3 -c 'import json, re, sys
+spec = {m.upper() + " " + re.sub(r"\{(\w+)\}", r"<\1>", p) for p, ms in json.load(open(sys.argv[1]))["paths"].items() for m in ms}
+index = {re.sub(r"\?.*", "", e) for e in json.load(sys.stdin)["endpoints"].values()} | {"GET /", "GET /api"}
+sys.exit(0 if spec == index else f"not in both: {spec ^ index}")' "$FURROW_SOURCE/deploy/plivo-ivr/openapi.json" || fail "openapi.json and the index differ"
+    fi
+    stop server
+done
+
+fresh_database beside
+export FURROW_PLIVO_IVR_HOST=ivr.example.test FURROW_VOICE_LEDGER_LISTEN=127.0.0.1:0 FURROW_IVR_SIMULATOR_ORIGINS=https://a.example,https://b.example
+serve
+for profile in $PROFILES; do
+    [ "$profile" = ivr-simulator ] || conforms "$profile" "http://127.0.0.1:$PORT/$profile"
+done
+said() { curl -s -o "$T/out" -D "$T/headers" -w '%{http_code}' "$@"; }
+# At a host name, whatever its port, the contract is at the root; elsewhere the path is unknown.
+check "at its host name" 200 "$(said -H 'Host: ivr.example.test:8085' "http://127.0.0.1:$PORT/api")"
+check "at another host name" 404 "$(said "http://127.0.0.1:$PORT/api")"
+grep -q '"hint"' "$T/out" || fail "our own shape of errors: $(cat "$T/out")"
+check "its shape at the host name" 404 "$(said -H 'Host: IVR.example.test' "http://127.0.0.1:$PORT/nothing")"
+check "its words" '{"error":"Not Found"}' "$(cat "$T/out")"
+OWN=$(cat "$T/port.voice-ledger")
+check "on its own listener" 404 "$(said "http://127.0.0.1:$OWN/voice/nonsense")"
+check "its words there" '{"detail":"Not Found"}' "$(cat "$T/out")"
+check "another contract there" 404 "$(said "http://127.0.0.1:$OWN/plivo-ivr/api")"
+check "ready there" 200 "$(said "http://127.0.0.1:$OWN/readyz")"
+# A list of origins: one of them, another.
+check "an origin of the list" 404 "$(said -H 'Origin: https://b.example' "http://127.0.0.1:$PORT/ivr-simulator/x")"
+grep -qi '^Access-Control-Allow-Origin: https://b.example' "$T/headers" || fail "not allowed: $(cat "$T/headers")"
+check "another origin" 404 "$(said -H 'Origin: https://c.example' "http://127.0.0.1:$PORT/ivr-simulator/x")"
+! grep -qi '^Access-Control-Allow-Origin' "$T/headers" || fail "allowed: $(cat "$T/headers")"
+stop server
+unset FURROW_IVR_SIMULATOR_ORIGINS
+fresh_database beside_again
+serve
+conforms ivr-simulator "http://127.0.0.1:$PORT/ivr-simulator"
+stop server
+
+# With an account, a carrier's word must be signed.
+fresh_database signed
+printf tok >"$T/token"
+furrow provider add tw --kind twilio --account AC01 --token-file "$T/token" >"$T/out" || fail "$(cat "$T/out")"
+furrow caller add +251911000101 --name Abebe --approve >"$T/out" || fail "$(cat "$T/out")"
+export FURROW_VOICE_LEDGER_ACCOUNT=tw FURROW_PUBLIC_URL=https://voice.example.test/
+serve
+carrier() { "$FURROW_SOURCE/tests/system/hook_client.py" "$PORT" twilio "$@" | tr '\n' ' ' >"$T/out" || fail "the client"; }
+for how in signature byte path; do
+    carrier tok /voice-ledger/voice/ivr/incoming CallSid=CA1 From=+251911000101 To=+15550100 --break "$how"
+    grep -q '^403 {"detail":"the signature' "$T/out" || fail "a broken $how is believed: $(cat "$T/out")"
+done
+check "nothing was changed" 0 "$(sql 'SELECT count(*) FROM calls')"
+carrier tok /voice-ledger/voice/ivr/incoming CallSid=CA1 From=+251911000101 To=+15550100
+grep -q '^200 .*action="https://voice.example.test/voice-ledger/voice/ivr/recording"' "$T/out" || fail "not believed: $(cat "$T/out")"
+# The audio that its documents name lies beside them.
+mkdir -p "$T/data/prompts"
+asset=$(printf audio | sha256sum | cut -c1-64)
+printf RIFF >"$T/data/prompts/$asset.wav"
+check "a prompt" 200 "$(said "http://127.0.0.1:$PORT/voice-ledger/prompts/$asset.wav")"
+stop server
+unset FURROW_VOICE_LEDGER_ACCOUNT FURROW_PUBLIC_URL
+
+# What is wrong in the configuration is said.
+DATABASE_URL=$MAIN
+refused() { # PATTERN COMMAND…
+    pattern_=$1 code=0
+    shift
+    "$@" >"$T/out" 2>&1 || code=$?
+    [ "$code" != 0 ] && grep -q "$pattern_" "$T/out" || fail "$*: $code $(cat "$T/out")"
+}
+export FURROW_PORT=0
+refused "want one of all|plivo-ivr" "$BIN/furrow-server" --profile nonsense
+refused "there is no 'nonsense'" env FURROW_CONTRACTS=plivo-ivr,nonsense "$BIN/furrow-server"
+refused "no place for ivr-simulator to listen" env FURROW_IVR_SIMULATOR_LISTEN=nowhere "$BIN/furrow-server"
+refused "nobody" env FURROW_VOICE_LEDGER_ACCOUNT=nobody "$BIN/furrow-server"
+refused "no tenant 'nobody'" env FURROW_PLIVO_IVR_TENANT=nobody "$BIN/furrow-server"
+echo "ok"
