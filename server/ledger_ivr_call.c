@@ -1,0 +1,330 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/pg.h"
+#include "campaigns/call_store.h"
+#include "campaigns/flow_store.h"
+#include "campaigns/sample_store.h"
+#include "server/hook_accounts.h"
+#include "server/ledger_ivr.h"
+#include "server/server.h"
+#include "server/signature.h"
+
+enum { TRIES = 3, PAUSE_S = 1 };
+
+static const char xml[] = "application/xml";
+
+/* ---- answers ---- */
+
+void ledger_say(const char *words, struct response *resp)
+{
+    resp->status = 200;
+    resp->content_type = xml;
+    buf_free(&resp->body);
+    /* Words of ours: nothing in them needs escaping. */
+    buf_printf(&resp->body,
+               "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Say "
+               "language=\"en-US\">%s</Say><Hangup/></Response>\n",
+               words);
+}
+
+int ledger_answer(struct ledger_turn *t, struct response *resp)
+{
+    int err = voice_answer(&t->voice, resp);
+
+    resp->content_type = xml;
+    return err;
+}
+
+const char *ledger_param(const struct ledger_turn *t, const char *name)
+{
+    return hook_param(&t->hook, name);
+}
+
+/* ---- the call ---- */
+
+/* Heard after a recording that never came; of the languages that Twilio itself speaks. */
+static const struct ivr_prompt *unrecorded(const char *language)
+{
+    static const struct ivr_prompt list[] = {
+        {.asset = "",
+         .text = "I did not receive a recording. Please try again. Goodbye.",
+         .lang = "en",
+         .voice = ""},
+        {.asset = "",
+         .text = "ድምፅዎ አልደረሰኝም። እባክዎ እንደገና ይሞክሩ። ደህና ይሁኑ።",
+         .lang = "am",
+         .voice = ""},
+        {.asset = "",
+         .text = "Sagalee keessan hin arganne. Maaloo irra deebi'aa yaalaa. Nagaatti.",
+         .lang = "om",
+         .voice = ""},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(list); i++)
+        if (str_is(list[i].lang, language))
+            return &list[i];
+    return &list[0];
+}
+
+/* The contract's own addresses instead of those below /hooks. */
+static int open_voice(struct ledger_turn *t)
+{
+    struct voice_call *v = &t->voice;
+    const struct request *req = t->hook.req;
+    char root[2 * PROVIDER_URL_MAX - 64], place[64];
+
+    if (!contract_url(req, "", root, sizeof(root)) ||
+        !contract_url(req, "/voice/ivr/recording", t->record_url,
+                      sizeof(t->record_url)) ||
+        !contract_url(req, "/voice/ivr/recording-status", t->status_url,
+                      sizeof(t->status_url)))
+        return EINVAL;
+    /* As of an account: prompts lie beside it (server/voice_words.c). */
+    snprintf(t->hook.base, sizeof(t->hook.base),
+             "%s/hooks/00000000-0000-0000-0000-000000000000", root);
+    int err = voice_open(v, &t->hook);
+    if (err)
+        return err;
+    snprintf(place, sizeof(place), "/voice/ivr/call/%s", v->id);
+    if (!contract_url(req, place, v->prefix, sizeof(v->prefix)))
+        return EINVAL;
+    v->document.record_url = t->record_url;
+    v->document.record_status_url = t->status_url;
+    v->document.record_pause_s = PAUSE_S;
+    v->document.unrecorded = unrecorded(v->session.language);
+    v->document.unanswered = false;
+    return 0;
+}
+
+int ledger_find(struct ledger_turn *t)
+{
+    int err = voice_session_find_provider(t->hook.pg, t->hook.provider.id,
+                                          ledger_param(t, "CallSid"), &t->voice.session);
+
+    return err ? err : open_voice(t);
+}
+
+/* The published one; the sample where the tenant has none of that name. */
+static int find_flow(struct ledger_turn *t, struct flow_row *out)
+{
+    const char *name = t->hook.server->config.ledger.flow;
+    const struct sample *sample = sample_find(name);
+    const int tenant = t->hook.provider.tenant_id;
+    struct sample_loaded loaded;
+    struct errtext e = {0};
+
+    int err = flow_find(t->hook.pg, tenant, name, out, &e);
+    if (err != ENOENT || !sample)
+        return err;
+    err = sample_load(t->hook.pg, tenant, sample, false, t->hook.now_ms, &loaded, &e);
+    return err ? err : flow_find(t->hook.pg, tenant, name, out, &e);
+}
+
+static int64_t phone_of(const char *number)
+{
+    int64_t n = 0;
+
+    number += *number == '+' || *number == ' ';
+    return strlen(number) <= 15 && str_to_i64(number, &n) && n > 0 ? n : 0;
+}
+
+static void describe(const struct caller *c, json_t *contact)
+{
+    json_object_set_new(contact, "caller",
+                        json_string(c->approved     ? "approved"
+                                    : c->registered ? "pending"
+                                                    : "unknown"));
+    if (c->name[0])
+        json_object_set_new(contact, "name", json_string(c->name));
+}
+
+int ledger_begin(struct ledger_turn *t)
+{
+    struct voice_session *s = &t->voice.session;
+    const struct ivr_input in = {.kind = IVR_IN_START};
+    struct call_context context = {0};
+    struct flow_row flow;
+
+    int err = find_flow(t, &flow);
+    if (err)
+        return err == ENOENT ? EPROTO : err;
+    s->call = uuid_v7(t->hook.now_ms);
+    s->tenant_id = t->hook.provider.tenant_id;
+    s->account_id = t->hook.provider.id;
+    s->inbound = true;
+    s->phone = phone_of(ledger_param(t, "From"));
+    s->flow_revision_id = flow.revision_id;
+    str_cut(s->flow_sha256, sizeof(s->flow_sha256), flow.sha256);
+    str_cut(s->provider_call_id, sizeof(s->provider_call_id), ledger_param(t, "CallSid"));
+    str_cut(s->dialled, sizeof(s->dialled), ledger_param(t, "To"));
+    const struct call_start start = {.id = s->call,
+                                     .tenant_id = s->tenant_id,
+                                     .inbound = true,
+                                     .phone = s->phone,
+                                     .extension = s->dialled,
+                                     .flow_revision_id = flow.revision_id,
+                                     .slot = -1,
+                                     .at_ms = t->hook.now_ms};
+    err = call_begin(t->hook.pg, &start, &context);
+    if (err)
+        return err;
+    s->tz_min = context.tz_min;
+    s->contact = json_incref(context.contact);
+    str_cut(s->language, sizeof(s->language),
+            t->lang[0]              ? t->lang
+            : t->caller.language[0] ? t->caller.language
+                                    : context.language);
+    call_context_free(&context);
+    describe(&t->caller, s->contact);
+    err = voice_session_add(t->hook.pg, s, t->hook.now_ms);
+    if (!err)
+        err = open_voice(t);
+    return err ? err : voice_feed(&t->voice, &in);
+}
+
+bool ledger_is_recording(const struct ledger_turn *t)
+{
+    const struct ivr_state *state = t->voice.state;
+
+    return state && state->status == IVR_WAITING &&
+           state->wait.kind == IVR_WAIT_RECORDING;
+}
+
+int ledger_recorded(struct ledger_turn *t, const char *url)
+{
+    struct voice_call *v = &t->voice;
+    int64_t seconds = 0;
+
+    if (!str_to_i64(ledger_param(t, "RecordingDuration"), &seconds) || seconds < 0 ||
+        seconds > 86400)
+        seconds = 0;
+    const struct ivr_parsed p = {.kind = IVR_PARSED_INPUT,
+                                 .recording_url = url,
+                                 .recording_id = ledger_param(t, "RecordingSid"),
+                                 .input = {.kind = IVR_IN_RECORDED,
+                                           .token = v->state->seq,
+                                           .recorded = {.result = IVR_RECORDED_OK,
+                                                        .ref = v->session.recording,
+                                                        .duration_ms = seconds * 1000,
+                                                        .reason = "key"}}};
+
+    int err = voice_recorded(v, &p);
+    return err ? err : voice_feed(v, &p.input);
+}
+
+/* ---- one request ---- */
+
+static void turn_free(struct ledger_turn *t)
+{
+    voice_close(&t->voice);
+    provider_wipe(&t->hook.provider);
+    form_free(&t->hook.body);
+    form_free(&t->hook.query);
+}
+
+static bool is_signed(const struct ledger_turn *t)
+{
+    const struct request *req = t->hook.req;
+    char url[REQUEST_URL_MAX + 512];
+    const struct signed_request r = {.method = req->method,
+                                     .url = url,
+                                     .content_type = request_header(req, "Content-Type"),
+                                     .body = req->body ? req->body : "",
+                                     .body_len = req->body_len,
+                                     .signature =
+                                         request_header(req, "X-Twilio-Signature")};
+
+    return r.signature && contract_asked_url(req, url, sizeof(url)) &&
+           signature_is_twilio(t->hook.provider.signing_token, &r);
+}
+
+/* False: the answer is in resp. */
+static bool is_believed(struct ledger_turn *t, const char *sorry, struct response *resp)
+{
+    struct server *s = t->hook.server;
+    struct errtext e = {0};
+
+    t->hook.provider.kind = PROVIDER_TWILIO;
+    t->hook.provider.tenant_id = t->hook.req->tenant_id;
+    if (uuid_is_zero(&s->ledger_account))
+        return true;
+    if (t->hook.at_once &&
+        !hook_accounts_recall(s->accounts, &s->ledger_account, &t->hook.provider)) {
+        ledger_say(sorry, resp);
+        return false;
+    }
+    int err = t->hook.at_once ? 0
+                              : hook_accounts_find(s->accounts, &s->ledger_account,
+                                                   &t->hook.provider, &e);
+    if (err) {
+        log_error("ledger_ivr", "%s", e.text);
+        ledger_say(sorry, resp);
+        return false;
+    }
+    if (is_signed(t))
+        return true;
+    hook_count_one(HOOK_REFUSED);
+    log_warn("ledger_ivr", "path=%.80s status=403 refused=signature",
+             LOG_ESC(t->hook.req->path));
+    request_refuse(t->hook.req, resp, 403, "the signature is not that of this account");
+    return false;
+}
+
+static int run(struct ledger_turn *t, ledger_fn *fn, const char **words,
+               struct response *resp)
+{
+    struct pg *pg = t->hook.pg;
+    const int tenant = t->hook.provider.tenant_id;
+
+    int err = pg_begin(pg, tenant);
+    if (err)
+        return err;
+    err = caller_find(pg, tenant, phone_of(ledger_param(t, "From")), &t->caller);
+    if (!err)
+        err = fn(t, words, resp);
+    return pg_end(pg, err);
+}
+
+void ledger_shed(const struct request *req, const char *sorry, struct response *resp)
+{
+    CLEANUP(turn_free)
+    struct ledger_turn t = {.hook = {.req = req, .server = req->app, .at_once = true}};
+
+    if (is_believed(&t, sorry, resp))
+        ledger_say(sorry, resp);
+    hook_count_one(HOOK_SHED);
+}
+
+void ledger_take(const struct request *req, ledger_fn *fn, const char *sorry,
+                 struct response *resp)
+{
+    CLEANUP(turn_free)
+    struct ledger_turn t = {
+        .hook = {.req = req, .server = req->app, .now_ms = clock_now_ms()}};
+    const char *words = NULL;
+    int err = EAGAIN;
+
+    if (!is_believed(&t, sorry, resp) || !request_form(req, &t.hook.body, resp) ||
+        !request_query(req, &t.hook.query, resp))
+        return;
+    t.hook.pg = pg_pool_take(t.hook.server->hook_pool);
+    for (int i = 0; i < TRIES && (err == EAGAIN || err == EEXIST); i++) {
+        voice_close(&t.voice);
+        buf_free(&resp->body);
+        words = NULL;
+        err = run(&t, fn, &words, resp);
+        hook_after(&t.hook, err == 0);
+    }
+    pg_pool_give(t.hook.server->hook_pool, t.hook.pg);
+    t.hook.pg = NULL;
+    if (err)
+        log_error("ledger_ivr", "call=%.40s err=%d the caller hears an apology",
+                  LOG_ESC(ledger_param(&t, "CallSid")), err);
+    if (err || words)
+        ledger_say(err ? sorry : words, resp);
+}
