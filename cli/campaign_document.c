@@ -44,6 +44,7 @@ int campaign_document_issues(const char *name, const struct campaign_issues *iss
     if (json)
         cli_print_json(
             json_pack("{s:b, s:o}", "valid", 0, "issues", issues_to_json(issues)));
-    return cli_fail("%s: %zu %s wrong; %s", name, issues->found,
-                    issues->found == 1 ? "thing is" : "things are", outcome);
+    return cli_fail("%s: %zu %s wrong%s%s", name, issues->found,
+                    issues->found == 1 ? "thing is" : "things are", outcome ? "; " : "",
+                    outcome ? outcome : "");
 }

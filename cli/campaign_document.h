@@ -15,7 +15,7 @@
 NODISCARD int campaign_document_read(const char *file, char **text, size_t *len);
 
 /* Prints each issue; name: of the file or whatever the text was made from; outcome:
- * "nothing was created". Returns CLI_FAILED. */
+ * "nothing was created", or NULL. Returns CLI_FAILED. */
 int campaign_document_issues(const char *name, const struct campaign_issues *issues,
                              bool json, const char *outcome);
 

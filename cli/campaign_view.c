@@ -12,6 +12,7 @@
 #include "campaigns/budget_store.h"
 #include "campaigns/caller_id_store.h"
 #include "campaigns/zone_open.h"
+#include "cli/campaign_trial.h"
 #include "cli/cli.h"
 #include "compliance/check.h"
 #include "compliance/facts_store.h"
@@ -36,12 +37,14 @@ static const struct report_field fields[] = {
     {FIGURE(calling), .label = "  are being called"},
     {FIGURE(final), .label = "  are final", WITH(finals)},
     {FIGURE(refused), .label = "refused by a rule", WITH(refusals)},
-    {FIGURE(attempted), .label = "calls attempted"},
+    {FIGURE(attempted), .label = "calls attempted", WITH(dispositions)},
     {FIGURE(attempted_contacts), .label = "  contacts called"},
     {FIGURE(answered), .label = "  answered", WITH(outcomes)},
+    {FIGURE(machine), .label = "  by machines"},
+    {FIGURE(message), .label = "  message left"},
     {FIGURE(busy), .label = "  busy"},
     {FIGURE(no_answer), .label = "  no answer"},
-    {FIGURE(failed), .label = "  failed", WITH(dispositions)},
+    {FIGURE(failed), .label = "  failed"},
     {FIGURE(open), .label = "  still open"},
     {FIGURE(retried), .label = "  of them retries"},
     {FIGURE(withdrawn), .label = "withdrawn unsent"},
@@ -247,6 +250,11 @@ int snapshot_load(struct cli *cli, int64_t campaign_id, int64_t now_ms,
                                              &holiday_count));
     if (!err)
         err = load_budget(cli, out);
+    if (!err && out->doc->canary.calls > 0)
+        err = canary_load(cli->pg, cli->tenant_id, campaign_id, &out->canary);
+    if (!err)
+        err = quarantine_list(cli->pg, cli->tenant_id, campaign_id, &out->holds,
+                              &out->hold_count);
     if (!err)
         err = load_agents(cli, out);
     if (!err)
@@ -260,7 +268,9 @@ int snapshot_load(struct cli *cli, int64_t campaign_id, int64_t now_ms,
 void snapshot_free(struct campaign_snapshot *s)
 {
     free(s->zones);
+    free(s->holds);
     s->zones = NULL;
+    s->holds = NULL;
 }
 
 /* Report and zones are read one after the other: contacts that became final in between
@@ -270,6 +280,14 @@ bool snapshot_is_windows_closed(const struct campaign_snapshot *s)
     return s->due_closed + s->waiting > 0 && s->report.calling == 0 &&
            s->report.open == 0 && s->report.pending > 0 && s->due_open == 0 &&
            s->next_due_ms == 0;
+}
+
+static const struct quarantine_hold *held_list(const struct campaign_snapshot *s)
+{
+    for (size_t i = 0; i < s->hold_count; i++)
+        if (s->holds[i].kind == QUARANTINE_LIST)
+            return &s->holds[i];
+    return NULL;
 }
 
 const char *snapshot_why_dry(const struct campaign_snapshot *s,
@@ -284,6 +302,11 @@ const char *snapshot_why_dry(const struct campaign_snapshot *s,
     else if (s->budget_room == 0 && s->report.pending > 0)
         snprintf(out, SNAPSHOT_WHY_MAX, "the budget has no room for a call: %s",
                  budget_text(&s->doc->budget, &s->spent, spent));
+    else if (canary_is_waited_for(&s->doc->canary, &s->canary) && s->report.pending > 0)
+        snprintf(out, SNAPSHOT_WHY_MAX,
+                 "the %d calls of the canary are placed; it is judged when the last %lld "
+                 "are over",
+                 s->doc->canary.calls, (long long)s->canary.count.open);
     else if (s->due_open > 0 && s->doc->mode.kind != MODE_FIXED &&
              s->agents[AGENT_READY] == 0)
         snprintf(out, SNAPSHOT_WHY_MAX,
@@ -301,6 +324,12 @@ const char *snapshot_why_dry(const struct campaign_snapshot *s,
         snprintf(out, SNAPSHOT_WHY_MAX,
                  s->report.calling ? "the last contacts are being called"
                                    : "no contact waits");
+    else if (held_list(s) && !s->next_due_ms && s->due_closed == 0)
+        snprintf(
+            out, SNAPSHOT_WHY_MAX,
+            "who is left is on list '%.60s', in quarantine: 'furrow campaign release "
+            "%.60s --list …'",
+            held_list(s)->name, s->row.name);
     else if (s->next_due_ms)
         snprintf(out, SNAPSHOT_WHY_MAX, "retries wait, the next until %s",
                  clock_text(s->next_due_ms, text));

@@ -15,6 +15,8 @@
 #include "base/attrs.h"
 #include "campaigns/agent_store.h"
 #include "campaigns/campaign_store.h"
+#include "campaigns/canary_store.h"
+#include "campaigns/quarantine_store.h"
 #include "campaigns/report_store.h"
 
 struct cli;
@@ -32,8 +34,11 @@ struct campaign_snapshot {
     int64_t next_open_ms;         /* when the first closed window opens; 0 unknown */
     struct budget_spent spent;    /* without what lives */
     int64_t budget_room;          /* calls that may still begin; INT64_MAX any number */
-    int64_t next_due_ms;          /* the nearest retry inside an open window; 0 none */
-    struct agent_limits limits;   /* of a campaign with agents, and those by state: */
+    struct canary_row canary;
+    struct quarantine_hold *holds; /* what is in quarantine */
+    size_t hold_count;
+    int64_t next_due_ms;        /* the nearest retry inside an open window; 0 none */
+    struct agent_limits limits; /* of a campaign with agents, and those by state: */
     int agents[AGENT_STATES];
     char no_caller_id[CALLER_ID_WHY_MAX]; /* why no number of the pool may show; "" */
 };

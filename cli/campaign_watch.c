@@ -6,7 +6,9 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/slot_store.h"
+#include "cli/campaign_trial.h"
 #include "cli/cli.h"
+#include "compliance/calling_store.h"
 
 static int look_at_dialers(struct cli *cli, struct campaign_watch *out)
 {
@@ -35,6 +37,9 @@ int campaign_watch_load(struct cli *cli, int64_t campaign_id, int64_t now_ms,
         err = watch_load(cli->pg, cli->tenant_id, campaign_id, now_ms, &out->recent);
     if (!err)
         err = look_at_dialers(cli, out);
+    if (!err)
+        err = calling_state(cli->pg, cli->tenant_id, &out->calling_off_ms,
+                            out->calling_note, sizeof(out->calling_note));
     return err;
 }
 
@@ -100,17 +105,21 @@ static void print_pace(const struct campaign_watch *w, FILE *to)
         fputs("as the trunk allows", to);
     if (set->max_concurrent > 0)
         fprintf(to, ", %d at once", set->max_concurrent);
-    fprintf(to, "), %" PRId64 " live calls\n", w->at.report.live_calls);
+    fprintf(to, "), %" PRId64 " live call%s\n", w->at.report.live_calls,
+            w->at.report.live_calls == 1 ? "" : "s");
 }
 
 static void print_calls(const struct campaign_watch *w, FILE *to)
 {
     const struct report *r = &w->at.report;
 
-    fprintf(to,
-            "calls    %" PRId64 " in all: %" PRId64 " answered, %" PRId64
-            " busy, %" PRId64 " no answer, %" PRId64 " failed\n",
-            r->attempted, r->answered, r->busy, r->no_answer, r->failed);
+    fprintf(to, "calls    %" PRId64 " in all: %" PRId64 " answered, ", r->attempted,
+            r->answered);
+    if (r->machine + r->message > 0)
+        fprintf(to, "%" PRId64 " machines, %" PRId64 " messages left, ", r->machine,
+                r->message);
+    fprintf(to, "%" PRId64 " busy, %" PRId64 " no answer, %" PRId64 " failed\n", r->busy,
+            r->no_answer, r->failed);
     fprintf(to, "answers  %.1f %% of all", share(r->answered, ended_calls(r)));
     if (w->recent.ended > 0)
         fprintf(to, ", %.1f %% of the %" PRId64 " that ended in the last %d minutes",
@@ -122,18 +131,19 @@ static void print_calls(const struct campaign_watch *w, FILE *to)
 static void print_counts(const struct report_group *g, FILE *to)
 {
     for (size_t i = 0; i < g->n; i++)
-        fprintf(to, "%s%s %" PRId64, i ? ", " : "   ", g->rows[i].name, g->rows[i].count);
+        fprintf(to, "%s%s %" PRId64, i ? ", " : "", g->rows[i].name, g->rows[i].count);
 }
 
 static void print_refusals(const struct campaign_watch *w, FILE *to)
 {
-    fprintf(to, "refused  %" PRId64 " contacts", w->at.report.refused);
+    fprintf(to, "refused  %" PRId64 " contact%s%s", w->at.report.refused,
+            w->at.report.refused == 1 ? "" : "s", w->at.report.refusals.n ? "   " : "");
     print_counts(&w->at.report.refusals, to);
     fputc('\n', to);
     if (w->recent.refused == 0)
         return;
-    fprintf(to, "         %" PRId64 " times in the last %d minutes", w->recent.refused,
-            WATCH_MINUTES);
+    fprintf(to, "         %" PRId64 " time%s in the last %d minutes", w->recent.refused,
+            w->recent.refused == 1 ? "" : "s", WATCH_MINUTES);
     for (size_t i = 0; i < w->recent.n; i++)
         fprintf(to, "%s%s %" PRId64, i ? ", " : ":   ",
                 reason_name(w->recent.reasons[i].reason), w->recent.reasons[i].count);
@@ -160,6 +170,14 @@ static void print_budget(const struct campaign_snapshot *s, FILE *to)
         return;
     fprintf(to, "budget   %s; room for %" PRId64 " more calls\n",
             budget_text(&s->doc->budget, &s->spent, text), s->budget_room);
+}
+
+static void print_canary(const struct campaign_snapshot *s, FILE *to)
+{
+    char text[CANARY_TEXT_MAX];
+
+    if (canary_text(&s->doc->canary, &s->canary, text)[0])
+        fprintf(to, "canary   %s\n", text);
 }
 
 static void print_agents(const struct campaign_snapshot *s, FILE *to)
@@ -209,9 +227,15 @@ void campaign_watch_print(const struct campaign_watch *w, FILE *to)
             r->calling);
     print_left(w, to);
     fputc('\n', to);
+    if (w->calling_off_ms)
+        fprintf(to,
+                "stopped  all calling is off since %s%s%s; 'furrow calling resume' "
+                "switches it on\n",
+                clock_text(w->calling_off_ms, now), w->calling_note[0] ? ": " : "",
+                w->calling_note);
     print_pace(w, to);
     print_calls(w, to);
-    fputs("finals  ", to);
+    fputs(r->finals.n ? "finals   " : "finals   none", to);
     print_counts(&r->finals, to);
     fputc('\n', to);
     print_refusals(w, to);
@@ -222,6 +246,8 @@ void campaign_watch_print(const struct campaign_watch *w, FILE *to)
             r->opt_outs);
     print_agents(s, to);
     print_budget(s, to);
+    print_canary(s, to);
+    holds_print(s->holds, s->hold_count, "held     ", to);
     print_hopper(w, to);
     fprintf(to, "dialers  %d%s%s\n", w->dialers,
             w->dialers ? ""
@@ -266,11 +292,12 @@ json_t *campaign_watch_to_json(const struct campaign_watch *w)
     const struct report *r = &s->report;
     char now[CLOCK_TEXT_MAX], why[SNAPSHOT_WHY_MAX];
     json_t *out =
-        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "campaign", s->row.name,
-                  "at", clock_text(s->now_ms, now), "state",
+        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "campaign",
+                  s->row.name, "at", clock_text(s->now_ms, now), "state",
                   campaign_state_name(s->row.state), "reason", s->row.stop_reason,
                   "contacts", (json_int_t)r->contacts, "final", (json_int_t)r->final,
-                  "pending", (json_int_t)r->pending, "calling", (json_int_t)r->calling);
+                  "pending", (json_int_t)r->pending, "calling", (json_int_t)r->calling,
+                  "machine", (json_int_t)r->machine, "message", (json_int_t)r->message);
     json_t *more = json_pack(
         "{s:f, s:I, s:I, s:I, s:f, s:f, s:o, s:o, s:I, s:I, s:I, s:s, s:o, s:I, s:i, "
         "s:s}",
@@ -285,7 +312,10 @@ json_t *campaign_watch_to_json(const struct campaign_watch *w)
         budget_to_json(s), "seconds_left", (json_int_t)campaign_watch_seconds_left(w),
         "dialers", w->dialers, "dialers_held", w->held);
 
+    json_object_set_new(out, "calling_off", json_boolean(w->calling_off_ms != 0));
     json_object_set_new(out, "agents", agents_to_json(s));
+    json_object_set_new(out, "quarantine", holds_to_json(s->holds, s->hold_count));
+    json_object_set_new(out, "canary", canary_to_json(&s->doc->canary, &s->canary));
     json_object_update(out, more);
     json_decref(more);
     return out;

@@ -16,6 +16,8 @@ struct campaign_watch {
     struct watch_recent recent;
     int dialers;    /* alive */
     char held[400]; /* what the live ones say why they place no calls; "" they do */
+    int64_t calling_off_ms; /* since when the kill switch is thrown; 0 it is not */
+    char calling_note[256];
 };
 
 /* Errors are pg.h's. watch_free() also after an error. */

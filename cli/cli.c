@@ -56,32 +56,38 @@ int cli_usage(const char *fmt, ...)
     return CLI_USAGE;
 }
 
-int cli_open_pg(struct cli *cli)
+int cli_try_pg(struct cli *cli, struct errtext *e)
 {
-    struct errtext e = {0};
-
     if (cli->pg)
-        return CLI_OK;
+        return 0;
     if (!cli->config.common.database_url[0])
-        return cli_fail(
+        return errtext_set(
+            e, EINVAL, 0, 0,
             "no database: set DATABASE_URL, or database_url in a file given with "
             "--config ('./run up' prints the one of its private server)");
     const struct pg_options pg_options = {
         .url = cli->config.common.database_url, .role = "furrow_app", .name = "furrow"};
-    int err = pg_open(&cli->pg, &pg_options, &e);
+    int err = pg_open(&cli->pg, &pg_options, e);
     if (!err)
-        err = migrate_check(cli->pg, &e);
+        err = migrate_check(cli->pg, e);
     if (!err)
-        err = clock_share(cli->pg, &e);
+        err = clock_share(cli->pg, e);
     if (!err)
         err = pg_tenant_find(cli->pg,
                              cli->tenant_option ? cli->tenant_option : cli->config.tenant,
-                             &cli->tenant_id, &e);
+                             &cli->tenant_id, e);
     if (err)
-        return cli_fail("%s", e.text);
+        return err;
     CLEANUP(free_cleanup) char *lists = cli_dnc_dir(cli);
     dnc_lists_use(lists);
-    return CLI_OK;
+    return 0;
+}
+
+int cli_open_pg(struct cli *cli)
+{
+    struct errtext e = {0};
+
+    return cli_try_pg(cli, &e) ? cli_fail("%s", e.text) : CLI_OK;
 }
 
 int cli_print_json(json_t *json)

@@ -38,7 +38,7 @@ struct cli {
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 typedef int(cli_verb_fn)(struct cli *cli, int argc,
-                         char **argv); /* argv[0] is the verb */
+                         char **argv); /* argv[0]: "furrow GROUP VERB" */
 
 struct cli_verb {
     const char *name;
@@ -61,6 +61,8 @@ extern const struct config_table cli_config_table;
 /* Opens the database as furrow_app, checks the schema and the clock, finds the
  * tenant. Says what is wrong and returns CLI_FAILED, else CLI_OK. */
 NODISCARD int cli_open_pg(struct cli *cli);
+/* The same, but it says nothing: *e has why. 0 or an errno. */
+NODISCARD int cli_try_pg(struct cli *cli, struct errtext *e);
 
 /* "furrow: …" on stderr; returns CLI_FAILED / CLI_USAGE so that verbs can
  * `return cli_fail("…")`. */

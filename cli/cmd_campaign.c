@@ -1,6 +1,6 @@
 /*
  * furrow campaign: validate, create, list, show, forecast, change, history, clone, start,
- * pause, resume, stop, archive, restore, watch, report.
+ * pause, resume, release, stop, archive, restore, watch, report.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -20,6 +20,7 @@
 #include "cli/campaign_change.h"
 #include "cli/campaign_document.h"
 #include "cli/campaign_forecast.h"
+#include "cli/campaign_trial.h"
 #include "cli/campaign_view.h"
 #include "cli/campaign_watch.h"
 #include "cli/groups.h"
@@ -77,11 +78,6 @@ static int open_campaign(struct cli *cli, const char *name, struct campaign_row 
 
 /* ---- validate, create ---- */
 
-static int show_issues(const struct arguments *a, const struct campaign_issues *issues)
-{
-    return campaign_document_issues(a->name, issues, a->json, "nothing was created");
-}
-
 static int cmd_validate(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(free_cleanup) char *text = NULL;
@@ -99,7 +95,7 @@ static int cmd_validate(struct cli *cli, int argc, char **argv)
     if (code)
         return code;
     if (campaign_doc_parse(&doc, text, len, issues))
-        return show_issues(&a, issues);
+        return campaign_document_issues(a.name, issues, a.json, NULL);
     bool planned = campaign_doc_next_start(doc, clock_now_ms(), &next_ms) == 0;
     if (a.json)
         cli_print_json(json_pack("{s:b, s:[], s:s, s:s*}", "valid", 1, "issues", "name",
@@ -121,7 +117,12 @@ static void print_created(const struct cli *cli, const struct campaign_row *row,
 
     (void)cli;
     printf("campaign '%s' created as a draft\n", row->name);
-    if (campaign_doc_due(doc, 0, clock_now_ms(), &next_ms) == 0 && !doc->has_schedule)
+    if (doc->end_at_ms && doc->end_at_ms <= clock_now_ms())
+        printf("  but its 'end' has passed (%s): it will call nobody; 'furrow campaign "
+               "change %s --set end=TIME'\n",
+               clock_text(doc->end_at_ms, next), row->name);
+    else if (campaign_doc_due(doc, 0, clock_now_ms(), &next_ms) == 0 &&
+             !doc->has_schedule)
         puts("  its start has come: a running dialer starts it, or 'furrow run'");
     else if (campaign_doc_next_start(doc, clock_now_ms(), &next_ms) == 0)
         printf("  it starts at %s, or earlier by 'furrow run %s'\n",
@@ -151,7 +152,7 @@ static int cmd_create(struct cli *cli, int argc, char **argv)
     int err =
         campaign_create(cli->pg, cli->tenant_id, text, len, clock_now_ms(), &row, issues);
     if (issues->found)
-        return show_issues(&a, issues);
+        return campaign_document_issues(a.name, issues, a.json, "nothing was created");
     if (!err)
         err = campaign_doc_get(cli->pg, cli->tenant_id, row.id, &doc);
     if (err)
@@ -222,6 +223,8 @@ static int cmd_list(struct cli *cli, int argc, char **argv)
                    campaign_state_name(all[i].state),
                    clock_text(all[i].changed_at_ms, text),
                    all[i].stop_reason[0] ? "  " : "", all[i].stop_reason);
+        if (n == 0)
+            puts("no campaigns; 'furrow campaign create FILE' makes one");
         return CLI_OK;
     }
     list = json_array();
@@ -236,6 +239,40 @@ static void print_at(const char *label, int64_t at_ms)
 
     if (at_ms)
         printf("  %-8s %s\n", label, clock_text(at_ms, text));
+}
+
+static void print_canary(struct cli *cli, const struct campaign_row *row,
+                         const struct campaign_doc *doc)
+{
+    struct canary_row canary;
+    char text[CANARY_TEXT_MAX];
+
+    if (canary_load(cli->pg, cli->tenant_id, row->id, &canary) == 0 &&
+        canary_text(&doc->canary, &canary, text)[0])
+        printf("  canary   %s\n", text);
+}
+
+static void add_trial(struct cli *cli, const struct campaign_row *row, json_t *out)
+{
+    CLEANUP(free_cleanup) struct quarantine_hold *list = NULL;
+    const struct campaign_doc *doc = NULL;
+    struct canary_row canary;
+    size_t n = 0;
+
+    if (campaign_doc_get(cli->pg, cli->tenant_id, row->id, &doc) == 0 &&
+        canary_load(cli->pg, cli->tenant_id, row->id, &canary) == 0)
+        json_object_set_new(out, "canary", canary_to_json(&doc->canary, &canary));
+    if (quarantine_list(cli->pg, cli->tenant_id, row->id, &list, &n) == 0)
+        json_object_set_new(out, "quarantine", holds_to_json(list, n));
+}
+
+static void print_holds(struct cli *cli, const struct campaign_row *row)
+{
+    CLEANUP(free_cleanup) struct quarantine_hold *list = NULL;
+    size_t n = 0;
+
+    if (quarantine_list(cli->pg, cli->tenant_id, row->id, &list, &n) == 0)
+        holds_print(list, n, "  held     ", stdout);
 }
 
 static int cmd_show(struct cli *cli, int argc, char **argv)
@@ -257,6 +294,7 @@ static int cmd_show(struct cli *cli, int argc, char **argv)
         json_t *out = row_to_json(cli, &row);
 
         json_object_set_new(out, "document", json_loads(text, 0, NULL));
+        add_trial(cli, &row, out);
         return cli_print_json(out);
     }
     printf("campaign '%s' is %s%s%s\n", row.name, campaign_state_name(row.state),
@@ -264,9 +302,12 @@ static int cmd_show(struct cli *cli, int argc, char **argv)
     print_at("created", row.created_at_ms);
     print_at("started", row.started_at_ms);
     print_at("ended", row.ended_at_ms);
-    if (campaign_doc_get(cli->pg, cli->tenant_id, row.id, &doc) == 0 &&
-        campaign_doc_next_start(doc, clock_now_ms(), &next_ms) == 0)
-        print_at("next", next_ms);
+    if (campaign_doc_get(cli->pg, cli->tenant_id, row.id, &doc) == 0) {
+        if (campaign_doc_next_start(doc, clock_now_ms(), &next_ms) == 0)
+            print_at("next", next_ms);
+        print_canary(cli, &row, doc);
+    }
+    print_holds(cli, &row);
     printf("%s%s", text, text[0] && text[strlen(text) - 1] == '\n' ? "" : "\n");
     return CLI_OK;
 }
@@ -298,6 +339,31 @@ static void look_at_trunk(struct cli *cli, const struct campaign_row *row, char 
                  trunk.name, text);
 }
 
+/* Known beforehand, so that who resumes reads what was overruled. */
+static bool has_failed_canary(struct cli *cli, const struct campaign_row *row)
+{
+    struct canary_row canary;
+
+    return canary_load(cli->pg, cli->tenant_id, row->id, &canary) == 0 &&
+           canary.state == CANARY_FAILED;
+}
+
+/* Says so and is false when the campaign's 'end' has passed: started, it would be done.
+ */
+static bool has_time_left(struct cli *cli, const struct campaign_row *row)
+{
+    const struct campaign_doc *doc = NULL;
+    char text[CLOCK_TEXT_MAX];
+
+    if (campaign_doc_get(cli->pg, cli->tenant_id, row->id, &doc) || !doc->end_at_ms ||
+        doc->end_at_ms > clock_now_ms())
+        return true;
+    cli_fail("%s: its 'end' has passed (%s); 'furrow campaign change %s --set end=TIME' "
+             "gives it another",
+             row->name, clock_text(doc->end_at_ms, text), row->name);
+    return false;
+}
+
 static int move(struct cli *cli, enum campaign_command command, int argc, char **argv)
 {
     struct campaign_row row = {0};
@@ -310,12 +376,20 @@ static int move(struct cli *cli, enum campaign_command command, int argc, char *
         code = open_campaign(cli, a.name, &row);
     if (code)
         return code;
+    bool begins = command == CAMPAIGN_START || command == CAMPAIGN_RESUME;
+    if (begins && !has_time_left(cli, &row))
+        return CLI_FAILED;
+    bool failed = has_failed_canary(cli, &row);
     if (campaign_command(cli->pg, cli->tenant_id, row.id, command, a.reason,
                          clock_now_ms(), &row, &e))
         return cli_fail("%s: %s", row.name, e.text);
     if (a.json)
         return cli_print_json(row_to_json(cli, &row));
     printf("campaign '%s' is %s\n", row.name, campaign_state_name(row.state));
+    if (failed && row.state == CAMPAIGN_RUNNING)
+        puts(command == CAMPAIGN_RESUME
+                 ? "  its canary failed; it goes on all the same, without one"
+                 : "  its canary failed and begins anew");
     if (row.state == CAMPAIGN_RUNNING && live_dialers(cli) == 0)
         fprintf(stderr,
                 "no dialer is alive: nothing is called until one is ('furrow run %s', "
@@ -489,7 +563,8 @@ static const struct cli_verb verbs[] = {
      .arguments = "NAME [--revision N] [--json]",
      .about =
          "Show the documents a campaign has had: from when to when each held, and what "
-         "changed with it.\nWith --revision that document itself.",
+         "changed with it;\nand what else happened to it: its canary, what it holds "
+         "back.\nWith --revision that document itself.",
      .example = "furrow campaign history coffee-harvest --revision 1",
      .run = cmd_campaign_history},
     {.name = "clone",
@@ -513,9 +588,17 @@ static const struct cli_verb verbs[] = {
      .run = cmd_pause},
     {.name = "resume",
      .arguments = "NAME [--json]",
-     .about = "Go on with a paused or a faulted campaign.",
+     .about = "Go on with a paused or a faulted campaign. One whose canary failed goes "
+              "on without a canary.",
      .example = "furrow campaign resume coffee-harvest",
      .run = cmd_resume},
+    {.name = "release",
+     .arguments = "NAME --variant V|--list L|--all [--json]",
+     .about =
+         "Let a variant or a list of a campaign out of quarantine. What led to it is "
+         "not counted again.\nOf caller-ids: 'furrow caller-id release'.",
+     .example = "furrow campaign release coffee-harvest --list coops",
+     .run = cmd_campaign_release},
     {.name = "stop",
      .arguments = "NAME [--reason TEXT] [--json]",
      .about = "End a campaign; live calls go on. 'start' may take it up again.",

@@ -62,7 +62,7 @@ static int parse(struct consent_command *c, int argc, char **argv, bool number_w
     if (!number_wanted && optind == argc)
         return CLI_OK;
     if (argc - optind != 1)
-        return cli_usage("consent %s wants one NUMBER", argv[0]);
+        return cli_usage("'%s' wants one NUMBER", argv[0]);
     enum phone_error error =
         phone_parse(argv[optind], strlen(argv[optind]), c->region, &phone);
     if (error != PHONE_VALID)
@@ -114,11 +114,18 @@ static int revoke(struct cli *cli, int argc, char **argv)
     return CLI_OK;
 }
 
+struct shown {
+    json_t *json; /* NULL: print lines */
+    int n;
+};
+
 static int show(const struct consent *c, void *arg)
 {
     char phone[PHONE_TEXT_MAX], given[CLOCK_TEXT_MAX], revoked[CLOCK_TEXT_MAX];
-    json_t *list = arg;
+    struct shown *shown = arg;
+    json_t *list = shown->json;
 
+    shown->n++;
     phone_text(c->phone, phone);
     clock_text(c->given_at_ms, given);
     clock_text(c->revoked_at_ms, revoked);
@@ -145,10 +152,13 @@ static int list(struct cli *cli, int argc, char **argv)
     if (code != CLI_OK)
         return code;
     json_t *all = c.json ? json_array() : NULL;
-    if (consent_list(cli->pg, cli->tenant_id, c.consent.phone, SHOWN_MAX, show, all)) {
+    struct shown shown = {.json = all};
+    if (consent_list(cli->pg, cli->tenant_id, c.consent.phone, SHOWN_MAX, show, &shown)) {
         json_decref(all);
         return cli_fail("%s", pg_error(cli->pg));
     }
+    if (!all && shown.n == 0)
+        puts("no consents; 'furrow consent add' or 'import' records them");
     return all ? cli_print_json(all) : CLI_OK;
 }
 

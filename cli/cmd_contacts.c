@@ -60,10 +60,14 @@ static int cmd_list(struct cli *cli, int argc, char **argv)
     if (code)
         return code;
     all = json_array();
-    int err = contact_lists(cli->pg, cli->tenant_id, json ? list_json : list_line, all);
+    int err = contact_lists(cli->pg, cli->tenant_id, list_json, all);
     if (!err && json)
         return cli_print_json(all);
+    if (!err && json_array_size(all) == 0)
+        puts("no lists; 'furrow contacts import FILE --list NAME' makes one");
     json_decref(all);
+    if (!err)
+        err = contact_lists(cli->pg, cli->tenant_id, list_line, NULL);
     return err ? cli_fail("%s", pg_error(cli->pg)) : CLI_OK;
 }
 
@@ -127,11 +131,14 @@ static int cmd_show(struct cli *cli, int argc, char **argv)
 
 static int reject_line(const struct contact_reject *r, void *arg)
 {
+    enum import_reason reason = IMPORT_MISSING_PHONE;
     char value[256];
 
     (void)arg;
-    printf("line %-8" PRId64 " %-18s %s: %s\n", r->line, r->reason, r->column,
-           log_esc(r->value, value, sizeof(value)));
+    bool known = import_reason_find(r->reason, &reason) == 0;
+    printf("line %-8" PRId64 " %-18s %s: %s%s%s\n", r->line, r->reason, r->column,
+           log_esc(r->value, value, sizeof(value)), known ? "  " : "",
+           known ? import_reason_hint(reason, r->value) : "");
     return 0;
 }
 

@@ -100,6 +100,8 @@ static int cmd_list(struct cli *cli, int argc, char **argv)
     if (json)
         return cli_print_json(list);
     json_decref(list);
+    if (n == 0)
+        puts("no numbers may be called in; 'furrow extension add' lets one");
     return CLI_OK;
 }
 

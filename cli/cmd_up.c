@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -235,9 +236,12 @@ static int write_ready(const struct up *u, struct errtext *e)
 
 static void tend_one(struct service *s)
 {
-    if (s->name && service_tend(s, mono_ms()))
-        fprintf(stderr, "%s ended; it is started again (its words: %s)\n", s->name,
-                s->log_path);
+    if (!s->name || !service_tend(s, mono_ms()))
+        return;
+    bool killed = WIFSIGNALED(s->status);
+    fprintf(stderr, "%s %s %d; it is started again (its words: %s)\n", s->name,
+            killed ? "was killed by signal" : "ended with code",
+            killed ? WTERMSIG(s->status) : WEXITSTATUS(s->status), s->log_path);
 }
 
 static void tend_until_stopped(struct up *u)

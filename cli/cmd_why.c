@@ -14,6 +14,7 @@
 #include "campaigns/caller_id_store.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/why_store.h"
+#include "cli/campaign_trial.h"
 #include "cli/groups.h"
 #include "cli/why_tell.h"
 #include "compliance/check.h"
@@ -77,13 +78,32 @@ static json_t *zones_json(const struct compliance_facts *f, int64_t at_ms)
     return list;
 }
 
+/* What beside the rules keeps the number from being picked; "" nothing. */
+static int why_it_waits(struct why *w, int64_t campaign_id,
+                        const struct campaign_doc *doc, char out[QUARANTINE_TEXT_MAX])
+{
+    struct canary_row canary = {0};
+
+    int err = quarantine_why(w->cli->pg, w->cli->tenant_id, campaign_id, w->phone, out);
+    if (!err && !out[0] && doc->canary.calls > 0)
+        err = canary_load(w->cli->pg, w->cli->tenant_id, campaign_id, &canary);
+    if (!err && canary_is_waited_for(&doc->canary, &canary))
+        snprintf(out, QUARANTINE_TEXT_MAX,
+                 "the canary's %d calls are placed, and it is judged when the last are "
+                 "over",
+                 doc->canary.calls);
+    if (err || out[0])
+        return err;
+    return caller_id_dry(w->cli->pg, w->cli->tenant_id, &doc->caller_ids, w->at_ms, out);
+}
+
 /* What the rules of a campaign (0: the usual ones) say of the number at at_ms. */
 static int decide(struct why *w, int64_t campaign_id, const char *name, bool running,
                   json_t *verdicts, json_t *number)
 {
     const struct campaign_doc *doc = NULL;
     struct facts_set *set = NULL;
-    char no_caller_id[CALLER_ID_WHY_MAX] = "";
+    char waits[QUARANTINE_TEXT_MAX] = "";
     struct policy usual;
     struct verdict v;
 
@@ -92,8 +112,7 @@ static int decide(struct why *w, int64_t campaign_id, const char *name, bool run
     if (!err && campaign_id)
         err = campaign_doc_get(w->cli->pg, w->cli->tenant_id, campaign_id, &doc);
     if (!err && doc)
-        err = caller_id_dry(w->cli->pg, w->cli->tenant_id, &doc->caller_ids, w->at_ms,
-                            no_caller_id);
+        err = why_it_waits(w, campaign_id, doc, waits);
     if (err) {
         facts_free(set);
         return err;
@@ -110,8 +129,8 @@ static int decide(struct why *w, int64_t campaign_id, const char *name, bool run
     json_object_set_new(verdict, "campaign", name ? json_string(name) : json_null());
     json_object_set_new(verdict, "rules",
                         compliance_explain(doc ? doc->policy : &usual, &facts, w->at_ms));
-    if (no_caller_id[0])
-        json_object_set_new(verdict, "waits", json_string(no_caller_id));
+    if (waits[0])
+        json_object_set_new(verdict, "waits", json_string(waits));
     json_array_append_new(verdicts, verdict);
     if (!json_object_get(number, "zones"))
         json_object_set_new(number, "zones", zones_json(&facts, w->at_ms));

@@ -334,8 +334,9 @@ static int print_summary(const struct import_command *c, const struct import *im
         print_phones(columns);
     for (int i = 0; i < IMPORT_REASONS; i++)
         if (n->by_reason[i])
-            printf("  %-18s %" PRId64 "\n", import_reason_name((enum import_reason)i),
-                   n->by_reason[i]);
+            printf("  %-18s %-8" PRId64 " %s\n",
+                   import_reason_name((enum import_reason)i), n->by_reason[i],
+                   import_reason_hint((enum import_reason)i, ""));
     if (n->rejected && c->rejects_path)
         printf("  rejected rows are in %s\n", c->rejects_path);
     else if (n->rejected && !c->dry_run)

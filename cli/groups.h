@@ -6,7 +6,10 @@
 
 extern const struct cli_group cmd_agent;
 extern const struct cli_group cmd_audit;
+extern const struct cli_group cmd_batch;
+extern const struct cli_group cmd_caller;
 extern const struct cli_group cmd_caller_id;
+extern const struct cli_group cmd_call;
 extern const struct cli_group cmd_calling;
 extern const struct cli_group cmd_campaign;
 extern const struct cli_group cmd_compliance;
@@ -24,10 +27,15 @@ extern const struct cli_group cmd_limit;
 extern const struct cli_group cmd_migrate;
 extern const struct cli_group cmd_node;
 extern const struct cli_group cmd_packs;
+extern const struct cli_group cmd_prompts;
+extern const struct cli_group cmd_provider;
 extern const struct cli_group cmd_recordings;
 extern const struct cli_group cmd_registration;
 extern const struct cli_group cmd_run;
+extern const struct cli_group cmd_sample;
 extern const struct cli_group cmd_simulate;
+extern const struct cli_group cmd_sms;
+extern const struct cli_group cmd_table;
 extern const struct cli_group cmd_tenant;
 extern const struct cli_group cmd_trunk;
 extern const struct cli_group cmd_up;

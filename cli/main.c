@@ -2,6 +2,7 @@
  * furrow - the command line. The group table below is all there is; a new group
  * is a file cli/cmd_<name>.c, a line in groups.h and one here.
  */
+#include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,13 +12,19 @@
 #include "base/log.h"
 #include "base/pg.h"
 #include "base/program.h"
+#include "campaigns/doc_reader.h"
 #include "cli/groups.h"
+
+enum { VERBS_MAX = 64 };
 
 /* clang-format off */
 static const struct cli_group *const groups[] = {
     &cmd_agent,
     &cmd_audit,
+    &cmd_batch,
+    &cmd_caller,
     &cmd_caller_id,
+    &cmd_call,
     &cmd_calling,
     &cmd_campaign,
     &cmd_compliance,
@@ -35,10 +42,15 @@ static const struct cli_group *const groups[] = {
     &cmd_node,
     &cmd_migrate,
     &cmd_packs,
+    &cmd_prompts,
+    &cmd_provider,
     &cmd_recordings,
     &cmd_registration,
     &cmd_run,
+    &cmd_sample,
     &cmd_simulate,
+    &cmd_sms,
+    &cmd_table,
     &cmd_tenant,
     &cmd_trunk,
     &cmd_up,
@@ -64,13 +76,30 @@ static void show_verb(const struct cli_group *g, const struct cli_verb *v)
            v->name, v->arguments, v->about, v->example);
 }
 
+/* Where the first sentence of a verb's help ends: at a full stop, or a colon that
+ * lines follow; never in the middle of it, however its lines are broken. */
+static const char *sentence_end(const char *about)
+{
+    for (const char *p = about; *p; p++) {
+        bool over = p[1] == '\0' || p[1] == '\n' || (p[1] == ' ' && !islower(p[2]));
+        if ((*p == '.' && over) || (*p == ':' && p[1] == '\n'))
+            return p;
+    }
+    return about + strlen(about);
+}
+
 static void show_group(const struct cli_group *g)
 {
     printf("furrow %s - %s\n\n", g->name, g->about);
-    for (size_t i = 0; i < g->verb_count; i++)
-        printf("  furrow %s %s %s\n      %.*s\n", g->name, g->verbs[i].name,
-               g->verbs[i].arguments, (int)strcspn(g->verbs[i].about, "\n"),
-               g->verbs[i].about);
+    for (size_t i = 0; i < g->verb_count; i++) {
+        const char *about = g->verbs[i].about;
+
+        printf("  furrow %s %s %s\n      ", g->name, g->verbs[i].name,
+               g->verbs[i].arguments);
+        for (const char *end = sentence_end(about); about < end; about++)
+            fputs(*about == '\n' ? "\n      " : (char[2]){*about}, stdout);
+        puts(".");
+    }
     printf("\nexample: %s\n", g->verbs[0].example);
 }
 
@@ -88,6 +117,9 @@ static int run_verb(struct cli *cli, const struct cli_group *g, const struct cli
             return CLI_OK;
         }
     }
+    char name[64]; /* what getopt_long puts before its complaints */
+    snprintf(name, sizeof(name), "furrow %s%s%s", g->name, *v->name ? " " : "", v->name);
+    argv[0] = name;
     optind = 0; /* verbs call getopt_long afresh */
     int code = v->run(cli, argc, argv);
     if (code == CLI_USAGE)
@@ -107,8 +139,14 @@ static int run_group(struct cli *cli, const struct cli_group *g, int argc, char 
     for (size_t i = 0; i < g->verb_count; i++)
         if (strcmp(argv[1], g->verbs[i].name) == 0)
             return run_verb(cli, g, &g->verbs[i], argc - 1, argv + 1);
-    return cli_usage("no command '%s %s'; 'furrow %s --help' lists them", g->name,
-                     argv[1], g->name);
+    const char *names[VERBS_MAX];
+    size_t n = 0;
+    for (; n < g->verb_count && n < VERBS_MAX; n++)
+        names[n] = g->verbs[n].name;
+    const char *near = doc_nearest(argv[1], names, n);
+    return cli_usage("no command '%s %s'%s%s%s 'furrow %s --help' lists them", g->name,
+                     argv[1], near ? "; did you mean '" : "", near ? near : "",
+                     near ? "'?" : ";", g->name);
 }
 
 static int run_command(struct cli *cli, int argc, char **argv)
@@ -116,7 +154,12 @@ static int run_command(struct cli *cli, int argc, char **argv)
     for (size_t i = 0; i < ARRAY_LEN(groups); i++)
         if (strcmp(argv[0], groups[i]->name) == 0)
             return run_group(cli, groups[i], argc, argv);
-    return cli_usage("no command '%s'; 'furrow --help' lists them", argv[0]);
+    const char *names[ARRAY_LEN(groups)];
+    for (size_t i = 0; i < ARRAY_LEN(groups); i++)
+        names[i] = groups[i]->name;
+    const char *near = doc_nearest(argv[0], names, ARRAY_LEN(groups));
+    return cli_usage("no command '%s'%s%s%s 'furrow --help' lists them", argv[0],
+                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : ";");
 }
 
 struct globals {
@@ -162,8 +205,9 @@ static int load_config(struct cli *cli)
         err = clock_init(cli->config.common.clock, &e);
     if (err)
         return cli_usage("%s", e.text);
+    /* A command says itself what it did; notes of the code below are for programs. */
     if (log_level_parse(cli->config.common.log_level, &level))
-        log_set_level(level);
+        log_set_level(level == LOG_DEBUG ? LOG_DEBUG : LOG_ERROR);
     return CLI_OK;
 }
 

@@ -96,6 +96,7 @@ bool service_tend(struct service *s, int64_t mono_now_ms)
     if (s->pid > 0 && waitpid(s->pid, &status, WNOHANG) == s->pid) {
         if (mono_now_ms - s->started_ms > HEALTHY_MS)
             s->restarts = 0;
+        s->status = status;
         int shift = s->restarts < 6 ? s->restarts : 6;
         int64_t pause_ms = (int64_t)PAUSE_MIN_MS << shift;
         s->pid = 0;

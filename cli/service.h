@@ -30,6 +30,7 @@ struct service {
     int stop_ms; /* then SIGKILL */
     pid_t pid;   /* 0: not running */
     int restarts;
+    int status;                        /* of the last death, as waitpid() gives it */
     int64_t started_ms, restart_at_ms; /* monotonic */
 };
 

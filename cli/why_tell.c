@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/sha256.h"
 #include "base/str.h"
+#include "campaigns/attempt_store_person.h"
 #include "cli/cli.h"
 #include "compliance/reason.h"
 
@@ -91,6 +92,8 @@ static void tell_contact(const json_t *c)
                time_in(c, "final_ms", at));
     else if (strcmp(cli_text(c, "state"), "calling") == 0)
         printf("being called now\n");
+    else if (int_in(c, "next_ms") >= ATTEMPT_HELD_MS)
+        printf("set aside, %" PRId64 " calls so far\n", int_in(c, "attempts"));
     else
         printf("%s %s, %" PRId64 " calls so far%s%s\n",
                int_in(c, "next_ms") > clock_now_ms() ? "waits until" : "due since",
@@ -112,7 +115,7 @@ static void tell_refusals(const json_t *all)
     {
         if (int_in(d, "reason") == REASON_ALLOW || shown++ >= 3)
             continue;
-        printf("    refused %s at %s\n", time_in(d, "at_ms", at),
+        printf("    refused %s, %s\n", time_in(d, "at_ms", at),
                int_in(d, "stage") == 1 ? "when it was picked" : "before it was sent");
         tell_reasons(json_object_get(d, "reasons"));
     }

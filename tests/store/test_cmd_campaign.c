@@ -203,12 +203,12 @@ static void a_wrong_command_line_says_what_is_wrong(void **state)
         const char *says;
     } cases[] = {
         {{"trunk", "add"}, 2, "what is the trunk's name?"},
-        {{"trunk", "add", "x"}, 2, "--kind ari or --kind simulated"},
+        {{"trunk", "add", "x"}, 2, "--kind ari, twilio, plivo or simulated"},
         {{"trunk", "add", "x", "--kind", "ari"}, 2, "--cps N and --max-channels N"},
         {{"trunk", "add", "x", "--kind", "ari", "--cps", "a"}, 2, "not 'a'"},
         {{"trunk", "add", "x", "--kind", "sip", "--cps", "1", "--max-channels", "1"},
          1,
-         "none of ari, simulated"},
+         "none of ari, twilio, plivo, simulated"},
         {{"trunk", "show"}, 2, "which trunk?"},
         {{"extension", "add", "2001"}, 2, "--flow NAME"},
         {{"extension", "add", "2001", "--flow", "coffee", "--missed-call"},
@@ -223,6 +223,7 @@ static void a_wrong_command_line_says_what_is_wrong(void **state)
         {{"campaign", "start", "a", "--csv"}, 2, "there is no --csv here"},
         {{"campaign", "report", "a", "--csv", "--json"}, 2, "not both"},
         {{"campaign", "list", "a"}, 2, "unexpected argument 'a'"},
+        {{"flow", "run", "coffee.json", "--from", "abc"}, 2, "--from wants a number as"},
         {{"run", "a", "b"}, 2, "one campaign, or none"},
         {{"run", "nothing"}, 1, "no campaign 'nothing'"},
     };
@@ -262,7 +263,7 @@ static void a_wrong_document_gets_file_line_and_hint_for_each_error(void **state
     expect(o, 1, "",
            "wrong.json:4:1: unknown key 'ring_timeout'\n    did you mean "
            "'ring_timeout_s'?");
-    expect(o, 1, "", "2 things are wrong; nothing was created");
+    expect(o, 1, "", "2 things are wrong\n");
     expect(RUN("campaign", "create", file, "--json"), 1, "\"pointer\": \"/windows/mo\"",
            "");
     /* Sound by itself, but there is no such list. */
@@ -341,6 +342,8 @@ static void a_pool_of_caller_ids_is_kept_watched_and_explained(void **state)
     expect(
         RUN("caller-id", "health", "--pool", "et"), 0,
         "0 calls        - answered        - short  QUARANTINE until 2026-11-24T09:", "");
+    expect(RUN("campaign", "forecast", "pooled", "--json"), 0,
+           "\"not_foreseen\": \"what may go into quarantine\"", "");
     expect(RUN("campaign", "start", "pooled"), 0, "is running", "");
     pgtest_run(
         pg, 1,
@@ -408,6 +411,29 @@ static void watch_shows_one_picture_where_there_is_no_terminal(void **state)
     (void)state;
     expect(RUN("campaign", "watch", "moves"), 0, "the campaign is stopped", "");
     expect(RUN("campaign", "watch", "moves", "--once"), 0, "dialers  0", "");
+    expect(RUN("campaign", "watch", "moves"), 0, "finals   none\nrefused  0 contacts\n",
+           "");
+    expect(RUN("calling", "stop", "--note", "wrong list"), 0, "all calling is off", "");
+    expect(RUN("campaign", "watch", "moves"), 0, "\nstopped  all calling is off since ",
+           "");
+    expect(RUN("campaign", "watch", "moves"), 0, ": wrong list; 'furrow calling resume'",
+           "");
+    expect(RUN("campaign", "watch", "moves", "--json"), 0, "\"calling_off\": true", "");
+    expect(RUN("calling", "resume"), 0, "calling is on", "");
+}
+
+static void what_has_ended_is_not_started(void **state)
+{
+    (void)state;
+    expect(RUN("campaign", "create",
+               document("late", "near", ", \"end\": \"2020-01-01T00:00:00Z\"")),
+           0, "its 'end' has passed (2020-01-01T00:00:00Z)", "");
+    expect(RUN("campaign", "start", "late"), 1, "",
+           "its 'end' has passed (2020-01-01T00:00:00Z); 'furrow campaign change late");
+    expect(RUN("campaign", "change", "late", "--set", "end="), 0, "changed: end", "");
+    expect(RUN("campaign", "start", "late"), 0, "is running", "");
+    expect(RUN("campaign", "stop", "late"), 0, "is stopped", "");
+    expect(RUN("campaign", "archive", "late"), 0, "is archived", "");
 }
 
 static double real_member(const json_t *object, const char *key)
@@ -432,7 +458,8 @@ static void watch_has_the_same_picture_for_programs(void **state)
     json_decref(w);
 }
 
-/* Ten calls in the last minute, four of them answered; a budget of twelve. */
+/* Ten calls in the last minute, four of them answered, one by a machine; a budget of
+ * twelve. */
 static void watch_shows_pace_answers_refusals_and_budget(void **state)
 {
     json_error_t where;
@@ -453,8 +480,8 @@ static void watch_shows_pace_answers_refusals_and_budget(void **state)
         "INSERT INTO attempts (id, tenant_id, campaign_id, contact_id, phone, "
         "trunk_id, slot, number, state, intent_at, released_at, answered_at, "
         "ended_at, disposition) SELECT gen_random_uuid(), 1, c.id, 1, 251911000000 "
-        "+ i, 1, 0, 1, 'ended', t, t, CASE WHEN i <= 4 THEN t END, t, CASE WHEN i <= 4 "
-        "THEN 'completed' ELSE 'busy' END FROM "
+        "+ i, 1, 0, 1, 'ended', t, t, CASE WHEN i <= 5 THEN t END, t, CASE WHEN i <= 4 "
+        "THEN 'completed' WHEN i = 5 THEN 'message' ELSE 'busy' END FROM "
         "campaigns c, generate_series(1, 10) i, (SELECT furrow_ts(1795507190000) "
         "t) q WHERE c.name = 'seen'");
     pgtest_run(pg, 1,
@@ -470,6 +497,10 @@ static void watch_shows_pace_answers_refusals_and_budget(void **state)
     struct outcome *o = RUN("campaign", "watch", "seen");
     expect(o, 0, "pace     0.17 calls/s in the last minute (set: 2/s)", "");
     expect(o, 0,
+           "calls    10 in all: 4 answered, 0 machines, 1 messages left, 5 busy, 0 no "
+           "answer, 0 failed",
+           "");
+    expect(o, 0,
            "answers  40.0 % of all, 40.0 % of the 10 that ended in the last 5 minutes",
            "");
     expect(o, 0, "3 times in the last 5 minutes:   FREQ_24H 3", "");
@@ -479,12 +510,80 @@ static void watch_shows_pace_answers_refusals_and_budget(void **state)
     json_t *w = json_loads(o->out, 0, &where);
     assert_non_null(w);
     assert_int_equal(member(w, "calls"), 10);
+    assert_int_equal(member(w, "message"), 1);
     assert_true(real_member(w, "answer_rate_recent") == 0.4);
     assert_int_equal(member(json_object_get(w, "refusals_recent"), "FREQ_24H"), 3);
     assert_int_equal(member(json_object_get(w, "budget"), "room"), 0);
     json_decref(w);
     expect(RUN("campaign", "forecast", "seen"), 0, "The budget is spent by", "");
     expect(RUN("campaign", "stop", "seen"), 0, "", "");
+}
+
+static void a_failed_canary_is_shown_and_resuming_it_is_said(void **state)
+{
+    static const char why[] = "12 of 20 calls failed, more than 50 % of 20";
+
+    (void)state;
+    create("canary", "near", ", \"canary\": {\"calls\": 20}");
+    expect(RUN("campaign", "start", "canary"), 0, "is running", "");
+    expect(RUN("campaign", "watch", "canary"), 0,
+           "canary   trial: 0 of 20 calls placed, 0 over: 0 answered, 0 failed", "");
+    pgtest_run(pg, 1,
+               "INSERT INTO campaign_canaries (tenant_id, campaign_id, from_at, state, "
+               "judged_at, verdict) SELECT 1, id, furrow_ts(1795507200000), 'failed', "
+               "furrow_ts(1795507200000), '12 of 20 calls failed, more than 50 % of 20' "
+               "FROM campaigns WHERE name = 'canary'");
+    expect(RUN("campaign", "pause", "canary", "--reason", why), 0, "is paused", "");
+    expect(RUN("campaign", "show", "canary"), 0,
+           "canary   failed 2026-11-24T08:00:00Z: 12 of 20 calls failed", "");
+    expect(RUN("campaign", "list"), 0, why, "");
+    expect(RUN("campaign", "resume", "canary"), 0,
+           "its canary failed; it goes on all the same, without one", "");
+    expect(RUN("campaign", "watch", "canary", "--json"), 0, "\"state\": \"overruled\"",
+           "");
+    struct outcome *o = RUN("campaign", "history", "canary");
+    expect(o, 0, " resumed although the canary had failed\n", "");
+    assert_true(strstr(o->out, "   1  from ") < strstr(o->out, "resumed although"));
+    expect(RUN("campaign", "stop", "canary"), 0, "", "");
+}
+
+static void what_is_in_quarantine_is_shown_and_released_by_name(void **state)
+{
+    (void)state;
+    create("resting", "near", ", \"quarantine\": {\"lists\": {}}");
+    pgtest_run(pg, 1,
+               "INSERT INTO campaign_holds (tenant_id, campaign_id, kind, name, held_at, "
+               "why, counts_from) SELECT 1, id, 'list', 'near', "
+               "furrow_ts(1795507200000), '48 of 50 numbers', furrow_ts(1795507200000) "
+               "FROM campaigns WHERE name = 'resting'");
+    pgtest_run(pg, 1,
+               "INSERT INTO campaign_contacts (tenant_id, campaign_id, contact_id, "
+               "phone, zone_group, number_type, next_attempt_at) SELECT 1, c.id, k.id, "
+               "k.phone, k.zone_group, k.number_type, '9999-12-31' FROM campaigns c JOIN "
+               "contacts k ON k.list_id = c.list_id WHERE c.name = 'resting'");
+    expect(RUN("campaign", "start", "resting"), 0, "is running", "");
+    struct outcome *o = RUN("campaign", "watch", "resting");
+    expect(o, 0,
+           "held     list 'near' is in quarantine since 2026-11-24T08:00:00Z: 48 of 50 "
+           "numbers",
+           "");
+    expect(o, 0, "who is left is on list 'near', in quarantine: 'furrow campaign release",
+           "");
+    o = RUN("why", "+251911000001", "--campaign", "resting");
+    expect(o, 0, "in resting: set aside, 0 calls so far", "");
+    expect(o, 0, "but it waits: its list 'near' is in quarantine: 48 of 50 numbers", "");
+    expect(RUN("campaign", "show", "resting", "--json"), 0, "\"kind\": \"list\"", "");
+    expect(RUN("campaign", "release", "resting"), 2, "", "--variant NAME, --list NAME");
+    expect(RUN("campaign", "release", "resting", "--list", "far"), 1, "",
+           "nothing of that is in quarantine in 'resting'");
+    expect(RUN("campaign", "release", "resting", "--list", "near"), 0, "1 released", "");
+    expect(RUN("campaign", "history", "resting", "--json"), 0,
+           "\"list 'near' was released from quarantine by hand\"", "");
+    assert_int_equal(count("SELECT count(*) FROM campaign_contacts k JOIN campaigns c ON "
+                           "c.id = k.campaign_id WHERE c.name = 'resting' AND "
+                           "k.next_attempt_at > '9999-01-01'"),
+                     0);
+    expect(RUN("campaign", "stop", "resting"), 0, "", "");
 }
 
 /* ---- change, clone ---- */
@@ -802,8 +901,11 @@ int main(void)
         cmocka_unit_test(a_report_has_the_same_figures_as_text_json_and_csv),
         cmocka_unit_test(a_forecast_is_told_printed_as_json_and_as_a_page),
         cmocka_unit_test(watch_shows_one_picture_where_there_is_no_terminal),
+        cmocka_unit_test(what_has_ended_is_not_started),
         cmocka_unit_test(watch_has_the_same_picture_for_programs),
         cmocka_unit_test(watch_shows_pace_answers_refusals_and_budget),
+        cmocka_unit_test(a_failed_canary_is_shown_and_resuming_it_is_said),
+        cmocka_unit_test(what_is_in_quarantine_is_shown_and_released_by_name),
         cmocka_unit_test(change_says_what_differs_and_what_is_wrong),
         cmocka_unit_test(clone_makes_a_draft_with_the_same_rules_and_another_name),
         cmocka_unit_test(an_archived_campaign_is_out_of_the_way_until_it_is_restored),

@@ -21,6 +21,9 @@ for group in $groups; do
         continue
     fi
     grep -q '^example: furrow ' "$T/group" || fail "furrow $group --help has no example"
+    # What a verb does is a whole sentence, also where the help breaks its lines.
+    awk '/^  furrow |^$/ { if (last ~ /^      [^ ]/ && last !~ /[.]$/) print last } { last = $0 }' "$T/group" >"$T/cut"
+    [ ! -s "$T/cut" ] || fail "furrow $group --help breaks off: $(cat "$T/cut")"
     for verb in $(sed -n "s/^  furrow $group \([a-z][a-z-]*\).*/\1/p" "$T/group"); do
         explains "$BIN/furrow" "$group" "$verb"
         verbs=$((verbs + 1))
@@ -31,6 +34,21 @@ for group in $groups; do
     grep -q -- '--help' "$T/wrong" || fail "furrow $group nonsense does not say where to look"
 done
 [ "$verbs" -ge 35 ] || fail "only $verbs verbs were found"
+
+one_line() { # CODE WORDS COMMAND…: it fails with CODE and one line that has WORDS
+    want=$1 words=$2 code=0
+    shift 2
+    "$@" >"$T/out" 2>"$T/wrong" || code=$?
+    check "exit code of $*" "$want" $code
+    check "lines of $*" 1 "$(grep -vc '^usage: ' "$T/wrong")"
+    grep -q "$words" "$T/wrong" || fail "$* says: $(cat "$T/wrong")"
+}
+one_line 2 "^furrow campaign list: .*'--bogus'" "$BIN/furrow" campaign list --bogus
+one_line 1 'no-such-folder.*DATABASE_URL' env DATABASE_URL="host=$T/no-such-folder" "$BIN/furrow" campaign list
+one_line 2 "did you mean 'campaign'? 'furrow --help'" "$BIN/furrow" campain list
+one_line 2 "did you mean 'list'? 'furrow campaign --help'" "$BIN/furrow" campaign lst
+one_line 2 'want redis://host:port/db or unix:///path.sock' env REDIS_URL=bogus "$BIN/furrow-worker"
+one_line 1 'set DATABASE_URL' env -u DATABASE_URL "$BIN/furrow" campaign list
 
 for program in furrow furrow-dialer furrow-worker furrow-server; do
     "$BIN/$program" --help >"$T/help" 2>&1 || fail "$program --help"
