@@ -1,9 +1,6 @@
 #include "simulate/network.h"
 
-#include <errno.h>
 #include <string.h>
-
-enum { SPAN_MAX_S = 3600, CHAR_MAX_MS = 10000 };
 
 static const char keys[NETWORK_KEYS + 1] = "1234567890*#";
 
@@ -37,7 +34,17 @@ void network_default(struct network *out)
                             .speak = 0.8,
                             .hang_up = 0.04,
                             .char_ms = 65,
-                            .asset_s = 4};
+                            .asset_s = 4,
+                            .silent = 0.03,
+                            .beep = 0.9,
+                            .hello_after = {0.2, 1},
+                            .hello = {0.4, 1.2},
+                            .greeting = {3, 12},
+                            .agent_answers = {0.3, 1.2},
+                            .wrap_up = {5, 30},
+                            .patience = {30, 240},
+                            .understood = 0.85,
+                            .call_in = {1800, 3600}};
     memcpy(out->answer, usual_answer, sizeof(out->answer));
     out->keys[0] = 0.62;  /* 1 */
     out->keys[1] = 0.12;  /* 2 */
@@ -45,213 +52,6 @@ void network_default(struct network *out)
     out->keys[8] = 0.03;  /* 9 */
     out->keys[9] = 0.02;  /* 0 */
     out->keys[10] = 0.01; /* * */
-}
-
-/* ---- JSON ---- */
-
-static int wrong(struct errtext *e, const char *key, const char *want)
-{
-    return errtext_set(e, EINVAL, 0, 0, "'%s' of the network: want %s", key, want);
-}
-
-static bool read_number(const json_t *v, double max, double *out)
-{
-    if (!json_is_number(v))
-        return false;
-    double d = json_number_value(v);
-    if (!(d >= 0 && d <= max))
-        return false;
-    *out = d;
-    return true;
-}
-
-static bool read_span(const json_t *v, struct network_span *out)
-{
-    struct network_span s = {0, 0};
-
-    if (json_array_size(v) != 2 ||
-        !read_number(json_array_get(v, 0), SPAN_MAX_S, &s.least) ||
-        !read_number(json_array_get(v, 1), SPAN_MAX_S, &s.most) || s.most < s.least)
-        return false;
-    *out = s;
-    return true;
-}
-
-static bool read_answer(const json_t *v, double out[NETWORK_HOURS])
-{
-    double all = 0;
-
-    if (read_number(v, 1, &all)) {
-        for (size_t h = 0; h < NETWORK_HOURS; h++)
-            out[h] = all;
-        return true;
-    }
-    if (json_array_size(v) != NETWORK_HOURS)
-        return false;
-    for (size_t h = 0; h < NETWORK_HOURS; h++)
-        if (!read_number(json_array_get(v, h), 1, &out[h]))
-            return false;
-    return true;
-}
-
-static bool read_keys(json_t *v, double out[NETWORK_KEYS])
-{
-    const char *key = NULL;
-    json_t *share = NULL;
-    double sum = 0;
-
-    if (!json_is_object(v))
-        return false;
-    memset(out, 0, NETWORK_KEYS * sizeof(*out));
-    json_object_foreach(v, key, share)
-    {
-        const char *at = strlen(key) == 1 ? strchr(keys, key[0]) : NULL;
-        if (!at || !read_number(share, 1, &out[at - keys]))
-            return false;
-        sum += out[at - keys];
-    }
-    return sum <= 1.0001;
-}
-
-/* One table for reading and writing. */
-enum kind { SHARE, SPAN, MS, SECONDS, ANSWER, KEYS };
-static const struct field {
-    const char *key;
-    enum kind kind;
-    size_t offset;
-} fields[] = {
-    {"bad_number", SHARE, offsetof(struct network, bad_number)},
-    {"never", SHARE, offsetof(struct network, never)},
-    {"congestion", SHARE, offsetof(struct network, congestion)},
-    {"unreachable", SHARE, offsetof(struct network, unreachable)},
-    {"busy", SHARE, offsetof(struct network, busy)},
-    {"rejected", SHARE, offsetof(struct network, rejected)},
-    {"answer", ANSWER, offsetof(struct network, answer)},
-    {"machine", SHARE, offsetof(struct network, machine)},
-    {"ring_s", SPAN, offsetof(struct network, ring)},
-    {"machine_ring_s", SPAN, offsetof(struct network, machine_ring)},
-    {"machine_s", SPAN, offsetof(struct network, machine_listens)},
-    {"keys", KEYS, offsetof(struct network, keys)},
-    {"think_s", SPAN, offsetof(struct network, think)},
-    {"speak", SHARE, offsetof(struct network, speak)},
-    {"speech_s", SPAN, offsetof(struct network, speech)},
-    {"hang_up", SHARE, offsetof(struct network, hang_up)},
-    {"char_ms", MS, offsetof(struct network, char_ms)},
-    {"asset_s", SECONDS, offsetof(struct network, asset_s)},
-    {"talk_s", SPAN, offsetof(struct network, talk)},
-};
-
-static int read_field(struct network *n, const struct field *f, json_t *v,
-                      struct errtext *e)
-{
-    void *at = (char *)n + f->offset;
-
-    switch (f->kind) {
-    case SHARE:
-        return read_number(v, 1, at) ? 0 : wrong(e, f->key, "a share from 0 to 1");
-    case SPAN:
-        return read_span(v, at)
-                   ? 0
-                   : wrong(e, f->key, "[least, most] seconds up to 3600, e.g. [4, 18]");
-    case MS:
-        return read_number(v, CHAR_MAX_MS, at)
-                   ? 0
-                   : wrong(e, f->key, "milliseconds, 0 to 10000");
-    case SECONDS:
-        return read_number(v, SPAN_MAX_S, at) ? 0
-                                              : wrong(e, f->key, "seconds, 0 to 3600");
-    case ANSWER:
-        return read_answer(v, at)
-                   ? 0
-                   : wrong(e, f->key,
-                           "a share from 0 to 1, or 24 of them, one an hour from 00:00");
-    case KEYS:
-        break;
-    }
-    return read_keys(v, at)
-               ? 0
-               : wrong(e, f->key,
-                       "an object of keys and shares that add up to at most 1, e.g. "
-                       "{\"1\": 0.7, \"9\": 0.02}");
-}
-
-static const struct field *find_field(const char *key)
-{
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-        if (strcmp(fields[i].key, key) == 0)
-            return &fields[i];
-    return NULL;
-}
-
-int network_parse(struct network *out, const char *text, size_t len, struct errtext *e)
-{
-    json_error_t at;
-    json_auto_t *o = json_loadb(text, len, JSON_REJECT_DUPLICATES, &at);
-    struct network n = *out;
-    const char *key = NULL;
-    json_t *v = NULL;
-
-    if (!json_is_object(o))
-        return errtext_set(e, EINVAL, o ? 0 : at.line, o ? 0 : at.column,
-                           "a network is a JSON object%s%s", o ? "" : ": ",
-                           o ? "" : at.text);
-    json_object_foreach(o, key, v)
-    {
-        const struct field *f = find_field(key);
-        if (!f)
-            return errtext_set(e, EINVAL, 0, 0,
-                               "a network has no field '%.40s' ('furrow simulate --help' "
-                               "lists them)",
-                               key);
-        int err = read_field(&n, f, v, e);
-        if (err)
-            return err;
-    }
-    if (n.congestion + n.unreachable + n.busy + n.rejected > 1.0001)
-        return errtext_set(
-            e, EINVAL, 0, 0,
-            "congestion, unreachable, busy and rejected of the network add "
-            "up to more than 1");
-    *out = n;
-    return 0;
-}
-
-static json_t *field_json(const struct network *n, const struct field *f)
-{
-    const void *at = (const char *)n + f->offset;
-    const struct network_span *span = at;
-    const double *d = at;
-    json_t *out = NULL;
-
-    switch (f->kind) {
-    case SHARE:
-    case MS:
-    case SECONDS:
-        return json_real(*d);
-    case SPAN:
-        return json_pack("[f, f]", span->least, span->most);
-    case ANSWER:
-        out = json_array();
-        for (size_t h = 0; h < NETWORK_HOURS; h++)
-            json_array_append_new(out, json_real(d[h]));
-        return out;
-    case KEYS:
-        break;
-    }
-    out = json_object();
-    for (size_t k = 0; k < NETWORK_KEYS; k++)
-        if (d[k] > 0)
-            json_object_set_new(out, (const char[]){keys[k], '\0'}, json_real(d[k]));
-    return out;
-}
-
-json_t *network_to_json(const struct network *n)
-{
-    json_t *out = json_object();
-
-    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-        json_object_set_new(out, fields[i].key, field_json(n, &fields[i]));
-    return out;
 }
 
 /* ---- drawing ---- */
@@ -275,7 +75,12 @@ enum question {
     ASK_OUTCOME,
     ASK_ANSWER,
     ASK_MACHINE,
-    ASK_RING
+    ASK_RING,
+    ASK_LEAVES, /* of whoever answered: */
+    ASK_SILENT,
+    ASK_HELLO_AFTER,
+    ASK_HELLO,
+    ASK_BEEP
 };
 
 static uint64_t key_of(uint64_t seed, int64_t phone, int attempt)
@@ -293,7 +98,7 @@ static int64_t span_ms(const struct network_span *s, double share)
     return (int64_t)((s->least + share * (s->most - s->least)) * 1000);
 }
 
-enum { QUICK_MS = 800, BAD_NUMBER_MS = 300 };
+enum { QUICK_MS = 800, BAD_NUMBER_MS = 300, BEEP_AFTER_MS = 500 };
 
 /* A call that does not get as far as ringing for long; false: it rings. */
 static bool fails(const struct network *n, double u, double ring,
@@ -348,6 +153,28 @@ struct network_party network_party(const struct network *n, uint64_t seed, int64
     return (struct network_party){.network = n,
                                   .key = mix(key_of(seed, phone, attempt) ^ 0x5ca1ab1eU),
                                   .machine = machine};
+}
+
+int64_t party_leaves_ms(const struct network_party *p, int64_t answered_ms)
+{
+    return p->machine ? answered_ms +
+                            span_ms(&p->network->machine_listens, ask(p->key, ASK_LEAVES))
+                      : INT64_MAX;
+}
+
+struct network_voice party_voice(const struct network_party *p, int64_t answered_ms)
+{
+    const struct network *n = p->network;
+    struct network_voice v = {INT64_MAX, INT64_MAX, INT64_MAX};
+
+    if (!p->machine && ask(p->key, ASK_SILENT) < n->silent)
+        return v;
+    v.speaks_ms = answered_ms + span_ms(&n->hello_after, ask(p->key, ASK_HELLO_AFTER));
+    v.silent_ms = v.speaks_ms +
+                  span_ms(p->machine ? &n->greeting : &n->hello, ask(p->key, ASK_HELLO));
+    if (p->machine && ask(p->key, ASK_BEEP) < n->beep)
+        v.beeps_ms = v.silent_ms + BEEP_AFTER_MS;
+    return v;
 }
 
 static double next_share(struct network_party *p)

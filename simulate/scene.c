@@ -15,3 +15,21 @@ uint8_t scene_language(char languages[SCENE_LANGUAGES_MAX][SCENE_LANGUAGE_MAX], 
     str_cut(languages[*n], SCENE_LANGUAGE_MAX, tag);
     return (uint8_t)(*n)++;
 }
+
+const struct scene_flow *scene_flow_of(const struct scene *s, uint8_t variant)
+{
+    const struct scene_flow *own = &s->variants[variant];
+
+    return s->doc->variants.n > 0 && own->prog ? own : &s->flow;
+}
+
+size_t scene_notes(const struct scene *s, const char *out[SCENE_NOTES_MAX])
+{
+    size_t n = 0;
+
+    if (s->doc->caller_ids.pool[0])
+        out[n++] = "limits of single numbers of its pool (furrow limit set)";
+    if (s->doc->quarantine.variants || s->doc->quarantine.lists)
+        out[n++] = "calls before it, to the quarantine of variants and lists";
+    return n;
+}

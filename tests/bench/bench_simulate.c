@@ -19,6 +19,7 @@
 #include "store/sim_people.h"
 
 enum { PATTERN = 1000, SEED = 7, LOOK_MS = 600000 }; /* each costs Postgres some ms */
+enum { TOLD_MS = 5000 };
 #define DAY_MS (INT64_C(86400) * 1000)
 
 static struct pg *pg;
@@ -57,9 +58,23 @@ static void load(const struct campaign_row *row, int64_t people, int64_t days,
         die(e.text);
 }
 
+/* How far it is, every few seconds; rows take their time. */
+static void tell(void *arg, int64_t next_ms, const struct run_counts *counts, size_t open)
+{
+    int64_t *told_ms = arg;
+    char at[CLOCK_TEXT_MAX];
+
+    if (mono_ms() - *told_ms < TOLD_MS)
+        return;
+    *told_ms = mono_ms();
+    fprintf(stderr, "bench_simulate: at %s, %" PRId64 " calls, %zu at once\n",
+            clock_text(next_ms, at), counts->calls, open);
+}
+
 static void simulate(const struct scene *scene, const struct sim_store_ops *store,
                      void *arg, int64_t look_ms, struct run_counts *counts)
 {
+    int64_t told_ms = mono_ms();
     struct network network;
 
     network_default(&network);
@@ -67,7 +82,9 @@ static void simulate(const struct scene *scene, const struct sim_store_ops *stor
                                   .network = &network,
                                   .store = store,
                                   .store_arg = arg,
-                                  .look_ms = look_ms};
+                                  .look_ms = look_ms,
+                                  .progress = tell,
+                                  .progress_arg = &told_ms};
     if (run_simulation(scene, &o, counts))
         die(pg_error(pg));
 }
@@ -83,7 +100,7 @@ static void in_memory(int64_t contacts)
     load(&row, contacts, SCENE_DAYS_MAX, &source);
     int64_t loaded_us = mono_us();
     run_counts_init(&counts, &source.scene);
-    struct memory *m = memory_new(&source.scene, true, run_count_refusal, &counts);
+    struct memory *m = memory_new(&source.scene, NULL, true, run_count_refusal, &counts);
     simulate(&source.scene, &memory_ops, m, 0, &counts);
     int64_t done_us = mono_us();
     int64_t refusals = 0;
@@ -114,7 +131,7 @@ static int64_t compared(struct pg *super, int64_t contacts)
     const struct scene *s = &source.scene;
     int64_t began_us = mono_us();
     run_counts_init(&counts[0], s);
-    struct memory *m = memory_new(s, false, run_count_refusal, &counts[0]);
+    struct memory *m = memory_new(s, NULL, false, run_count_refusal, &counts[0]);
     simulate(s, &memory_ops, m, LOOK_MS, &counts[0]);
     int64_t memory_us = mono_us();
     run_counts_init(&counts[1], s);
