@@ -19,16 +19,17 @@
 #include "cli/groups.h"
 #include "cli/simulate_report.h"
 #include "contacts/tz.h"
+#include "simulate/desk.h"
 #include "simulate/scene_store.h"
 
 #define DAY_MS (INT64_C(86400) * 1000)
-enum { SHOW_MS = 200, SPEED_MAX = 1000000 };
+enum { SHOW_MS = 200, SHOW_LINE_MS = 5000, SPEED_MAX = 1000000 };
 
 struct arguments {
     const char *name, *pstn, *html;
     bool json, show_pstn;
-    int64_t seed;
-    double speed; /* virtual seconds in a real one; 0: as fast as it goes */
+    int64_t seed, agents; /* agents -1: as many as the queue has */
+    double speed;         /* virtual seconds in a real one; 0: as fast as it goes */
     struct scene_options scene;
 };
 
@@ -50,6 +51,12 @@ static int take(struct arguments *a, int option)
         return str_to_i64(optarg, &a->seed) && a->seed >= 0
                    ? CLI_OK
                    : cli_usage("--seed wants a whole number, got '%s'", optarg);
+    case 'a':
+        return str_to_i64(optarg, &a->agents) && a->agents >= 0 &&
+                       a->agents <= DESK_AGENTS_MAX
+                   ? CLI_OK
+                   : cli_usage("--agents wants a number up to %d, got '%s'",
+                               DESK_AGENTS_MAX, optarg);
     case 'x':
         return read_speed(optarg, &a->speed)
                    ? CLI_OK
@@ -90,6 +97,7 @@ static int parse(struct arguments *a, int argc, char **argv)
 {
     static const struct option options[] = {{"seed", required_argument, NULL, 's'},
                                             {"speed", required_argument, NULL, 'x'},
+                                            {"agents", required_argument, NULL, 'a'},
                                             {"pstn", required_argument, NULL, 'p'},
                                             {"show-pstn", no_argument, NULL, 'd'},
                                             {"contacts", required_argument, NULL, 'n'},
@@ -147,50 +155,60 @@ static void wait_until(int64_t mono)
         nanosleep(&t, NULL);
 }
 
-static void draw(int64_t now_ms, const struct run_counts *c, size_t open)
+/* On a terminal one line that changes, else a line now and then. */
+static void draw(struct show *s, int64_t now_ms, const struct run_counts *c, size_t open)
 {
     char at[CLOCK_TEXT_MAX];
 
+    if (mono_ms() - s->shown_ms < (s->terminal ? SHOW_MS : SHOW_LINE_MS))
+        return;
+    s->shown_ms = mono_ms();
     fprintf(stderr,
-            "\r\033[K%s  %" PRId64 " calls, %" PRId64 " answered, %zu at once, %" PRId64
-            " opt-outs",
-            clock_text(now_ms, at), c->calls, c->ends[DISPOSITION_COMPLETED], open,
-            c->opt_outs);
+            "%s%s  %" PRId64 " calls, %" PRId64 " answered, %zu at once, %" PRId64
+            " opt-outs%s",
+            s->terminal ? "\r\033[K" : "", clock_text(now_ms, at), c->calls, c->answered,
+            open, c->opt_outs, s->terminal ? "" : "\n");
 }
 
-static void progress(void *arg, int64_t now_ms, const struct run_counts *c, size_t open)
+static void progress(void *arg, int64_t next_ms, const struct run_counts *c, size_t open)
 {
     struct show *s = arg;
 
     if (s->speed > 0) {
         int64_t due_ms =
-            s->began_ms + (int64_t)((double)(now_ms - s->scene->from_ms) / s->speed);
-        while (due_ms - mono_ms() > SHOW_MS) { /* a night: the picture stays alive */
-            if (s->terminal)
-                draw(now_ms, c, open);
+            s->began_ms + (int64_t)((double)(next_ms - s->scene->from_ms) / s->speed);
+        while (due_ms - mono_ms() > SHOW_MS) { /* a night: the clock goes on */
+            draw(s,
+                 s->scene->from_ms +
+                     (int64_t)((double)(mono_ms() - s->began_ms) * s->speed),
+                 c, open);
             wait_until(mono_ms() + SHOW_MS);
         }
         wait_until(due_ms);
     }
-    if (!s->terminal || mono_ms() - s->shown_ms < SHOW_MS)
-        return;
-    s->shown_ms = mono_ms();
-    draw(now_ms, c, open);
+    draw(s, next_ms, c, open);
 }
 
 /* ---- what it found ---- */
 
-/* The schedule's zone, else that of the first contact whose zone is known. */
+/* The schedule's zone, else the one in which most contacts live. */
 static const struct tz_zone *wall_clock(const struct scene *s)
 {
+    CLEANUP(free_cleanup) size_t *people = xcalloc(s->zone_count + 1, sizeof(*people));
     const struct tz_zone *zone = NULL;
+    size_t most = 0;
 
     if (s->doc->has_schedule && tz_find(s->doc->schedule.timezone, &zone) == 0)
         return zone;
-    for (size_t i = 0; i < s->zone_count; i++)
-        if (s->zones[i].clock)
-            return s->zones[i].clock;
-    return tz_find("Etc/UTC", &zone) ? NULL : zone;
+    for (size_t i = 0; i < s->people_count; i++)
+        people[s->groups[s->people[i].group].zone]++;
+    for (size_t i = 0; i < s->zone_count; i++) {
+        if (!s->zones[i].clock || people[i] <= most)
+            continue;
+        most = people[i];
+        zone = s->zones[i].clock;
+    }
+    return zone || tz_find("Etc/UTC", &zone) == 0 ? zone : NULL;
 }
 
 static int write_page(const struct simulate_report *r, const char *path)
@@ -221,6 +239,8 @@ static int show(const struct arguments *a, struct simulate_report *r,
         return cli_print_json(simulate_report_json(r));
     if (!a->html || strcmp(a->html, "-") != 0)
         simulate_report_print(r, stdout);
+    if (a->html && strcmp(a->html, "-") != 0)
+        fprintf(stderr, "the page is %s\n", a->html);
     return CLI_OK;
 }
 
@@ -240,8 +260,12 @@ static int simulate(const struct arguments *a, const char *campaign,
                             .progress_arg = &s};
 
     run_counts_init(&counts, scene);
-    struct memory *m = memory_new(scene, true, run_count_refusal, &counts);
+    int agents = a->agents < 0 ? scene->agents : (int)a->agents;
+    struct desk *desk = agents > 0 ? desk_new(scene, agents) : NULL;
+    struct memory *m = memory_new(scene, desk, true, run_count_refusal, &counts);
     o.store_arg = m;
+    o.desk = desk;
+    o.books = desk && desk_books(desk);
     int err = run_simulation(scene, &o, &counts);
     if (s.terminal)
         fputs("\r\033[K", stderr);
@@ -249,19 +273,22 @@ static int simulate(const struct arguments *a, const char *campaign,
                                        .scene = scene,
                                        .network = network,
                                        .counts = &counts,
+                                       .desk = desk,
                                        .zone = wall_clock(scene),
                                        .seed = (uint64_t)a->seed};
     int code = err            ? cli_fail("the flow cannot go on: %s", strerror(err))
                : report->zone ? show(a, report, m)
                               : cli_fail("there is no time zone data: install tzdata");
+    simulate_report_free(report);
     memory_free(m);
+    desk_free(desk);
     run_counts_free(&counts);
     return code;
 }
 
 static int run(struct cli *cli, int argc, char **argv)
 {
-    struct arguments a = {.seed = 1};
+    struct arguments a = {.seed = 1, .agents = -1};
     struct scene_source source = {0};
     struct campaign_row row = {0};
     struct network network;
@@ -285,7 +312,13 @@ static int run(struct cli *cli, int argc, char **argv)
         fprintf(stderr, "reading the contacts of '%s'…\r", row.name);
     if (scene_load(cli->pg, cli->tenant_id, &row, &a.scene, &source, &e))
         return cli_fail("%s", e.text);
-    code = simulate(&a, row.name, &network, &source.scene);
+    if (source.scene.doc->mode.kind != MODE_FIXED && a.agents <= 0 &&
+        (a.agents == 0 || source.scene.agents == 0))
+        code = cli_fail("the queue '%s' of the campaign has no agents: say how many with "
+                        "--agents N, or make some (furrow agent add)",
+                        source.scene.doc->mode.queue);
+    else
+        code = simulate(&a, row.name, &network, &source.scene);
     scene_free(&source);
     return code;
 }
@@ -293,7 +326,7 @@ static int run(struct cli *cli, int argc, char **argv)
 static const struct cli_verb verbs[] = {
     {.name = "",
      .arguments = "CAMPAIGN [--seed N] [--speed 1000x] [--pstn FILE] [--contacts N]\n"
-                  "       [--from TIME] [--to TIME] [--json] [--html FILE]",
+                  "       [--agents N] [--from TIME] [--to TIME] [--json] [--html FILE]",
      .about =
          "The whole campaign at once, into an invented telephone network: the gate, the "
          "hopper's order,\nthe retry rules, the pace and the flow are those of a real "
@@ -305,12 +338,15 @@ static const struct cli_verb verbs[] = {
          "  --pstn FILE    what the network is like, as JSON; --show-pstn prints all "
          "fields with what\n                 holds for those that are left out\n"
          "  --contacts N   as if the list had so many people, copied from those it has\n"
+         "  --agents N     as if so many worked; of a campaign with a mode as many as "
+         "its "
+         "queue has,\n                 unless stated\n"
          "  --from, --to   an instant like 2026-11-24T08:00:00Z; from the coming "
          "midnight "
          "UTC, or the\n                 campaign's start, for 60 days at most unless "
          "stated\n"
          "  --speed 1000x  lets the virtual clock run so many times faster than a real "
-         "one, to watch\n                 it on the terminal; else as fast as it goes\n"
+         "one, to watch\n                 it; else as fast as it goes\n"
          "  --html FILE    a page with plots that needs nothing else; - for standard "
          "output\n\n"
          "docs/simulate.md tells the network's fields and what is left out.",

@@ -3,20 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "base/xalloc.h"
 #include "cli/page.h"
+#include "cli/plot.h"
 #include "cli/simulate_report.h"
 #include "contacts/tz.h"
+#include "simulate/desk.h"
 
 #define MINUTE_MS INT64_C(60000)
-enum {
-    PLOT_W = 960,
-    PLOT_H = 200,
-    MARGIN_L = 70,
-    MARGIN_B = 24,
-    BARS_MAX = 400,
-    MARKS_MAX = 12,
-};
+enum { BARS_MAX = 400 };
 
 /* What a plot shows: the minutes gathered into so many bars. */
 struct bars {
@@ -24,6 +20,7 @@ struct bars {
     int64_t from_ms, width_ms;
     size_t n;
     struct run_minute *at;
+    int64_t *done; /* contacts that are final by the bar's end */
 };
 
 /* ---- gathering ---- */
@@ -61,168 +58,113 @@ static void gather(const struct simulate_report *r, struct bars *out)
         add(&out->at[(c->first_minute_ms + (int64_t)i * MINUTE_MS - out->from_ms) /
                      out->width_ms],
             &c->minutes[i]);
-}
-
-static const char *width_name(const struct bars *b, char out[32])
-{
-    int64_t minutes = b->width_ms / MINUTE_MS;
-
-    if (minutes == 1 || minutes == 60)
-        snprintf(out, 32, "%s", minutes == 1 ? "minute" : "hour");
-    else if (minutes < 60)
-        snprintf(out, 32, "%" PRId64 " minutes", minutes);
-    else
-        snprintf(out, 32, "%" PRId64 " hours", minutes / 60);
-    return out;
+    out->done = xcalloc(out->n + 1, sizeof(*out->done));
+    for (size_t i = 0; i < c->minute_count; i++)
+        out->done[(c->first_minute_ms + (int64_t)i * MINUTE_MS - out->from_ms) /
+                  out->width_ms] += r->done_by_minute[i];
+    for (size_t i = 1; i < out->n; i++)
+        out->done[i] += out->done[i - 1];
 }
 
 /* ---- plots ---- */
 
-typedef int64_t(value_fn)(const struct run_minute *m);
+static int64_t value_calls(const void *arg, size_t i)
+{
+    const struct bars *b = arg;
+    return b->at[i].calls;
+}
+static int64_t value_answered(const void *arg, size_t i)
+{
+    const struct bars *b = arg;
+    return b->at[i].answered;
+}
+static int64_t value_people(const void *arg, size_t i)
+{
+    const struct bars *b = arg;
+    return (int64_t)b->at[i].answered - b->at[i].machines;
+}
+static int64_t value_open(const void *arg, size_t i)
+{
+    const struct bars *b = arg;
+    return b->at[i].open;
+}
+static int64_t value_refused(const void *arg, size_t i)
+{
+    const struct bars *b = arg;
+    return b->at[i].refused;
+}
+static int64_t value_done(const void *arg, size_t i)
+{
+    const struct bars *b = arg;
+    return b->done[i];
+}
 
-static int64_t value_calls(const struct run_minute *m)
+static struct plot plot_of(const struct bars *b, const char *title, const char *about,
+                           const char *unit)
 {
-    return m->calls;
-}
-static int64_t value_answered(const struct run_minute *m)
-{
-    return m->answered;
-}
-static int64_t value_people(const struct run_minute *m)
-{
-    return (int64_t)m->answered - m->machines;
-}
-static int64_t value_open(const struct run_minute *m)
-{
-    return m->open;
-}
-static int64_t value_refused(const struct run_minute *m)
-{
-    return m->refused;
+    return (struct plot){.title = title,
+                         .about = about,
+                         .unit = unit,
+                         .zone = b->r->zone,
+                         .from_ms = b->from_ms,
+                         .width_ms = b->width_ms,
+                         .n = b->n};
 }
 
-static int64_t highest(const struct bars *b, value_fn *value)
+/* When so many hundredths of the contacts are done; 0: not within the span. */
+static int64_t done_by(const struct bars *b, int percent)
 {
-    int64_t most = 1;
+    int64_t want = ((int64_t)b->r->scene->people_count * percent + 99) / 100;
 
     for (size_t i = 0; i < b->n; i++)
-        most = value(&b->at[i]) > most ? value(&b->at[i]) : most;
-    return most;
+        if (b->done[i] >= want)
+            return b->from_ms + (int64_t)(i + 1) * b->width_ms;
+    return 0;
 }
 
-static double x_of(const struct bars *b, size_t bar)
+static void plot_done(const struct bars *b, FILE *to)
 {
-    return MARGIN_L + (double)(PLOT_W - MARGIN_L) * (double)bar / (double)b->n;
-}
+    static const int percent[] = {50, 90, 99};
+    const struct plot_series done[] = {{"contacts done", "--a", value_done, b}};
+    char about[REPORT_SENTENCE_MAX] = "";
+    size_t len = 0;
 
-/* Marks at round hours of the wall clock, so many hours apart that they have room. */
-static int hours_between_marks(const struct bars *b)
-{
-    static const int apart[] = {1, 2, 3, 6, 12, 24, 48, 96, 168};
-    int64_t hours = (int64_t)b->n * b->width_ms / (60 * MINUTE_MS);
-    size_t i = 0;
-
-    while (i + 1 < ARRAY_LEN(apart) && hours / apart[i] > MARKS_MAX)
-        i++;
-    return apart[i];
-}
-
-static void mark(const struct bars *b, size_t bar, const struct tz_local *t, int apart,
-                 FILE *to)
-{
-    double x = x_of(b, bar);
-
-    fprintf(to, "<line class=\"axis\" x1=\"%.1f\" y1=\"0\" x2=\"%.1f\" y2=\"%d\"/>", x, x,
-            PLOT_H);
-    if (apart >= 24 || t->hour == 0)
-        fprintf(to, "<text x=\"%.1f\" y=\"%d\">%d-%02d</text>", x + 3, PLOT_H + 16,
-                t->month, t->day);
-    else
-        fprintf(to, "<text x=\"%.1f\" y=\"%d\">%02d:00</text>", x + 3, PLOT_H + 16,
-                t->hour);
-}
-
-static void marks(const struct bars *b, FILE *to)
-{
-    int apart = hours_between_marks(b);
-    int64_t last = -1;
-
-    for (size_t i = 0; i < b->n; i++) {
-        struct tz_local t =
-            tz_local_at(b->r->zone, b->from_ms + (int64_t)i * b->width_ms);
-        int64_t hour = tz_day_number(t.year, t.month, t.day) * 24 + t.hour;
-
-        if (hour / apart == last)
-            continue;
-        bool first = last < 0;
-        last = hour / apart;
-        if (!first)
-            mark(b, i, &t, apart, to);
+    for (size_t i = 0; i < ARRAY_LEN(percent); i++) {
+        char time[REPORT_TIME_MAX];
+        int64_t at_ms = done_by(b, percent[i]);
+        len += (size_t)snprintf(
+            about + len, sizeof(about) - len, "%s%d %% by %s", i ? ", " : "", percent[i],
+            at_ms ? report_time(b->r, at_ms, time) : "a time after the span");
     }
-}
-
-static void steps(const struct bars *b, value_fn *value, int64_t most, const char *paint,
-                  FILE *to)
-{
-    fprintf(to, "<path d=\"M%.1f %d", x_of(b, 0), PLOT_H);
-    for (size_t i = 0; i < b->n; i++) {
-        double y =
-            PLOT_H - (double)(PLOT_H - 10) * (double)value(&b->at[i]) / (double)most;
-        fprintf(to, "L%.1f %.1fL%.1f %.1f", x_of(b, i), y, x_of(b, i + 1), y);
-    }
-    fprintf(to, "L%.1f %d\" style=\"%s\"/>\n", x_of(b, b->n), PLOT_H, paint);
-}
-
-static void begin_plot(const struct bars *b, int64_t most, FILE *to)
-{
-    char n[PAGE_COUNT_MAX];
-
-    fprintf(to, "<div class=\"wide\"><svg viewBox=\"0 0 %d %d\" role=\"img\">", PLOT_W,
-            PLOT_H + MARGIN_B);
-    marks(b, to);
-    fprintf(to,
-            "<text x=\"%d\" y=\"14\" text-anchor=\"end\">%s</text><text x=\"%d\" "
-            "y=\"%d\" text-anchor=\"end\">0</text><line class=\"axis\" x1=\"%d\" "
-            "y1=\"%d\" x2=\"%d\" y2=\"%d\"/>\n",
-            MARGIN_L - 6, page_count(most, n), MARGIN_L - 6, PLOT_H, MARGIN_L, PLOT_H,
-            PLOT_W, PLOT_H);
-}
-
-static void end_plot(FILE *to)
-{
-    fputs("</svg></div>\n", to);
+    struct plot p = plot_of(b, "Contacts done", about, "contacts");
+    p.limit = (int64_t)b->r->scene->people_count;
+    p.limit_name = "all of them";
+    plot_print(to, &p, done, ARRAY_LEN(done));
 }
 
 static void plots(const struct bars *b, FILE *to)
 {
-    int64_t calls = highest(b, value_calls), open = highest(b, value_open),
-            refused = highest(b, value_refused);
-    char width[32];
+    const struct plot_series calls[] = {
+        {"placed", "--b", value_calls, b},
+        {"answered by a machine or a person", "--c", value_answered, b},
+        {"by a person", "--a", value_people, b}};
+    const struct plot_series open[] = {{"at once", "--a", value_open, b}};
+    const struct plot_series refused[] = {{"refusals", "--c", value_refused, b}};
+    char width[PLOT_WIDTH_MAX], title[REPORT_SENTENCE_MAX];
 
-    fprintf(to,
-            "<h2>Calls, by %s</h2><p class=\"key dim\"><i style=\"background:var(--b)\">"
-            "</i>placed<i style=\"background:var(--c)\"></i>answered by a machine<i "
-            "style=\"background:var(--a)\"></i>by a person</p>\n",
-            width_name(b, width));
-    begin_plot(b, calls, to);
-    steps(b, value_calls, calls, "fill:var(--b);opacity:.7", to);
-    steps(b, value_answered, calls, "fill:var(--c)", to);
-    steps(b, value_people, calls, "fill:var(--a)", to);
-    end_plot(to);
-    fprintf(to,
-            "<h2>Calls at once</h2><p class=\"dim\">The most within each %s; %d may "
-            "be.</p>\n",
-            width_name(b, width), b->r->scene->channels);
-    begin_plot(b, open, to);
-    steps(b, value_open, open, "fill:var(--a);opacity:.75", to);
-    end_plot(to);
-    fprintf(to,
-            "<h2>Refusals, by %s</h2><p class=\"dim\">Verdicts of the gate that said "
-            "no.</p>\n",
-            width_name(b, width));
-    begin_plot(b, refused, to);
-    steps(b, value_refused, refused, "fill:var(--c);opacity:.6", to);
-    end_plot(to);
+    plot_width_name(b->width_ms, width);
+    snprintf(title, sizeof(title), "Calls and answers per %s", width);
+    struct plot p = plot_of(b, title, NULL, "calls");
+    plot_print(to, &p, calls, ARRAY_LEN(calls));
+    snprintf(title, sizeof(title), "The most within each %s.", width);
+    p = plot_of(b, "Calls at once", title, "calls");
+    p.limit = b->r->scene->channels;
+    p.limit_name = "the most that may be";
+    plot_print(to, &p, open, ARRAY_LEN(open));
+    snprintf(title, sizeof(title), "Refusals per %s", width);
+    p = plot_of(b, title, "Verdicts of the gate that said no.", "verdicts");
+    plot_print(to, &p, refused, ARRAY_LEN(refused));
+    plot_done(b, to);
 }
 
 /* ---- tables ---- */
@@ -263,6 +205,118 @@ static void begin_table(FILE *to, const char *title, const char *what)
             title, what);
 }
 
+static void cell(FILE *to, int64_t n)
+{
+    char text[PAGE_COUNT_MAX];
+
+    fprintf(to, "<td class=\"n\">%s</td>", page_count(n, text));
+}
+
+/* A table of names with numbers after them. */
+static void begin_named(FILE *to, const char *title, const char *name,
+                        const char *const *columns)
+{
+    fprintf(to, "<h2>%s</h2><div class=\"wide\"><table><tr><th>%s</th>", title, name);
+    for (; *columns; columns++)
+        fprintf(to, "<th class=\"n\">%s</th>", *columns);
+    fputs("</tr>\n", to);
+}
+
+static void name_cell(FILE *to, const char *name)
+{
+    fputs("<tr><td>", to);
+    page_text(to, name);
+    fputs("</td>", to);
+}
+
+static void trunks(const struct simulate_report *r, FILE *to)
+{
+    static const char *const columns[] = {"priority",         "weight", "calls",
+                                          "at once, at most", "may be", NULL};
+
+    if (r->scene->trunk_count < 2)
+        return;
+    begin_named(to, "Trunks", "trunk", columns);
+    for (size_t i = 0; i < r->scene->trunk_count; i++) {
+        const struct scene_trunk *t = &r->scene->trunks[i];
+
+        name_cell(to, t->name);
+        cell(to, t->priority);
+        cell(to, t->weight);
+        cell(to, r->counts->lines[i].calls);
+        cell(to, r->counts->lines[i].peak);
+        cell(to, t->channels);
+        fputs("</tr>\n", to);
+    }
+    fputs("</table></div>\n", to);
+}
+
+static void variants(const struct simulate_report *r, FILE *to)
+{
+    static const char *const columns[] = {"people",    "calls",    "answered", "short",
+                                          "completed", "opt-outs", NULL};
+    const struct variant_rules *rules = &r->scene->doc->variants;
+
+    if (rules->n == 0)
+        return;
+    begin_named(to, "Variants", "variant", columns);
+    for (size_t i = 0; i < rules->n; i++) {
+        const struct run_variant *v = &r->counts->variants[i];
+
+        name_cell(to, rules->at[i].name);
+        cell(to, v->contacts);
+        cell(to, v->calls);
+        cell(to, v->answered);
+        cell(to, v->shorts);
+        cell(to, v->completed);
+        cell(to, v->opt_outs);
+        fputs("</tr>\n", to);
+    }
+    fputs("</table></div>\n", to);
+}
+
+static void quarantine(const struct simulate_report *r, FILE *to)
+{
+    static const char *const none[] = {NULL};
+    char time[REPORT_TIME_MAX];
+
+    if (r->holds->n == 0)
+        return;
+    begin_named(to, "Quarantine", "of", none);
+    for (size_t i = 0; i < r->holds->n; i++) {
+        const struct hold *h = &r->holds->at[i];
+
+        name_cell(to, holds_name(r->holds, h));
+        fprintf(to, "<td>%s, %s: ", h->list ? "list" : "variant",
+                report_time(r, h->at_ms, time));
+        page_text(to, h->why);
+        fputs("</td></tr>\n", to);
+    }
+    fputs("</table></div>\n", to);
+}
+
+static void numbers(const struct simulate_report *r, FILE *to)
+{
+    static const char *const columns[] = {"calls", "answered", "short", "quarantined",
+                                          NULL};
+    char number[PHONE_TEXT_MAX];
+
+    if (r->number_count == 0)
+        return;
+    begin_named(to, "Numbers that were shown", "number", columns);
+    for (size_t i = 0; i < r->number_count; i++) {
+        const struct pool_result *k = &r->numbers[i];
+
+        name_cell(to, phone_text(k->phone, number));
+        cell(to, k->calls);
+        cell(to, k->answered);
+        cell(to, k->shorts);
+        cell(to, k->held);
+        fputs("</tr>\n", to);
+    }
+    fputs("</table></div>\n", to);
+}
+
 static void tables(const struct simulate_report *r, FILE *to)
 {
     const struct run_counts *c = r->counts;
@@ -286,8 +340,25 @@ static void tables(const struct simulate_report *r, FILE *to)
             row(to, c->outcomes[i].n, c->outcomes[i].name);
         fputs("</table></div>\n", to);
     }
+    trunks(r, to);
+    variants(r, to);
+    quarantine(r, to);
+    numbers(r, to);
     reasons("Verdicts that refused", &c->refusals, to);
     reasons("Contacts that only data could help", &r->blocked_by, to);
+}
+
+static void left_out(const struct simulate_report *r, FILE *to)
+{
+    if (r->left_out_count == 0)
+        return;
+    fputs("<div class=\"left\"><p>Not simulated of this campaign:</p><ul>", to);
+    for (size_t i = 0; i < r->left_out_count; i++) {
+        fputs("<li>", to);
+        page_text(to, r->left_out[i]);
+        fputs("</li>", to);
+    }
+    fputs("</ul></div>\n", to);
 }
 
 static void cards(const struct simulate_report *r, FILE *to)
@@ -298,10 +369,22 @@ static void cards(const struct simulate_report *r, FILE *to)
     fputs("<div class=\"cards\">\n", to);
     page_card(to, page_count((int64_t)r->scene->people_count, n), "contacts");
     page_card(to, page_count(c->calls, n), "calls");
-    page_card(to, page_count(c->ends[DISPOSITION_COMPLETED], n), "answered");
+    page_card(to, page_count(c->answered, n), "answered");
+    page_card(to, page_count(c->answered - c->machines, n), "by people");
     page_card(to, page_count(c->recordings, n), "recordings");
     page_card(to, page_count(c->opt_outs, n), "opt-outs");
     page_card(to, page_count(c->peak_open, n), "at once, at most");
+    if (r->desk) {
+        const struct desk_counts d = desk_counts(r->desk);
+        char busy[32];
+        snprintf(busy, sizeof(busy), "%d, %.0f %%", d.agents, report_busy_percent(r));
+        page_card(to, busy, "agents, talking");
+        page_card(to, page_count(d.served, n), "served by them");
+        if (desk_books(r->desk))
+            page_card(to, page_count(d.abandoned, n), "abandoned");
+        else
+            page_card(to, page_count(d.left + d.timed_out, n), "not served");
+    }
     page_card(to,
               r->waiting ? "not within the span" : report_time(r, c->last_end_ms, time),
               "finished");
@@ -339,11 +422,20 @@ void simulate_report_html(const struct simulate_report *r, FILE *to)
             report_time(r, r->scene->from_ms, time), tz_name(r->zone), r->seed,
             r->scene->cps, r->scene->channels,
             r->scene->invented ? "; contacts are copies of those of the list" : "");
+    left_out(r, to);
+    if (r->counts->unserved > 0) {
+        char n[PAGE_COUNT_MAX];
+        fprintf(to,
+                "<p class=\"left\">%s calls asked for an agent in a queue, and there are "
+                "none (--agents N).</p>\n",
+                page_count(r->counts->unserved, n));
+    }
     cards(r, to);
     gather(r, &b);
     if (b.n > 0)
         plots(&b, to);
     free(b.at);
+    free(b.done);
     tables(r, to);
     assumed(r, to);
     page_end(to);

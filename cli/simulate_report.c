@@ -6,28 +6,15 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/xalloc.h"
 #include "contacts/tz.h"
+#include "simulate/desk.h"
 
 #define MINUTE_MS INT64_C(60000)
 #define HOUR_MS   (60 * MINUTE_MS)
 enum { HOURS_SHOWN = 48, MINUTES = 60 };
 
 /* ---- adding up ---- */
-
-static void count_final(struct simulate_report *r, const char *name)
-{
-    size_t i = 0;
-
-    while (i < r->final_count && strcmp(r->finals[i].name, name) != 0)
-        i++;
-    if (i == REPORT_FINALS_MAX)
-        return;
-    if (i == r->final_count) {
-        str_cut(r->finals[i].name, sizeof(r->finals[i].name), name);
-        r->final_count++;
-    }
-    r->finals[i].n++;
-}
 
 static void count_blocked(struct run_reasons *list, enum reason reason)
 {
@@ -57,7 +44,7 @@ static void add_contact(struct simulate_report *r, struct buf *lines,
     r->blocked += k->state == MEMORY_BLOCKED;
     r->waiting += k->state == MEMORY_PENDING;
     if (k->state == MEMORY_FINAL)
-        count_final(r, k->final);
+        run_name_count(r->finals, &r->final_count, REPORT_FINALS_MAX, k->final);
     if (k->state == MEMORY_BLOCKED)
         count_blocked(&r->blocked_by, k->blocked);
     buf_i64(lines, (int64_t)k->state);
@@ -68,6 +55,19 @@ static void add_contact(struct simulate_report *r, struct buf *lines,
     buf_puts(lines, " ");
     buf_i64(lines, k->due_ms);
     buf_puts(lines, "\n");
+}
+
+static void add_done(struct simulate_report *r, const struct memory_contact *k)
+{
+    const struct run_counts *c = r->counts;
+    int64_t minute = (k->due_ms - c->first_minute_ms) / MINUTE_MS;
+
+    if (k->state != MEMORY_FINAL || c->minute_count == 0)
+        return;
+    minute = minute < 0 ? 0 : minute;
+    if (minute >= (int64_t)c->minute_count)
+        minute = (int64_t)c->minute_count - 1;
+    r->done_by_minute[minute]++;
 }
 
 static void add_hours(struct simulate_report *r)
@@ -92,19 +92,41 @@ static void add_hours(struct simulate_report *r)
     }
 }
 
+static void add_numbers(struct simulate_report *r, const struct pool *pool)
+{
+    r->number_count = pool ? pool_count(pool) : 0;
+    r->numbers = xcalloc(r->number_count + 1, sizeof(*r->numbers));
+    for (size_t i = 0; i < r->number_count; i++)
+        r->numbers[i] = pool_result(pool, i);
+}
+
 void simulate_report_add_up(struct simulate_report *r, const struct memory *m)
 {
     CLEANUP(buf_free) struct buf lines = {0};
     uint8_t hash[SHA256_BYTES];
 
+    r->done_by_minute = xcalloc(r->counts->minute_count + 1, sizeof(int64_t));
     for (size_t i = 0; i < r->scene->people_count; i++) {
         const struct memory_contact k = memory_contact(m, i);
         add_contact(r, &lines, &k, r->scene->people[i].attempts);
+        add_done(r, &k);
     }
     qsort(r->finals, r->final_count, sizeof(r->finals[0]), most_first);
     sha256_of(lines.data ? lines.data : "", lines.len, hash);
     sha256_text(hash, r->fingerprint);
     add_hours(r);
+    add_numbers(r, memory_pool(m));
+    r->trial = memory_trial(m);
+    r->holds = memory_holds(m);
+    r->left_out_count = scene_notes(r->scene, r->left_out);
+}
+
+void simulate_report_free(struct simulate_report *r)
+{
+    free(r->numbers);
+    free(r->done_by_minute);
+    r->numbers = NULL;
+    r->done_by_minute = NULL;
 }
 
 /* ---- words ---- */
@@ -129,20 +151,23 @@ const char *report_sentence(const struct simulate_report *r,
 
     if (r->scene->people_count == 0)
         snprintf(out, REPORT_SENTENCE_MAX, "Nobody waits for a call.");
+    else if (r->trial->verdict == CANARY_BAD)
+        snprintf(out, REPORT_SENTENCE_MAX,
+                 "Paused at %s after %" PRId64 " calls, for its canary failed: %s.",
+                 report_time(r, r->trial->judged_ms, time), c->calls, r->trial->why);
     else if (c->calls == 0 && r->waiting == 0)
         snprintf(out, REPORT_SENTENCE_MAX,
                  "Nobody can be called: the rules refuse every contact.");
     else if (r->waiting == 0)
         snprintf(out, REPORT_SENTENCE_MAX,
                  "Finished by %s, after %" PRId64 " calls, %" PRId64 " of them answered.",
-                 report_time(r, c->last_end_ms, time), c->calls,
-                 c->ends[DISPOSITION_COMPLETED]);
+                 report_time(r, c->last_end_ms, time), c->calls, c->answered);
     else
         snprintf(out, REPORT_SENTENCE_MAX,
                  "Not finished by %s: %" PRId64 " contacts still wait after %" PRId64
                  " calls, %" PRId64 " of them answered.",
                  report_time(r, r->scene->to_ms, time), r->waiting, c->calls,
-                 c->ends[DISPOSITION_COMPLETED]);
+                 c->answered);
     return out;
 }
 
@@ -185,11 +210,147 @@ static void print_calls(const struct simulate_report *r, FILE *to)
             "answered: %" PRId64 " by people, %" PRId64 " by machines, %.1f s each; "
             "%" PRId64 " recordings, %" PRId64 " messages, %" PRId64
             " transfers, %" PRId64 " callbacks, %" PRId64 " opt-outs\n",
-            c->ends[DISPOSITION_COMPLETED] - c->machines, c->machines,
-            c->ends[DISPOSITION_COMPLETED]
-                ? (double)c->talk_ms / 1000 / (double)c->ends[DISPOSITION_COMPLETED]
-                : 0,
+            c->answered - c->machines, c->machines,
+            c->answered ? (double)c->talk_ms / 1000 / (double)c->answered : 0,
             c->recordings, c->messages, c->transfers, c->callbacks, c->opt_outs);
+}
+
+static void print_speech(const struct simulate_report *r, FILE *to)
+{
+    const struct run_counts *c = r->counts;
+
+    if (c->recognised > 0)
+        fprintf(to,
+                "speech: %" PRId64 " recordings are recognised, %" PRId64
+                " of them understood\n",
+                c->recognised, c->understood);
+}
+
+static void print_machines(const struct simulate_report *r, FILE *to)
+{
+    const struct run_counts *c = r->counts;
+
+    if (r->scene->doc->machine.action == MACHINE_NOT_ASKED)
+        return;
+    fprintf(to,
+            "machines: %" PRId64 " were left a message, %" PRId64 " nothing; %" PRId64
+            " people were taken for a machine, %" PRId64 " machines for a person\n",
+            c->ends[DISPOSITION_MESSAGE], c->ends[DISPOSITION_MACHINE], c->people_machine,
+            c->machine_people);
+}
+
+/* Of the minutes in which calls went out or were under way, that agents talked. */
+double report_busy_percent(const struct simulate_report *r)
+{
+    const struct desk_counts d = desk_counts(r->desk);
+    int64_t minutes = 0;
+
+    for (size_t i = 0; i < r->counts->minute_count; i++)
+        minutes += r->counts->minutes[i].calls > 0 || r->counts->minutes[i].open > 0;
+    return minutes > 0
+               ? 100 * (double)d.talk_ms / (double)(minutes * MINUTE_MS) / d.agents
+               : 0;
+}
+
+static void print_agents(const struct simulate_report *r, FILE *to)
+{
+    if (r->counts->unserved > 0)
+        fprintf(to,
+                "agents: %" PRId64 " calls asked for one in a queue, and there are none "
+                "(--agents N)\n",
+                r->counts->unserved);
+    if (!r->desk)
+        return;
+    const struct desk_counts d = desk_counts(r->desk);
+
+    fprintf(to,
+            "agents: %d served %" PRId64 " calls, %.1f s each, and talked %.1f %% of the "
+            "minutes in which calls went out\n",
+            d.agents, d.served,
+            d.served ? (double)d.talk_ms / 1000 / (double)d.served : 0,
+            report_busy_percent(r));
+    if (desk_books(r->desk))
+        fprintf(to,
+                "abandoned: %" PRId64 " of %" PRId64
+                " calls that people answered, %" PRId64
+                " of them because the agent came after %d s\n",
+                d.abandoned, d.answered, d.late, MODE_CONNECT_MS / 1000);
+    else
+        fprintf(to,
+                "waited: %.1f s each, %.1f s at most; %" PRId64 " hung up, %" PRId64
+                " were not served in time\n",
+                d.served ? (double)d.waited_ms / 1000 / (double)d.served : 0,
+                (double)d.longest_wait_ms / 1000, d.left, d.timed_out);
+}
+
+static void print_canary(const struct simulate_report *r, FILE *to)
+{
+    char time[REPORT_TIME_MAX];
+
+    if (r->trial->judged_ms && r->trial->verdict == CANARY_GOOD)
+        fprintf(to, "canary: passed at %s, %s\n",
+                report_time(r, r->trial->judged_ms, time), r->trial->why);
+}
+
+static void print_quarantine(const struct simulate_report *r, FILE *to)
+{
+    char time[REPORT_TIME_MAX];
+
+    for (size_t i = 0; i < r->holds->n; i++)
+        fprintf(to, "quarantine: %s '%s' at %s: %s\n",
+                r->holds->at[i].list ? "list" : "variant",
+                holds_name(r->holds, &r->holds->at[i]),
+                report_time(r, r->holds->at[i].at_ms, time), r->holds->at[i].why);
+}
+
+static void print_trunks(const struct simulate_report *r, FILE *to)
+{
+    if (r->scene->trunk_count < 2)
+        return;
+    fprintf(to, "\n%-24s %9s %9s %9s %9s %9s\n", "trunk", "priority", "weight", "calls",
+            "at once", "may be");
+    for (size_t i = 0; i < r->scene->trunk_count; i++) {
+        const struct scene_trunk *t = &r->scene->trunks[i];
+
+        fprintf(to, "%-24s %9d %9d %9" PRId64 " %9" PRId64 " %9d\n", t->name, t->priority,
+                t->weight, r->counts->lines[i].calls, r->counts->lines[i].peak,
+                t->channels);
+    }
+}
+
+static void print_variants(const struct simulate_report *r, FILE *to)
+{
+    const struct variant_rules *rules = &r->scene->doc->variants;
+
+    if (rules->n == 0)
+        return;
+    fprintf(to, "\n%-24s %9s %9s %9s %9s %9s %9s\n", "variant", "people", "calls",
+            "answered", "short", "completed", "opt-outs");
+    for (size_t i = 0; i < rules->n; i++) {
+        const struct run_variant *v = &r->counts->variants[i];
+
+        fprintf(to,
+                "%-24s %9" PRId64 " %9" PRId64 " %9" PRId64 " %9" PRId64 " %9" PRId64
+                " %9" PRId64 "\n",
+                rules->at[i].name, v->contacts, v->calls, v->answered, v->shorts,
+                v->completed, v->opt_outs);
+    }
+}
+
+static void print_numbers(const struct simulate_report *r, FILE *to)
+{
+    char number[PHONE_TEXT_MAX];
+
+    if (r->number_count == 0)
+        return;
+    fprintf(to, "\n%-24s %9s %9s %9s %12s\n", "number shown", "calls", "answered",
+            "short", "quarantined");
+    for (size_t i = 0; i < r->number_count; i++) {
+        const struct pool_result *k = &r->numbers[i];
+
+        fprintf(to, "%-24s %9" PRId64 " %9" PRId64 " %9" PRId64 " %12d\n",
+                phone_text(k->phone, number), k->calls, k->answered, k->shorts, k->held);
+    }
 }
 
 static void print_hours(const struct simulate_report *r, FILE *to)
@@ -234,104 +395,21 @@ void simulate_report_print(const struct simulate_report *r, FILE *to)
     print_reasons("verdicts that refused, by reason", &r->counts->refusals, to);
     if (r->counts->calls > 0) {
         print_calls(r, to);
+        print_speech(r, to);
+        print_machines(r, to);
+        print_agents(r, to);
+        print_canary(r, to);
+        print_quarantine(r, to);
         print_names("ends of the flow", r->counts->outcomes, r->counts->outcome_count,
                     to);
+        print_trunks(r, to);
+        print_variants(r, to);
+        print_numbers(r, to);
         print_hours(r, to);
     }
+    if (r->left_out_count > 0)
+        fputs("\nnot simulated of this campaign\n", to);
+    for (size_t i = 0; i < r->left_out_count; i++)
+        fprintf(to, "  %s\n", r->left_out[i]);
     fprintf(to, "\nfingerprint of every contact's end: %.16s\n", r->fingerprint);
-}
-
-/* ---- JSON ---- */
-
-static json_t *instant(int64_t at_ms)
-{
-    char text[CLOCK_TEXT_MAX];
-
-    return at_ms ? json_string(clock_text(at_ms, text)) : json_null();
-}
-
-static json_t *names_json(const struct run_name *list, size_t n)
-{
-    json_t *out = json_object();
-
-    for (size_t i = 0; i < n; i++)
-        json_object_set_new(out, list[i].name, json_integer(list[i].n));
-    return out;
-}
-
-static json_t *reasons_json(const struct run_reasons *list)
-{
-    json_t *out = json_array();
-
-    for (size_t i = 0; i < list->n; i++) {
-        enum reason reason = list->at[i].reason;
-        json_array_append_new(
-            out, json_pack("{s:s, s:s, s:I, s:s}", "reason", reason_name(reason), "class",
-                           reason_class_name(reason_class(reason)), "n",
-                           (json_int_t)list->at[i].n, "means", reason_sentence(reason)));
-    }
-    return out;
-}
-
-static json_t *hours_json(const struct simulate_report *r)
-{
-    json_t *out = json_array();
-
-    for (size_t i = 0; i < r->hour_count; i++) {
-        const struct report_hour *h = &r->hours[i];
-        json_array_append_new(
-            out,
-            json_pack("{s:o, s:I, s:I, s:I, s:I, s:I}", "at", instant(h->at_ms), "calls",
-                      (json_int_t)h->calls, "answered", (json_int_t)h->answered,
-                      "machines", (json_int_t)h->machines, "refused",
-                      (json_int_t)h->refused, "at_once", (json_int_t)h->open));
-    }
-    return out;
-}
-
-static json_t *calls_json(const struct run_counts *c)
-{
-    json_t *ends = json_object();
-
-    for (int d = 0; d < DISPOSITIONS; d++)
-        if (c->ends[d])
-            json_object_set_new(ends, disposition_name((enum disposition)d),
-                                json_integer(c->ends[d]));
-    return json_pack(
-        "{s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:o, s:o}",
-        "calls", (json_int_t)c->calls, "ends", ends, "machines", (json_int_t)c->machines,
-        "talk_ms", (json_int_t)c->talk_ms, "recordings", (json_int_t)c->recordings,
-        "messages", (json_int_t)c->messages, "transfers", (json_int_t)c->transfers,
-        "callbacks", (json_int_t)c->callbacks, "opt_outs", (json_int_t)c->opt_outs,
-        "first_call", instant(c->first_call_ms), "last_call", instant(c->last_call_ms),
-        "last_end", instant(c->last_end_ms), "most_at_once", (json_int_t)c->peak_open,
-        "most_at", instant(c->peak_ms), "flow_ends",
-        names_json(c->outcomes, c->outcome_count));
-}
-
-json_t *simulate_report_json(const struct simulate_report *r)
-{
-    const struct scene *s = r->scene;
-    json_t *out = json_pack(
-        "{s:s, s:I, s:o, s:o, s:o, s:I, s:b, s:I, s:I, s:I, s:f, s:i, s:I, s:I, s:I, "
-        "s:I}",
-        "campaign", r->campaign, "seed", (json_int_t)r->seed, "from", instant(s->from_ms),
-        "to", instant(s->to_ms), "finished",
-        r->waiting == 0 ? instant(r->counts->last_end_ms) : json_null(), "contacts",
-        (json_int_t)s->people_count, "copied", s->invented, "already_final",
-        (json_int_t)s->final_contacts, "being_called", (json_int_t)s->calling_contacts,
-        "called", (json_int_t)r->called, "cps", s->cps, "max_concurrent", s->channels,
-        "final", (json_int_t)r->final, "waiting", (json_int_t)r->waiting, "blocked",
-        (json_int_t)r->blocked, "minutes", (json_int_t)r->counts->minute_count);
-    json_t *calls = calls_json(r->counts);
-
-    json_object_update(out, calls);
-    json_decref(calls);
-    json_object_set_new(out, "finals", names_json(r->finals, r->final_count));
-    json_object_set_new(out, "blocked_by", reasons_json(&r->blocked_by));
-    json_object_set_new(out, "refusals", reasons_json(&r->counts->refusals));
-    json_object_set_new(out, "hours", hours_json(r));
-    json_object_set_new(out, "network", network_to_json(r->network));
-    json_object_set_new(out, "fingerprint", json_string(r->fingerprint));
-    return out;
 }

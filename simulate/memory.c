@@ -1,9 +1,6 @@
 /*
  * What the ledger does in SQL stands here on arrays; what it does by pure functions
  * (hopper, zone_open, compliance_check, attempt_refusal_next_ms, settle) is called.
- * Contacts wait in heaps, one for each priority of each zone group. A contact that left
- * the heap by the way (another number of its person was talked to) is dropped when it
- * comes to the top.
  */
 #include "simulate/memory.h"
 
@@ -15,14 +12,21 @@
 #include "campaigns/attempt_store_refuse.h"
 #include "campaigns/budget.h"
 #include "campaigns/call_store.h"
-#include "campaigns/hopper.h"
+#include "campaigns/quarantine_store.h"
 #include "campaigns/settle.h"
-#include "campaigns/zone_open.h"
 #include "compliance/facts_store.h"
+#include "simulate/desk.h"
+#include "simulate/history.h"
+#include "simulate/holds.h"
+#include "simulate/lines.h"
+#include "simulate/pool.h"
+#include "simulate/trial.h"
+#include "simulate/waiting.h"
 
 #define HOUR_MS (INT64_C(3600) * 1000)
 #define DAY_MS  (24 * HOUR_MS)
-enum { CALLS_USUAL = 64, ASK_AGAIN_MS = 1000 };
+#define OWED_MS (30 * DAY_MS)
+enum { ASK_AGAIN_MS = 1000, AGENT_AGAIN_MS = 250 };
 
 enum final_kind {
     FINAL_NOT,
@@ -34,38 +38,12 @@ enum final_kind {
 
 struct contact {
     int64_t due_ms;
-    uint32_t newest; /* of its calls + 1; 0 none */
     int32_t priority;
     uint16_t attempts, reason;
     uint8_t state, final, last; /* last: disposition + 1 */
     bool dnc_tenant, dnc_campaign;
     int32_t dnc_day;
-};
-
-/* A call of the simulation. */
-struct past {
-    int64_t at_ms;
-    uint32_t before; /* + 1; 0 none */
-    uint32_t intent; /* its place in the batch + 1; 0: released */
-    uint8_t outcome;
-    bool open;
-};
-
-struct waiting {
-    int64_t due_ms;
-    uint32_t person;
-};
-
-struct bucket {
-    uint32_t zone;
-    int priority;
-    size_t n, size;
-    struct waiting *heap;
-};
-
-struct zone_state {
-    bool open;
-    int64_t until_ms, look_ms; /* look again then */
+    int32_t abandoned_s; /* since the beginning, the latest call without an agent, + 1 */
 };
 
 struct memory {
@@ -74,73 +52,19 @@ struct memory {
     memory_refused_fn *refused;
     void *arg;
     struct contact *contacts;
-    struct past *past;
-    size_t past_count, past_size;
-    struct bucket *buckets;
-    size_t bucket_count;
-    struct zone_state *zones;
-    struct hopper_bucket *ready; /* room for every bucket */
-    struct compliance_call *calls;
-    size_t calls_size;
+    struct history history;
+    struct waiting *waiting;
+    struct trial trial;
+    struct holds holds;
+    bool put_aside;        /* somebody was met of a list in quarantine */
+    struct pool *pool;     /* NULL: one number for all calls */
+    struct desk *desk;     /* of a campaign with a mode; NULL: always an agent */
+    struct desk_book book; /* of the claim at hand */
     struct budget_spent spent;
     int64_t open; /* calls under way */
 };
 
-/* ---- heaps ---- */
-
-static bool is_before(const struct waiting *a, const struct waiting *b)
-{
-    return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->person < b->person;
-}
-
-static void heap_push(struct bucket *b, struct waiting w)
-{
-    if (b->n == b->size) {
-        b->size = b->size ? 2 * b->size : 64;
-        b->heap = xrealloc(b->heap, b->size * sizeof(*b->heap));
-    }
-    size_t i = b->n++;
-    for (; i > 0 && is_before(&w, &b->heap[(i - 1) / 2]); i = (i - 1) / 2)
-        b->heap[i] = b->heap[(i - 1) / 2];
-    b->heap[i] = w;
-}
-
-static void heap_pop(struct bucket *b)
-{
-    struct waiting last = b->heap[--b->n];
-    size_t i = 0;
-
-    for (size_t child = 1; child < b->n; i = child, child = 2 * i + 1) {
-        if (child + 1 < b->n && is_before(&b->heap[child + 1], &b->heap[child]))
-            child++;
-        if (!is_before(&b->heap[child], &last))
-            break;
-        b->heap[i] = b->heap[child];
-    }
-    if (b->n > 0)
-        b->heap[i] = last;
-}
-
-static struct bucket *bucket_find(struct memory *m, uint32_t zone, int priority)
-{
-    for (size_t i = 0; i < m->bucket_count; i++)
-        if (m->buckets[i].zone == zone && m->buckets[i].priority == priority)
-            return &m->buckets[i];
-    return NULL;
-}
-
-static struct bucket *bucket_of(struct memory *m, uint32_t zone, int priority)
-{
-    struct bucket *b = bucket_find(m, zone, priority);
-
-    if (b)
-        return b;
-    size_t n = ++m->bucket_count;
-    m->buckets = xrealloc(m->buckets, n * sizeof(*m->buckets));
-    m->ready = xrealloc(m->ready, n * sizeof(*m->ready));
-    m->buckets[n - 1] = (struct bucket){.zone = zone, .priority = priority};
-    return &m->buckets[n - 1];
-}
+/* ---- who waits ---- */
 
 static const struct scene_group *group_of(const struct memory *m, uint32_t person)
 {
@@ -153,93 +77,54 @@ static void wait_until(struct memory *m, uint32_t person, int64_t due_ms)
 
     k->state = MEMORY_PENDING;
     k->due_ms = due_ms;
-    heap_push(bucket_of(m, group_of(m, person)->zone, k->priority),
-              (struct waiting){due_ms, person});
+    waiting_add(m->waiting, person, k->priority, due_ms);
 }
 
-/* The earliest one that still waits here; NULL: nobody does. */
-static const struct waiting *bucket_top(const struct memory *m, struct bucket *b)
-{
-    while (b->n > 0) {
-        const struct contact *k = &m->contacts[b->heap[0].person];
-        if (k->state == MEMORY_PENDING && k->due_ms == b->heap[0].due_ms)
-            return &b->heap[0];
-        heap_pop(b);
-    }
-    return NULL;
-}
+/* ---- quarantine ---- */
 
-/* ---- history ---- */
-
-static struct past *newest(struct memory *m, uint32_t person)
+/* A waiting_aside_fn. Promised calls are kept. */
+static bool set_aside(void *arg, uint32_t person)
 {
-    return &m->past[m->contacts[person].newest - 1];
-}
-
-static void remember(struct memory *m, uint32_t person, int64_t at_ms, uint32_t intent)
-{
+    struct memory *m = arg;
     struct contact *k = &m->contacts[person];
 
-    if (m->past_count == m->past_size) {
-        m->past_size = m->past_size ? 2 * m->past_size : 4096;
-        m->past = xrealloc(m->past, m->past_size * sizeof(*m->past));
-    }
-    m->past[m->past_count++] = (struct past){.at_ms = at_ms,
-                                             .before = k->newest,
-                                             .intent = intent,
-                                             .outcome = (uint8_t)facts_outcome(""),
-                                             .open = true};
-    k->newest = (uint32_t)m->past_count;
+    if (k->priority >= CALLBACK_PRIORITY || !holds_person(&m->holds, person))
+        return false;
+    k->due_ms = QUARANTINE_HELD_MS;
+    m->put_aside = true;
+    return true;
 }
 
-static void add_call(struct memory *m, size_t *n, struct compliance_call call)
+static void set_all_aside(struct memory *m)
 {
-    if (*n == m->calls_size) {
-        m->calls_size = m->calls_size ? 2 * m->calls_size : CALLS_USUAL;
-        m->calls = xrealloc(m->calls, m->calls_size * sizeof(*m->calls));
-    }
-    size_t at = (*n)++;
-    for (; at > 0 && m->calls[at - 1].at_ms > call.at_ms; at--)
-        m->calls[at] = m->calls[at - 1];
-    m->calls[at] = call;
+    for (size_t i = 0; i < m->scene->people_count; i++)
+        if (m->contacts[i].state == MEMORY_PENDING)
+            (void)set_aside(m, (uint32_t)i);
 }
 
-/* Calls to one number of the person at hand. own: the place + 1 of the attempt at hand
- * in its batch, whose elders count as open; 0: every one does. */
-static void add_calls(struct memory *m, size_t *n, uint32_t person, uint32_t own,
-                      bool other)
-{
-    for (uint32_t at = m->contacts[person].newest; at; at = m->past[at - 1].before) {
-        const struct past *p = &m->past[at - 1];
-        if (own && p->intent && (p->intent >= own))
-            continue;
-        add_call(m, n,
-                 (struct compliance_call){.at_ms = p->at_ms,
-                                          .campaign_id = m->scene->campaign_id,
-                                          .open = p->open,
-                                          .outcome = (enum outcome)p->outcome,
-                                          .other_number = other});
-    }
-}
+/* ---- the gate ---- */
 
+/* What the gate is told of agents. */
+struct agents_facts {
+    bool backed;
+    struct compliance_abandon abandon[MODE_ANCHORS];
+};
+
+/* own: as history_tell(). agents: of a campaign whose calls are booked, else NULL. */
 static void judge(struct memory *m, uint32_t person, uint32_t own, int64_t now_ms,
-                  struct verdict *out)
+                  const struct agents_facts *agents, struct verdict *out)
 {
     const struct contact *k = &m->contacts[person];
     struct compliance_facts facts = group_of(m, person)->facts;
-    uint32_t other = m->scene->people[person].next_number;
-    size_t n = 0;
 
-    if (k->newest || other != person) {
-        for (size_t i = 0; i < facts.call_count; i++)
-            add_call(m, &n, facts.calls[i]);
-        add_calls(m, &n, person, own, false);
-        for (; other != person; other = m->scene->people[other].next_number)
-            add_calls(m, &n, other, own, true);
-        facts.calls = m->calls;
-        facts.call_count = n;
+    history_tell(&m->history, person, own, &facts);
+    if (agents) {
+        facts.reserved_agent = agents->backed;
+        facts.abandon = agents->abandon;
+        facts.abandon_count = MODE_ANCHORS;
+    } else {
+        facts.reserved_agent |= m->scene->doc->mode.kind != MODE_FIXED;
     }
-    facts.reserved_agent |= m->scene->doc->mode.kind != MODE_FIXED;
     facts.dnc_campaign |= k->dnc_campaign;
     if (k->dnc_tenant && !facts.dnc_tenant) {
         facts.dnc_tenant = true;
@@ -267,7 +152,8 @@ static void let_next_number(struct memory *m, uint32_t person, int64_t now_ms)
         const struct contact *k = &m->contacts[i];
         bool before = false;
 
-        if (k->state != MEMORY_PENDING || k->due_ms < ATTEMPT_HELD_MS)
+        if (k->state != MEMORY_PENDING || k->due_ms < ATTEMPT_HELD_MS ||
+            k->due_ms >= QUARANTINE_HELD_MS)
             continue;
         for (uint32_t o = people[i].next_number; o != i; o = people[o].next_number)
             before |=
@@ -300,77 +186,6 @@ static void refuse(struct memory *m, uint32_t person, const struct verdict *v,
 
 /* ---- claim ---- */
 
-static const struct zone_state *zone_at(struct memory *m, uint32_t zone, int64_t now_ms)
-{
-    const struct scene *s = m->scene;
-    const struct scene_zone *z = &s->zones[zone];
-    struct zone_state *state = &m->zones[zone];
-
-    if (now_ms < state->look_ms)
-        return state;
-    state->open = zone_is_open(s->doc->policy, z->region, z->names, z->name_count,
-                               s->holidays, s->holiday_count, now_ms, &state->until_ms);
-    /* What does not change for days is looked at again within the hour. */
-    state->look_ms = state->until_ms > now_ms ? state->until_ms : now_ms + HOUR_MS;
-    return state;
-}
-
-static size_t find_ready(struct memory *m, int64_t now_ms, int64_t *next_due_ms)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < m->bucket_count; i++) {
-        struct bucket *b = &m->buckets[i];
-        const struct waiting *top = bucket_top(m, b);
-        int64_t due_ms = 0;
-
-        if (!top)
-            continue;
-        const struct zone_state *zone = zone_at(m, b->zone, now_ms);
-        m->ready[n] = (struct hopper_bucket){.zone_group = m->scene->zones[b->zone].id,
-                                             .priority = b->priority,
-                                             .first_due_ms = top->due_ms,
-                                             .until_ms = zone->until_ms,
-                                             .open = zone->open};
-        if (hopper_is_ready(&m->ready[n], now_ms, &due_ms))
-            n++;
-        else if (due_ms > 0 && (*next_due_ms == 0 || due_ms < *next_due_ms))
-            *next_due_ms = due_ms;
-    }
-    hopper_sort(m->ready, n);
-    return n;
-}
-
-static struct bucket *bucket_ready(struct memory *m, const struct hopper_bucket *ready)
-{
-    for (size_t i = 0; i < m->bucket_count; i++)
-        if (m->scene->zones[m->buckets[i].zone].id == ready->zone_group &&
-            m->buckets[i].priority == ready->priority)
-            return &m->buckets[i];
-    return NULL;
-}
-
-/* Who is picked, before anybody is judged. */
-static size_t pick(struct memory *m, int64_t now_ms, size_t max, size_t ready,
-                   struct sim_attempt *out)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < ready && n < max; i++) {
-        struct bucket *b = bucket_ready(m, &m->ready[i]);
-        const struct waiting *top = NULL;
-
-        while (b && n < max && (top = bucket_top(m, b)) && top->due_ms <= now_ms) {
-            uint32_t person = top->person;
-            heap_pop(b);
-            m->contacts[person].state = MEMORY_CALLING;
-            out[n++] = (struct sim_attempt){.person = person,
-                                            .number = m->contacts[person].attempts + 1};
-        }
-    }
-    return n;
-}
-
 /* How many calls it has room for beside those under way. */
 static int64_t budget_left(const struct memory *m)
 {
@@ -386,13 +201,99 @@ static int64_t budget_left(const struct memory *m)
     return budget_room(b, &all);
 }
 
+/* An agent, for they were left without one lately. */
+static bool is_owed(const struct memory *m, uint32_t person, int64_t now_ms)
+{
+    int64_t of_s = m->contacts[person].abandoned_s;
+
+    return of_s > 0 && of_s - 1 > (now_ms - m->scene->from_ms - OWED_MS) / 1000;
+}
+
+static void make_intent(struct memory *m, int64_t now_ms, struct sim_attempt *a,
+                        size_t place)
+{
+    uint32_t use =
+        m->pool ? pool_take(m->pool, m->scene->people[a->person].phone, now_ms) : 0;
+    int64_t unbacked = 0;
+
+    history_add(&m->history, a->person, now_ms, (uint32_t)place + 1, use);
+    if (m->desk)
+        a->handle =
+            desk_book(m->desk, now_ms, mode_gives_agent(&m->book.room, place, &unbacked),
+                      is_owed(m, a->person, now_ms));
+}
+
+/* Nobody's intent is written before all were judged. */
+static void judge_picked(struct memory *m, int64_t now_ms, struct sim_attempt *out,
+                         size_t n, struct sim_claimed *result)
+{
+    struct verdict v;
+
+    for (size_t i = 0; i < n; i++) {
+        struct agents_facts agents = {0};
+        int64_t unbacked = 0;
+
+        agents.backed = mode_gives_agent(&m->book.room, result->intents, &unbacked);
+        memcpy(agents.abandon, m->book.abandon, sizeof(agents.abandon));
+        for (int k = 0; k < MODE_ANCHORS; k++)
+            agents.abandon[k].unbacked += unbacked;
+        judge(m, out[i].person, 0, now_ms, m->desk ? &agents : NULL, &v);
+        if (v.allow)
+            out[result->intents++] = out[i];
+        else
+            refuse(m, out[i].person, &v, now_ms);
+    }
+    for (size_t i = 0; i < result->intents; i++)
+        make_intent(m, now_ms, &out[i], i);
+}
+
+/* For how many of max calls there are agents, and numbers to show; at 0, when it is worth
+ * asking again. */
+static int find_means(struct memory *m, int64_t now_ms, size_t *max, int64_t *again_ms)
+{
+    int err = m->desk ? desk_look(m->desk, now_ms, *max, &m->book) : 0;
+
+    if (err)
+        return err;
+    if (m->desk) {
+        size_t room = (size_t)m->book.room.backed + (size_t)m->book.room.unbacked;
+        *max = room < *max ? room : *max;
+        if (room == 0)
+            *again_ms = now_ms + AGENT_AGAIN_MS;
+    }
+    if (m->pool && *max > 0)
+        *max = pool_room(m->pool, now_ms, *max, again_ms);
+    return 0;
+}
+
+/* Before anybody is judged. */
+static size_t pick(struct memory *m, int64_t now_ms, size_t max, struct sim_attempt *out,
+                   int64_t *next_due_ms)
+{
+    uint32_t people[LINES_BATCH_MAX];
+    size_t n =
+        waiting_take(m->waiting, now_ms, max < LINES_BATCH_MAX ? max : LINES_BATCH_MAX,
+                     people, next_due_ms);
+
+    for (size_t i = 0; i < n; i++) {
+        struct contact *k = &m->contacts[people[i]];
+
+        k->state = MEMORY_CALLING;
+        out[i] = (struct sim_attempt){.person = people[i],
+                                      .number = k->attempts + 1,
+                                      .variant = holds_variant(&m->holds, people[i])};
+    }
+    return n;
+}
+
 static int claim(void *store, int64_t now_ms, size_t max, struct sim_attempt *out,
                  struct sim_claimed *result)
 {
     struct memory *m = store;
-    struct verdict v;
 
     *result = (struct sim_claimed){0};
+    if (holds_check(&m->holds, now_ms))
+        set_all_aside(m);
     int64_t room = budget_left(m);
     if (room == 0) {
         *result = (struct sim_claimed){.next_due_ms = now_ms + ASK_AGAIN_MS,
@@ -400,22 +301,23 @@ static int claim(void *store, int64_t now_ms, size_t max, struct sim_attempt *ou
         return 0;
     }
     max = room < (int64_t)max ? (size_t)room : max;
-    size_t ready = find_ready(m, now_ms, &result->next_due_ms);
-    size_t n = pick(m, now_ms, max, ready, out);
-    result->looked_at = n;
-    if (n > 0) /* behind them there may be more */
-        result->next_due_ms = now_ms;
-    /* Nobody's intent is written before all were judged. */
-    for (size_t i = 0; i < n; i++) {
-        judge(m, out[i].person, 0, now_ms, &v);
-        if (v.allow)
-            out[result->intents++] = out[i];
-        else
-            refuse(m, out[i].person, &v, now_ms);
+    room = trial_room(&m->trial);
+    if (room == 0) { /* it waits for its judgement, or the campaign was paused by it */
+        result->next_due_ms = m->trial.verdict == CANARY_WAIT ? now_ms + ASK_AGAIN_MS : 0;
+        return 0;
     }
-    for (size_t i = 0; i < result->intents; i++)
-        remember(m, out[i].person, now_ms, (uint32_t)i + 1);
+    max = room < (int64_t)max ? (size_t)room : max;
+    int err = find_means(m, now_ms, &max, &result->next_due_ms);
+    if (err || max == 0)
+        return err;
+    m->put_aside = false;
+    size_t n = pick(m, now_ms, max, out, &result->next_due_ms);
+    result->looked_at = n;
+    if (n > 0 || m->put_aside) /* behind them there may be more */
+        result->next_due_ms = now_ms;
+    judge_picked(m, now_ms, out, n, result);
     m->open += (int64_t)result->intents;
+    trial_placed(&m->trial, result->intents);
     return 0;
 }
 
@@ -426,27 +328,40 @@ static int release(void *store, int64_t now_ms, const struct sim_attempt *attemp
 {
     struct memory *m = store;
     struct verdict *verdicts = xcalloc(n + 1, sizeof(*verdicts));
+    int err = 0;
 
-    for (size_t i = 0; i < n; i++)
-        judge(m, attempts[i].person, (uint32_t)i + 1, now_ms, &verdicts[i]);
-    for (size_t i = 0; i < n; i++) {
-        struct past *p = newest(m, attempts[i].person);
+    for (size_t i = 0; !err && i < n; i++) {
+        struct agents_facts agents;
+
+        if (m->desk)
+            err = desk_gate(m->desk, attempts[i].handle, now_ms, &agents.backed,
+                            agents.abandon);
+        judge(m, attempts[i].person, (uint32_t)i + 1, now_ms, m->desk ? &agents : NULL,
+              &verdicts[i]);
+    }
+    for (size_t i = 0; !err && i < n; i++) {
+        struct history_call *p = history_newest(&m->history, attempts[i].person);
 
         go[i] = verdicts[i].allow;
         if (go[i]) {
             p->intent = 0;
             p->at_ms = now_ms;
         } else { /* withdrawn: never a call */
-            m->contacts[attempts[i].person].newest = p->before;
+            if (m->pool)
+                pool_give_back(m->pool, p->use);
+            if (m->desk)
+                desk_withdraw(m->desk, attempts[i].handle, now_ms);
+            history_drop_newest(&m->history, attempts[i].person);
+            trial_withdrawn(&m->trial);
             m->open--;
             refuse(m, attempts[i].person, &verdicts[i], now_ms);
         }
     }
     free(verdicts);
-    return 0;
+    return err;
 }
 
-static void settle_others(struct memory *m, uint32_t person)
+static void settle_others(struct memory *m, uint32_t person, int64_t at_ms)
 {
     for (uint32_t i = m->scene->people[person].next_number; i != person;
          i = m->scene->people[i].next_number) {
@@ -454,26 +369,9 @@ static void settle_others(struct memory *m, uint32_t person)
             m->contacts[i].state != MEMORY_BLOCKED)
             continue;
         m->contacts[i].state = MEMORY_FINAL;
+        m->contacts[i].due_ms = at_ms;
         m->contacts[i].final = FINAL_OTHER;
     }
-}
-
-/* When calls to the number were answered, the newest first. */
-static size_t answers_of(const struct memory *m, uint32_t person,
-                         int64_t out[RETRY_ANSWERS_MAX])
-{
-    const struct compliance_facts *facts = &group_of(m, person)->facts;
-    size_t n = 0;
-
-    for (uint32_t at = m->contacts[person].newest; at && n < RETRY_ANSWERS_MAX;
-         at = m->past[at - 1].before)
-        if (m->past[at - 1].outcome == OUTCOME_CONVERSATION)
-            out[n++] = m->past[at - 1].at_ms;
-    for (size_t i = facts->call_count; i > 0 && n < RETRY_ANSWERS_MAX; i--)
-        if (facts->calls[i - 1].outcome == OUTCOME_CONVERSATION &&
-            !facts->calls[i - 1].other_number)
-            out[n++] = facts->calls[i - 1].at_ms;
-    return n;
 }
 
 static void settle(const struct memory *m, uint32_t person,
@@ -494,19 +392,26 @@ static void settle(const struct memory *m, uint32_t person,
 
     if (settle_needs_rules(&facts) &&
         retry_wants_answers(&s->doc->retry, ending->disposition))
-        facts.answer_count = answers_of(m, person, answers_ms);
+        facts.answer_count = history_answers(&m->history, person, answers_ms);
     if (facts.answer_count > 0)
         facts.zone = s->zones[group_of(m, person)->zone].clock;
     settle_contact(&facts, &s->doc->retry, out);
 }
 
-static void note_call(struct memory *m, uint32_t person, const struct sim_ending *ending)
+/* abandoned: it was answered, and there was no agent. */
+static void note_call(struct memory *m, uint32_t person, const struct sim_ending *ending,
+                      bool abandoned)
 {
     struct contact *k = &m->contacts[person];
-    struct past *p = newest(m, person);
+    struct history_call *p = history_newest(&m->history, person);
+    int64_t talk_ms =
+        ending->answered_ms > 0 ? ending->ended_ms - ending->answered_ms : 0;
 
+    if (m->pool)
+        pool_ended(m->pool, p->use, ending->disposition, talk_ms);
     p->open = false;
-    p->outcome = (uint8_t)facts_outcome(disposition_name(ending->disposition));
+    p->outcome = (uint8_t)facts_outcome(
+        abandoned ? "abandoned" : disposition_name(ending->disposition));
     k->attempts++;
     k->last = (uint8_t)(ending->disposition + 1);
     if (ending->opted_out_of_all) {
@@ -517,8 +422,7 @@ static void note_call(struct memory *m, uint32_t person, const struct sim_ending
     }
     m->open--;
     if (m->scene->doc->budget.stated)
-        budget_add(&m->scene->doc->budget, &m->spent,
-                   ending->answered_ms > 0 ? ending->ended_ms - ending->answered_ms : 0);
+        budget_add(&m->scene->doc->budget, &m->spent, talk_ms);
 }
 
 static int end(void *store, const struct sim_attempt *attempt,
@@ -528,7 +432,18 @@ static int end(void *store, const struct sim_attempt *attempt,
     struct contact *k = &m->contacts[attempt->person];
     struct settlement s;
 
-    note_call(m, attempt->person, ending);
+    int64_t abandoned_ms = 0;
+    int err = m->desk
+                  ? desk_over(m->desk, attempt->handle, ending->ended_ms, &abandoned_ms)
+                  : 0;
+
+    if (err)
+        return err;
+    if (abandoned_ms)
+        k->abandoned_s = (int32_t)((abandoned_ms - m->scene->from_ms) / 1000 + 1);
+    trial_ended(&m->trial, ending);
+    holds_ended(&m->holds, attempt, ending);
+    note_call(m, attempt->person, ending, abandoned_ms > 0);
     settle(m, attempt->person, ending, &s);
     /* Who was promised a call keeps the place until somebody was talked to. */
     if (s.callback)
@@ -540,30 +455,83 @@ static int end(void *store, const struct sim_attempt *attempt,
         return 0;
     }
     k->state = MEMORY_FINAL;
+    k->due_ms = ending->ended_ms;
     k->final = ending->opted_out ? FINAL_OPTED_OUT : FINAL_DISPOSITION;
     if (ending->opted_out || ending->disposition == DISPOSITION_COMPLETED)
-        settle_others(m, attempt->person);
+        settle_others(m, attempt->person, ending->ended_ms);
     else
         let_next_number(m, attempt->person, ending->ended_ms);
     return 0;
 }
 
-const struct sim_store_ops memory_ops = {claim, release, end};
+/* ---- agents ---- */
+
+static int answered(void *store, const struct sim_attempt *attempt,
+                    const struct sim_ending *ending)
+{
+    desk_answered(((struct memory *)store)->desk, attempt->handle, ending->answered_ms);
+    return 0;
+}
+
+static int machine(void *store, const struct sim_attempt *attempt, bool hears_flow,
+                   int64_t now_ms)
+{
+    desk_machine(((struct memory *)store)->desk, attempt->handle, hears_flow, now_ms);
+    return 0;
+}
+
+static int take(void *store, const struct sim_attempt *attempt, int64_t now_ms,
+                bool *taken)
+{
+    return desk_take(((struct memory *)store)->desk, attempt->handle, now_ms, taken);
+}
+
+static int connected(void *store, const struct sim_attempt *attempt, bool in_time,
+                     int64_t now_ms)
+{
+    return desk_connected(((struct memory *)store)->desk, attempt->handle, in_time,
+                          now_ms);
+}
+
+static int left(void *store, const struct sim_attempt *attempt, int64_t wrap_up_ms,
+                int64_t now_ms)
+{
+    desk_left(((struct memory *)store)->desk, attempt->handle, wrap_up_ms, now_ms);
+    return 0;
+}
+
+static const struct sim_agent_ops agent_ops = {answered, machine, take, connected, left};
+
+const struct sim_store_ops memory_ops = {claim, release, end, &agent_ops};
 
 /* ---- the whole ---- */
 
-struct memory *memory_new(const struct scene *scene, bool block,
+static bool still_waits(const void *arg, uint32_t person, int64_t due_ms)
+{
+    const struct memory *m = arg;
+    const struct contact *k = &m->contacts[person];
+
+    return k->state == MEMORY_PENDING && k->due_ms == due_ms;
+}
+
+struct memory *memory_new(const struct scene *scene, struct desk *desk, bool block,
                           memory_refused_fn *refused, void *arg)
 {
     struct memory *m = xcalloc(1, sizeof(*m));
 
-    *m = (struct memory){
-        .scene = scene,
-        .block = block,
-        .refused = refused,
-        .arg = arg,
-        .contacts = xcalloc(scene->people_count + 1, sizeof(struct contact)),
-        .zones = xcalloc(scene->zone_count + 1, sizeof(struct zone_state))};
+    *m = (struct memory){.scene = scene,
+                         .desk = desk && desk_books(desk) ? desk : NULL,
+                         .block = block,
+                         .refused = refused,
+                         .arg = arg,
+                         .contacts =
+                             xcalloc(scene->people_count + 1, sizeof(struct contact)),
+                         .waiting = waiting_new(scene, still_waits, set_aside, m),
+                         .spent = scene->spent,
+                         .pool = scene->doc->caller_ids.pool[0] ? pool_new(scene) : NULL};
+    history_init(&m->history, scene);
+    trial_init(&m->trial, scene);
+    holds_init(&m->holds, scene);
     for (size_t i = 0; i < scene->people_count; i++) {
         const struct scene_person *p = &scene->people[i];
 
@@ -578,14 +546,11 @@ void memory_free(struct memory *m)
 {
     if (!m)
         return;
-    for (size_t i = 0; i < m->bucket_count; i++)
-        free(m->buckets[i].heap);
-    free(m->buckets);
-    free(m->ready);
+    waiting_free(m->waiting);
+    history_deinit(&m->history);
+    holds_deinit(&m->holds);
+    pool_free(m->pool);
     free(m->contacts);
-    free(m->past);
-    free(m->zones);
-    free(m->calls);
     free(m);
 }
 
@@ -604,6 +569,21 @@ static const char *final_text(const struct contact *k)
         break;
     }
     return "";
+}
+
+const struct trial *memory_trial(const struct memory *m)
+{
+    return &m->trial;
+}
+
+const struct holds *memory_holds(const struct memory *m)
+{
+    return &m->holds;
+}
+
+const struct pool *memory_pool(const struct memory *m)
+{
+    return m->pool;
 }
 
 struct memory_contact memory_contact(const struct memory *m, size_t person)

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/str.h"
+#include "base/xalloc.h"
 #include "ivr/backend.h"
 
 enum {
@@ -17,9 +19,12 @@ enum {
 };
 
 struct call {
-    const struct talk_start *start;
-    struct network_party *party;
+    struct talk_start start;
+    struct network_party party;
     struct talk *out;
+    bool has_agents;
+    bool asks; /* for one */
+    struct talk_asked asked;
     struct ivr_arena *arena; /* of the newest step */
     struct ivr_out step;
     struct ivr_keys keys;
@@ -39,24 +44,41 @@ static void pass(struct call *c, int64_t ms)
     c->now_ms = c->gone_ms - c->now_ms < ms ? c->gone_ms : c->now_ms + ms;
 }
 
+/* The state's variables may lie in the arena of the step before, which goes after this
+ * one: *out is a copy of its own. */
+static int copy_state(const struct ivr_state *s, struct ivr_arena *arena,
+                      const struct ivr_state **out)
+{
+    const uint8_t *bytes = NULL;
+    size_t len = 0;
+
+    *out = s;
+    if (!s || s->var_count == 0)
+        return 0;
+    int err = ivr_state_write(s, arena, &bytes, &len);
+    return err ? err : ivr_state_read(bytes, len, arena, out);
+}
+
 static int step(struct call *c, const struct ivr_input *in)
 {
     const struct ivr_env env = {.now_ms = c->now_ms,
-                                .seed = c->start->seed,
-                                .tenant = c->start->tenant,
+                                .seed = c->start.seed,
+                                .tenant = c->start.tenant,
                                 .session = c->session,
                                 .phone = c->phone,
                                 .dialled = "",
-                                .language = c->start->language,
-                                .contact = c->start->contact,
-                                .caps = IVR_CAP_ALL & ~(uint32_t)IVR_CAP_QUEUE};
+                                .language = c->start.language,
+                                .contact = c->start.contact,
+                                .caps = IVR_CAP_ALL};
+    const struct ivr_state *state = NULL;
     struct ivr_arena *arena = NULL;
     struct ivr_out out;
 
     int err = ivr_arena_new(&arena, NULL);
     if (!err)
-        err = ivr_step(c->start->prog, &env, c->arena ? c->step.state : NULL, in, arena,
-                       &out);
+        err = copy_state(c->arena ? c->step.state : NULL, arena, &state);
+    if (!err)
+        err = ivr_step(c->start.prog, &env, state, in, arena, &out);
     if (!err && out.verdict != IVR_OK)
         err = EPROTO;
     if (err) {
@@ -83,9 +105,9 @@ static int64_t prompt_ms(const struct network *n, const struct ivr_prompt *p)
 
 static void hear(struct call *c, const struct ivr_prompt *p)
 {
-    int64_t ms = prompt_ms(c->party->network, p);
+    int64_t ms = prompt_ms(c->party.network, p);
 
-    if (!c->party->machine && party_draw(c->party, c->party->network->hang_up) &&
+    if (!c->party.machine && party_draw(&c->party, c->party.network->hang_up) &&
         c->now_ms + ms / 2 < c->gone_ms)
         c->gone_ms = c->now_ms + ms / 2;
     pass(c, ms);
@@ -96,7 +118,7 @@ static void hear(struct call *c, const struct ivr_prompt *p)
 static size_t entry_of(struct call *c, const struct ivr_collect *k,
                        char out[IVR_DIGITS_MAX])
 {
-    char key = party_key(c->party);
+    char key = party_key(&c->party);
     size_t n = 0, want = k->min > 1 ? (size_t)k->min : 1;
 
     if (!key)
@@ -105,7 +127,7 @@ static size_t entry_of(struct call *c, const struct ivr_collect *k,
         out[n++] = key;
     } else {
         for (; n < want && n < IVR_DIGITS_MAX - 1; n++)
-            out[n] = party_digit(c->party);
+            out[n] = party_digit(&c->party);
     }
     if (want > 1 && k->finish && k->finish[0] && (int)n < k->own_max)
         out[n++] = k->finish[0];
@@ -117,7 +139,7 @@ static void collect(struct call *c, const struct ivr_collect *k, struct ivr_inpu
     uint32_t token = c->step.state->seq;
     char entry[IVR_DIGITS_MAX];
     size_t n = entry_of(c, k, entry);
-    int64_t think_ms = party_span_ms(c->party, &c->party->network->think);
+    int64_t think_ms = party_span_ms(&c->party, &c->party.network->think);
 
     ivr_keys_clear(&c->keys);
     ivr_keys_arm(&c->keys, k, false, c->now_ms);
@@ -137,11 +159,25 @@ static void collect(struct call *c, const struct ivr_collect *k, struct ivr_inpu
         in->kind = IVR_IN_NO_INPUT;
 }
 
+/* What becomes of it after the call; at once, for the worker's share is short. */
+static void recognise(struct call *c, const char *pipeline)
+{
+    const struct network *n = c->party.network;
+
+    if (str_is(pipeline, "none"))
+        return;
+    bool understood = party_draw(&c->party, n->understood);
+    c->out->recognised++;
+    c->out->understood += understood;
+    if (understood && str_is(pipeline, "callback"))
+        c->out->callback_ms = c->now_ms + party_span_ms(&c->party, &n->call_in);
+}
+
 static void record(struct call *c, const struct ivr_record *r, struct ivr_input *in)
 {
-    const struct network *n = c->party->network;
-    bool speaks = !c->party->machine && party_draw(c->party, n->speak);
-    int64_t spoken_ms = speaks ? party_span_ms(c->party, &n->speech) : 0;
+    const struct network *n = c->party.network;
+    bool speaks = !c->party.machine && party_draw(&c->party, n->speak);
+    int64_t spoken_ms = speaks ? party_span_ms(&c->party, &n->speech) : 0;
     int64_t silence_ms = r->silence_ms > 0 ? r->silence_ms : SILENCE_MS;
     int64_t began_ms = c->now_ms;
 
@@ -162,15 +198,17 @@ static void record(struct call *c, const struct ivr_record *r, struct ivr_input 
     in->recorded.duration_ms = spoken_ms;
     in->recorded.result = spoken_ms > 0 ? IVR_RECORDED_OK : IVR_RECORDED_EMPTY;
     c->out->recordings += spoken_ms > 0;
+    if (spoken_ms > 0)
+        recognise(c, r->pipeline ? r->pipeline : "none");
 }
 
 static void dial(struct call *c, const char *to, int64_t max_ms, struct ivr_input *in)
 {
-    int64_t talk_ms = party_span_ms(c->party, &c->party->network->talk);
+    int64_t talk_ms = party_span_ms(&c->party, &c->party.network->talk);
 
     in->kind = IVR_IN_DIAL_ENDED;
     in->dialled.result = IVR_DIALLED_FAILED;
-    if (strncmp(to, "ext:", 4) != 0 || c->party->machine)
+    if (strncmp(to, "ext:", 4) != 0 || c->party.machine)
         return;
     talk_ms = max_ms > 0 && talk_ms > max_ms ? max_ms : talk_ms;
     pass(c, DIAL_RING_MS + talk_ms);
@@ -190,6 +228,15 @@ static void ask(struct call *c, const struct ivr_http *h, struct ivr_input *in)
     in->http.body_len = h->mock_body ? strlen(h->mock_body) : 0;
 }
 
+static void ask_for_agent(struct call *c, const struct ivr_effect *fx)
+{
+    c->asks = c->has_agents;
+    c->asked = (struct talk_asked){.since_ms = c->now_ms,
+                                   .max_ms = fx->enqueue.max_wait_ms,
+                                   .leaves_ms = c->gone_ms};
+    c->out->unserved += !c->has_agents;
+}
+
 /* ---- what is noted ---- */
 
 static void note(struct call *c, const struct ivr_effect *fx)
@@ -199,7 +246,8 @@ static void note(struct call *c, const struct ivr_effect *fx)
     if (fx->kind == IVR_FX_SMS) {
         out->messages++;
     } else if (fx->kind == IVR_FX_CALLBACK) {
-        out->callback_ms = fx->callback.at_ms;
+        if (!fx->callback.to || str_is(fx->callback.to, c->phone))
+            out->callback_ms = fx->callback.at_ms;
     } else if (fx->kind == IVR_FX_LANG) {
         str_cut(out->language, sizeof(out->language), fx->lang.tag);
     } else if (fx->kind == IVR_FX_OPT_OUT) {
@@ -226,13 +274,21 @@ static bool carry_out(struct call *c, const struct ivr_effect *fx, struct ivr_in
         dial(c, fx->dial.to ? fx->dial.to : "", fx->dial.max_ms, in);
         return true;
     case IVR_FX_ENQUEUE:
+        ask_for_agent(c, fx);
         in->kind = IVR_IN_QUEUE_LEFT;
-        in->left.result = IVR_LEFT_FAILED;
+        in->left.result = IVR_LEFT_FULL; /* nobody is logged in */
         return true;
     case IVR_FX_HTTP:
         ask(c, &fx->http, in);
         return true;
+    case IVR_FX_DATA: /* no tables here: the node's mock, or nothing is found */
+        in->kind = IVR_IN_DATA_DONE;
+        in->data.result = fx->data.mock ? IVR_DATA_DONE : IVR_DATA_NONE;
+        in->data.row = fx->data.mock;
+        in->data.row_len = fx->data.mock ? strlen(fx->data.mock) : 0;
+        return true;
     case IVR_FX_SMS:
+    case IVR_FX_SUBMIT:
     case IVR_FX_CALLBACK:
     case IVR_FX_OPT_OUT:
     case IVR_FX_LANG:
@@ -251,8 +307,9 @@ static bool sprint(struct call *c, struct ivr_input *in)
 
     for (size_t i = 0; i < c->step.effect_count; i++) {
         const struct ivr_effect *fx = &c->step.effects[i];
-        bool row = fx->kind == IVR_FX_SMS || fx->kind == IVR_FX_CALLBACK ||
-                   fx->kind == IVR_FX_OPT_OUT || fx->kind == IVR_FX_LANG;
+        bool row = fx->kind == IVR_FX_SMS || fx->kind == IVR_FX_SUBMIT ||
+                   fx->kind == IVR_FX_CALLBACK || fx->kind == IVR_FX_OPT_OUT ||
+                   fx->kind == IVR_FX_LANG;
         if (!answered && (row || !is_gone(c)))
             answered = carry_out(c, fx, in);
     }
@@ -283,10 +340,9 @@ static int hang_up(struct call *c, const struct ivr_input *answer)
     return err;
 }
 
-static int run(struct call *c)
+/* From this input on, until it is over or asks for an agent. */
+static int run(struct call *c, struct ivr_input in)
 {
-    struct ivr_input in = {.kind = IVR_IN_START};
-
     for (int i = 0; i < SPRINTS_MAX; i++) {
         int err = step(c, &in);
         if (err)
@@ -295,8 +351,12 @@ static int run(struct call *c)
         bool answered = sprint(c, &in);
         if (c->step.state->status != IVR_WAITING)
             return 0;
-        if (is_gone(c))
+        if (is_gone(c)) {
+            c->asks = false;
             return hang_up(c, &in);
+        }
+        if (c->asks)
+            return 0;
         in.token = c->step.state->seq;
         if (!answered)
             c->now_ms = c->step.state->wait.deadline_at_ms;
@@ -305,28 +365,82 @@ static int run(struct call *c)
     return hang_up(c, &in);
 }
 
-int talk_run(const struct talk_start *start, struct network_party *party,
-             struct talk *out)
+/* ---- one call ---- */
+
+struct talk_wait {
+    struct call call;
+};
+
+/* The call is moved to *waiting, or its end is told. */
+static int settle(struct call *c, int err, struct talk_wait **waiting)
 {
-    struct call c = {.start = start,
-                     .party = party,
+    if (!err && c->asks) {
+        *waiting = xcalloc(1, sizeof(**waiting));
+        (*waiting)->call = *c;
+        return 0;
+    }
+    if (!err)
+        str_cut(c->out->outcome, sizeof(c->out->outcome),
+                c->step.state->status == IVR_ENDED ? c->step.state->outcome : "hung_up");
+    c->out->end_ms = c->now_ms;
+    ivr_arena_free(c->arena);
+    return err;
+}
+
+int talk_run(const struct talk_start *start, const struct network_party *party,
+             struct talk *out, struct talk_wait **waiting)
+{
+    struct call c = {.start = *start,
+                     .party = *party,
                      .out = out,
-                     .now_ms = start->answered_ms,
-                     .gone_ms = INT64_MAX};
+                     .has_agents = waiting != NULL,
+                     .now_ms = start->begins_ms,
+                     .gone_ms = party_leaves_ms(party, start->answered_ms)};
 
     *out = (struct talk){0};
-    if (party->machine)
-        c.gone_ms =
-            start->answered_ms + party_span_ms(party, &party->network->machine_listens);
+    if (waiting)
+        *waiting = NULL;
     snprintf(c.session, sizeof(c.session), "sim-%016llx",
              (unsigned long long)start->seed);
     if (start->phone > 0)
         phone_text(start->phone, c.phone);
-    int err = run(&c);
-    if (!err)
-        str_cut(out->outcome, sizeof(out->outcome),
-                c.step.state->status == IVR_ENDED ? c.step.state->outcome : "hung_up");
-    out->end_ms = c.now_ms;
-    ivr_arena_free(c.arena);
-    return err;
+    return settle(&c, run(&c, (struct ivr_input){.kind = IVR_IN_START}), waiting);
+}
+
+int talk_resume(struct talk_wait *w, const struct talk_left *left, struct talk *out,
+                struct talk_wait **waiting)
+{
+    struct call c = w->call;
+    struct ivr_input in = {.kind = IVR_IN_QUEUE_LEFT, .token = c.step.state->seq};
+    int err = 0;
+
+    free(w);
+    *waiting = NULL;
+    c.out = out;
+    c.asks = false;
+    c.now_ms = left->at_ms < c.gone_ms ? left->at_ms : c.gone_ms;
+    if (left->hung_up)
+        c.gone_ms = c.now_ms;
+    in.left.result = left->result;
+    in.left.waited_ms = c.now_ms - c.asked.since_ms;
+    in.left.agent = left->result == IVR_LEFT_SERVED ? "agent" : "";
+    err = is_gone(&c) ? hang_up(&c, &in) : run(&c, in);
+    return settle(&c, err, waiting);
+}
+
+void talk_drop(struct talk_wait *w)
+{
+    if (w)
+        ivr_arena_free(w->call.arena);
+    free(w);
+}
+
+struct talk_asked talk_asked(const struct talk_wait *w)
+{
+    return w->call.asked;
+}
+
+struct network_party talk_party(const struct talk_wait *w)
+{
+    return w->call.party;
 }

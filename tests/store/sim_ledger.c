@@ -8,7 +8,9 @@
 
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/agent_store_book.h"
 #include "campaigns/attempt_store.h"
+#include "campaigns/campaign_check_store.h"
 #include "compliance/dnc_store.h"
 
 enum { BATCH_MAX = 256, MOVES_MAX = 600, TOLD_MAX = 5 };
@@ -22,6 +24,8 @@ struct sim_ledger {
     struct attempt_move moves[MOVES_MAX]; /* not written yet */
     size_t move_count;
 };
+
+enum { MOVES_A_CALL = 3 };
 
 struct sim_ledger *sim_ledger_new(struct pg *pg, const struct scene *scene)
 {
@@ -63,6 +67,14 @@ static uint32_t person_of(const struct scene *s, int64_t contact_id)
     return (uint32_t)low;
 }
 
+static uint8_t variant_of(const struct scene *s, const char *name)
+{
+    for (size_t i = 0; i < s->doc->variants.n; i++)
+        if (str_is(s->doc->variants.at[i].name, name))
+            return (uint8_t)i;
+    return 0;
+}
+
 static uint32_t keep_id(struct sim_ledger *l, const struct uuid *id)
 {
     if (l->id_count == l->id_size) {
@@ -81,6 +93,8 @@ static int claim(void *store, int64_t now_ms, size_t max, struct sim_attempt *ou
 
     int err = sim_ledger_flush(l);
     if (!err)
+        err = campaign_check(l->pg, l->scene->tenant_id, l->scene->campaign_id, now_ms);
+    if (!err)
         err = attempt_claim(l->pg, l->scene->tenant_id, l->scene->campaign_id, 0, now_ms,
                             max < BATCH_MAX ? max : BATCH_MAX, l->rows, &r);
     if (err)
@@ -90,7 +104,8 @@ static int claim(void *store, int64_t now_ms, size_t max, struct sim_attempt *ou
         out[i] =
             (struct sim_attempt){.person = person_of(l->scene, l->rows[i].contact_id),
                                  .number = l->rows[i].number,
-                                 .handle = keep_id(l, &l->rows[i].id)};
+                                 .handle = keep_id(l, &l->rows[i].id),
+                                 .variant = variant_of(l->scene, l->rows[i].variant)};
     return 0;
 }
 
@@ -109,42 +124,131 @@ static int release(void *store, int64_t now_ms, const struct sim_attempt *attemp
     return err;
 }
 
-static int end(void *store, const struct sim_attempt *a, const struct sim_ending *e)
+/* The moves of a call from its first ring to its end. */
+static size_t moves_of(const struct sim_ledger *l, const struct sim_attempt *a,
+                       const struct sim_ending *e, struct attempt_move out[MOVES_A_CALL])
 {
-    struct sim_ledger *l = store;
     struct attempt_move move = {.id = l->ids[a->handle], .at_ms = e->ringing_ms};
-    int err = 0;
+    size_t n = 0;
 
-    if (l->move_count + 3 > MOVES_MAX)
-        err = sim_ledger_flush(l);
-    if (!err && e->opted_out) {
-        const struct dnc_entry entry = {
-            .phone = l->scene->people[a->person].phone,
-            .campaign_id = e->opted_out_of_all ? 0 : l->scene->campaign_id,
-            .source = "keypress"};
-        bool added = false;
-        err = dnc_add(l->pg, l->scene->tenant_id, &entry, e->opt_out_ms, &added);
-    }
+    /* With agents its answer was told before. */
+    bool told = e->answered_ms > 0 && l->scene->doc->mode.kind != MODE_FIXED;
     move.to = ATTEMPT_RINGING;
-    l->moves[l->move_count++] = move;
-    if (e->answered_ms > 0) {
+    if (!told)
+        out[n++] = move;
+    if (e->answered_ms > 0 && !told) {
         move.to = ATTEMPT_ANSWERED;
         move.at_ms = e->answered_ms;
-        l->moves[l->move_count++] = move;
+        out[n++] = move;
     }
     move.to = ATTEMPT_ENDED;
     move.at_ms = e->ended_ms;
     move.disposition = e->disposition;
     move.opted_out = e->opted_out;
     move.callback_at_ms = e->callback_ms;
-    l->moves[l->move_count++] = move;
-    /* A batch lets go of next numbers at one instant. */
-    if (!err && l->scene->doc->numbers == CAMPAIGN_NUMBERS_ONE_BY_ONE)
+    out[n++] = move;
+    return n;
+}
+
+static int opt_out(const struct sim_ledger *l, const struct sim_attempt *a,
+                   const struct sim_ending *e)
+{
+    const struct dnc_entry entry = {.phone = l->scene->people[a->person].phone,
+                                    .campaign_id =
+                                        e->opted_out_of_all ? 0 : l->scene->campaign_id,
+                                    .source = "keypress"};
+    bool added = false;
+
+    return dnc_add(l->pg, l->scene->tenant_id, &entry, e->opt_out_ms, &added);
+}
+
+static int end(void *store, const struct sim_attempt *a, const struct sim_ending *e)
+{
+    struct sim_ledger *l = store;
+    struct attempt_move moves[MOVES_A_CALL];
+    size_t n = moves_of(l, a, e, moves), illegal = 0;
+    int err = e->opted_out ? opt_out(l, a, e) : 0;
+
+    /* A batch lets go of next numbers at one instant: who has one goes alone. */
+    if (!err && l->scene->people[a->person].next_number != a->person) {
+        err = attempt_move(l->pg, l->scene->tenant_id, moves, n, &illegal);
+        return !err && illegal > 0 ? EPROTO : err;
+    }
+    if (!err && l->move_count + n > MOVES_MAX)
         err = sim_ledger_flush(l);
+    memcpy(&l->moves[l->move_count], moves, n * sizeof(moves[0]));
+    l->move_count += n;
     return err;
 }
 
-const struct sim_store_ops sim_ledger_ops = {claim, release, end};
+/* ---- agents ---- */
+
+static int answered(void *store, const struct sim_attempt *a, const struct sim_ending *e)
+{
+    struct sim_ledger *l = store;
+    const struct attempt_move moves[] = {
+        {.id = l->ids[a->handle], .to = ATTEMPT_RINGING, .at_ms = e->ringing_ms},
+        {.id = l->ids[a->handle], .to = ATTEMPT_ANSWERED, .at_ms = e->answered_ms}};
+    size_t illegal = 0;
+
+    int err = sim_ledger_flush(l);
+    if (!err)
+        err = attempt_move(l->pg, l->scene->tenant_id, moves, ARRAY_LEN(moves), &illegal);
+    return !err && illegal > 0 ? EPROTO : err;
+}
+
+static int machine(void *store, const struct sim_attempt *a, bool hears_flow,
+                   int64_t now_ms)
+{
+    struct sim_ledger *l = store;
+    int err = sim_ledger_flush(l);
+
+    return err ? err
+               : agent_call_machine(l->pg, l->scene->tenant_id, &l->ids[a->handle],
+                                    hears_flow, now_ms);
+}
+
+static int take(void *store, const struct sim_attempt *a, int64_t now_ms, bool *taken)
+{
+    struct sim_ledger *l = store;
+    const struct agent_ask ask = {.call = l->ids[a->handle],
+                                  .queue = l->scene->doc->mode.queue};
+    struct agent_taken who;
+
+    int err = sim_ledger_flush(l);
+    if (!err)
+        err = agent_take(l->pg, l->scene->tenant_id, &ask, now_ms, &who);
+    *taken = !err;
+    return err == ENODATA ? 0 : err;
+}
+
+static int connected(void *store, const struct sim_attempt *a, bool in_time,
+                     int64_t now_ms)
+{
+    struct sim_ledger *l = store;
+    int err = sim_ledger_flush(l);
+
+    return err ? err
+               : agent_connected(l->pg, l->scene->tenant_id, &l->ids[a->handle], in_time,
+                                 now_ms);
+}
+
+/* How long they write afterwards stands in the agent's row. */
+static int left(void *store, const struct sim_attempt *a, int64_t wrap_up_ms,
+                int64_t now_ms)
+{
+    struct sim_ledger *l = store;
+    int err = sim_ledger_flush(l);
+
+    (void)wrap_up_ms;
+    return err ? err
+               : agent_left(l->pg, l->scene->tenant_id, &l->ids[a->handle], false,
+                            now_ms);
+}
+
+static const struct sim_agent_ops agent_ops = {answered, machine, take, connected, left};
+
+const struct sim_store_ops sim_ledger_ops = {claim, release, end, &agent_ops};
 
 static void must(struct pg *pg, const char *sql)
 {
@@ -160,7 +264,10 @@ void sim_ledger_order_ties(struct pg *pg, struct pg *super)
                 "campaign_contacts (campaign_id, zone_group, priority DESC, "
                 "next_attempt_at, contact_id) WHERE state = 'pending'; ANALYZE");
     must(pg, "SET jit = off; SET enable_sort = off; SET enable_seqscan = off; SET "
-             "enable_bitmapscan = off");
+             "enable_bitmapscan = off; SET plan_cache_mode = force_generic_plan");
+    /* What is compared is what is written, not that it outlives a power cut. */
+    must(super, "ALTER SYSTEM SET fsync = off");
+    must(super, "SELECT pg_reload_conf()");
 }
 
 static bool is_same(const PGresult *res, int i, const struct memory_contact *k)

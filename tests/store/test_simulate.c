@@ -15,16 +15,30 @@
 
 #include "base/files.h"
 #include "base/xalloc.h"
+#include "campaigns/caller_id_store.h"
+#include "campaigns/flow_store.h"
+#include "simulate/holds.h"
+#include "simulate/pool.h"
 #include "simulate/run.h"
 #include "simulate/scene_store.h"
+#include "simulate/trial.h"
 #include "store/ledger_fixture.h"
 #include "store/pgtest.h"
+#include "store/sim_agents.h"
 #include "store/sim_ledger.h"
 #include "store/sim_people.h"
 
 /* Looked at rarely: each look costs Postgres some milliseconds. */
 enum { LOOK_MS = 600000 };
-enum { CONTACTS = 1000, CPS = 40, CHANNELS = 1000, FEW = 12 };
+enum { CONTACTS = 1000, CPS = 40, CHANNELS = 1000, FEW = 12, CALLERS = 6, CAP = 90 };
+enum { PEOPLE = 160, A_FEW = 20, AGENTS = 4 };
+/* What campaigns have beside a flow: a pool, variants, machines that are told apart. */
+#define MORE                                                                             \
+    ",\"caller_ids\":{\"pool\":\"p\",\"health\":{\"min_calls\":40,"                      \
+    "\"min_answer_rate\":0.188,\"quarantine_h\":1}},\"machine\":{\"action\":\"hang_"     \
+    "up\"},"                                                                             \
+    "\"variants\":[{\"name\":\"a\",\"weight\":2},{\"name\":\"b\",\"weight\":1}],"        \
+    "\"canary\":{\"calls\":50,\"min_answer_rate\":0.01,\"max_failed_rate\":0.9}"
 #define DAY_MS (INT64_C(86400) * 1000)
 
 static struct pg *pg, *super;
@@ -61,7 +75,7 @@ static struct memory *in_memory(const struct scene *scene, uint64_t seed,
                                 struct run_counts *counts)
 {
     run_counts_init(counts, scene);
-    struct memory *m = memory_new(scene, false, run_count_refusal, counts);
+    struct memory *m = memory_new(scene, NULL, false, run_count_refusal, counts);
     simulate(scene, seed, &memory_ops, m, counts);
     return m;
 }
@@ -170,7 +184,7 @@ static void what_only_data_could_help_is_set_aside(void **state)
     load(&source, 0, 2);
     run_counts_init(&counts[0], &source.scene);
     struct memory *set_aside =
-        memory_new(&source.scene, true, run_count_refusal, &counts[0]);
+        memory_new(&source.scene, NULL, true, run_count_refusal, &counts[0]);
     simulate(&source.scene, 7, &memory_ops, set_aside, &counts[0]);
     struct memory *asked = in_memory(&source.scene, 7, &counts[1]);
     int64_t blocked = 0;
@@ -186,6 +200,69 @@ static void what_only_data_could_help_is_set_aside(void **state)
     memory_free(asked);
     run_counts_free(&counts[0]);
     run_counts_free(&counts[1]);
+    scene_free(&source);
+}
+
+static void what_the_budget_spent_before_counts(void **state)
+{
+    struct scene_source source;
+    struct run_counts counts;
+
+    (void)state;
+    load(&source, 0, 2);
+    struct campaign_doc doc = *source.scene.doc;
+    doc.budget = (struct budget){.stated = true, .calls = 300, .call_s = 60};
+    source.scene.doc = &doc;
+    source.scene.spent.calls = 100;
+    struct memory *m = in_memory(&source.scene, 7, &counts);
+    assert_int_equal(counts.calls, 200);
+    assert_true(counts.budget_ms > 0);
+    memory_free(m);
+    run_counts_free(&counts);
+    scene_free(&source);
+}
+
+static void a_canary_that_fails_pauses_the_campaign(void **state)
+{
+    struct scene_source source;
+    struct run_counts counts;
+
+    (void)state;
+    load(&source, 0, 2);
+    struct campaign_doc doc = *source.scene.doc;
+    source.scene.doc = &doc;
+    doc.canary.min_answer_rate = 0.9;
+    struct memory *m = in_memory(&source.scene, 7, &counts);
+    const struct trial *t = memory_trial(m);
+    assert_int_equal(t->verdict, CANARY_BAD);
+    assert_true(t->judged_ms > 0 && t->why[0]);
+    assert_in_range(counts.calls, 1, doc.canary.calls);
+    memory_free(m);
+    run_counts_free(&counts);
+    scene_free(&source);
+}
+
+/* Over two trunks, three calls to one; each no faster than it may. */
+static void calls_go_over_several_trunks(void **state)
+{
+    struct scene_source source;
+    struct run_counts counts;
+
+    (void)state;
+    load(&source, 0, 2);
+    source.scene.trunk_count = 2;
+    source.scene.trunks[0] =
+        (struct scene_trunk){.name = "a", .cps = 2, .channels = 50, .weight = 3};
+    source.scene.trunks[1] =
+        (struct scene_trunk){.name = "b", .cps = 2, .channels = FEW, .weight = 1};
+    struct memory *m = in_memory(&source.scene, 7, &counts);
+    assert_int_equal(counts.lines[0].calls + counts.lines[1].calls, counts.calls);
+    assert_true(counts.lines[0].calls > counts.lines[1].calls);
+    assert_true(counts.lines[1].calls > 100 && counts.lines[1].peak <= FEW);
+    for (size_t i = 0; i < counts.minute_count; i++)
+        assert_true(counts.minutes[i].calls <= 2 * (60 * 2 + 1));
+    memory_free(m);
+    run_counts_free(&counts);
     scene_free(&source);
 }
 
@@ -226,6 +303,17 @@ static void the_command_gives_the_same_bytes_for_the_same_seed(void **state)
     CLEANUP(free_cleanup)
     char *b = FURROW("b", "simulated", "--seed", "7", "--json", "--html", page, "--speed",
                      "1000000", SPAN);
+    /* Nor do zone and language of the one who asks make a difference. */
+    setenv("TZ", "Pacific/Apia", 1);
+    setenv("PGTZ", "America/St_Johns", 1);
+    setenv("PGDATESTYLE", "SQL, DMY", 1);
+    setenv("LC_ALL", "de_DE.UTF-8", 1);
+    CLEANUP(free_cleanup)
+    char *elsewhere = FURROW("e", "simulated", "--seed", "7", "--json", SPAN);
+    unsetenv("TZ");
+    unsetenv("PGTZ");
+    unsetenv("PGDATESTYLE");
+    unsetenv("LC_ALL");
     CLEANUP(free_cleanup)
     char *c = FURROW("c", "simulated", "--seed", "8", "--json", SPAN);
     CLEANUP(free_cleanup)
@@ -235,6 +323,7 @@ static void the_command_gives_the_same_bytes_for_the_same_seed(void **state)
 
     (void)state;
     assert_string_equal(a, b);
+    assert_string_equal(a, elsewhere);
     assert_string_not_equal(a, c);
     json_auto_t *json = json_loads(a, 0, NULL);
     assert_int_equal(json_integer_value(json_object_get(json, "contacts")), CONTACTS);
@@ -242,10 +331,153 @@ static void the_command_gives_the_same_bytes_for_the_same_seed(void **state)
     assert_int_equal(json_array_size(json_object_get(json, "hours")), 24);
     assert_int_equal(files_read(page, 1 << 24, &text, &len), 0);
     assert_string_equal(text, again);
-    assert_non_null(strstr(text, "<h2>Calls at once</h2>"));
+    static const char *const shown[] = {
+        "<h2>Calls and answers per ", "<h2>Calls at once</h2>",
+        "<h2>Refusals per ",          "<h2>Contacts done</h2>",
+        "<h2>Variants</h2>",          "<h2>Numbers that were shown"};
+    for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+        if (!strstr(text, shown[i]))
+            fail_msg("%s is not on the page", shown[i]);
+    assert_null(strstr(text, "<script"));
+    assert_null(strstr(text, "://")); /* nothing is loaded */
+}
+
+/* Before they are enrolled they are known as they will be afterwards: band, mix, the
+ * number of two lists once. */
+static void people_of_several_lists_are_those_who_will_be_enrolled(void **state)
+{
+    static const char text[] =
+        "{\"name\":\"mixed\",\"lists\":[{\"name\":\"one\",\"share\":3},{\"name\":\"two\"}"
+        ","
+        "{\"name\":\"last\",\"priority\":-1}],\"flow\":\"sim\",\"trunk\":\"sim\"}";
+    struct campaign_issues issues = {0};
+    struct scene_source before, after;
+    struct errtext e = {0};
+    size_t added = 0;
+    bool loading = false;
+    struct campaign_row mixed;
+    const struct scene_options o = {.from_ms = T0, .to_ms = T0 + DAY_MS};
+
+    (void)state;
+    ledger_run(pg, "INSERT INTO lists (tenant_id, name, created_at) SELECT 1, n, now() "
+                   "FROM unnest('{one,two,last}'::text[]) n");
+    ledger_run(pg, "INSERT INTO contacts (tenant_id, list_id, phone, number_type, "
+                   "zone_group, region) SELECT 1, l.id, 251912000000 + g + CASE l.name "
+                   "WHEN 'one' THEN 0 WHEN 'two' THEN 30 ELSE 100 END, 1, (SELECT "
+                   "min(id) FROM zone_groups), 'ET' FROM lists l CROSS JOIN "
+                   "generate_series(0, 39) g WHERE l.name IN ('one', 'two', 'last')");
+    if (campaign_create(pg, TENANT, text, sizeof(text) - 1, T0, &mixed, &issues))
+        fail_msg("%s: %s", issues.at[0].pointer, issues.at[0].text);
+    if (scene_load(pg, TENANT, &mixed, &o, &before, &e))
+        fail_msg("%s", e.text);
+    assert_int_equal(campaign_populate(pg, TENANT, mixed.id, 1000, T0, &added, &loading),
+                     0);
+    if (scene_load(pg, TENANT, &mixed, &o, &after, &e))
+        fail_msg("%s", e.text);
+    assert_int_equal(before.scene.people_count, 110); /* ten are in two lists */
+    assert_int_equal(after.scene.people_count, 110);
+    for (size_t i = 0; i < 110; i++) {
+        const struct scene_person *a = &before.scene.people[i];
+        const struct scene_person *b = &after.scene.people[i];
+        assert_int_equal(a->id, b->id);
+        assert_int_equal(a->priority, b->priority);
+        assert_int_equal(a->base_priority, b->base_priority);
+        assert_int_equal(a->due_ms, b->due_ms);
+    }
+    scene_free(&before);
+    scene_free(&after);
+
+    /* It is told in the zone in which most of them live, not in that of the first. */
+    ledger_run(
+        pg,
+        "UPDATE campaign_contacts c SET zone_group = CASE WHEN contact_id = (SELECT "
+        "min(contact_id) FROM campaign_contacts WHERE campaign_id = c.campaign_id) "
+        "THEN %" PRId64 " ELSE %" PRId64 " END WHERE campaign_id = %" PRId64,
+        ledger_zone(pg, "IN", "Asia/Calcutta"),
+        ledger_zone(pg, "ET", "Africa/Addis_Ababa"), mixed.id);
+    CLEANUP(free_cleanup) char *told = FURROW("told", "mixed", SPAN);
+    assert_non_null(strstr(told, "(Africa/Addis_Ababa), seed 1"));
+}
+
+/* A campaign with agents whose flow is a queue, of this kind. */
+static json_t *with_agents(const char *kind)
+{
+    CLEANUP(free_cleanup)
+    char *rules = xasprintf(",\"regions\":[\"ET\"],\"mode\":{\"kind\":\"%s\",\"queue\":"
+                            "\"sales\",\"abandon_limit\":3%s}",
+                            kind, strcmp(kind, "ratio") == 0 ? ",\"ratio\":4" : "");
+    int64_t revision = sim_agents_flow(pg);
+    int64_t id = ledger_campaign(pg, kind, rules);
+    ledger_run(pg,
+               "UPDATE campaigns SET flow_revision_id = %" PRId64 " WHERE id = %" PRId64,
+               revision, id);
+    CLEANUP(free_cleanup)
+    char *text =
+        FURROW(kind, kind, "--agents", "6", "--contacts", "3000", "--json", SPAN);
+    return json_loads(text, 0, NULL);
+}
+
+static int64_t of_agents(const json_t *report, const char *key)
+{
+    return json_integer_value(json_object_get(json_object_get(report, "agents"), key));
+}
+
+static void agents_are_kept_busier_by_a_ratio_within_the_abandonment_limit(void **state)
+{
+    (void)state;
+    json_auto_t *one = with_agents("progressive");
+    json_auto_t *more = with_agents("ratio");
+    assert_int_equal(of_agents(one, "abandoned"), 0);
+    assert_true(of_agents(one, "served") > 300);
+    assert_true(of_agents(more, "abandoned") > 0);
+    assert_true(of_agents(more, "abandoned") * 100 <=
+                3 * (of_agents(more, "served") + of_agents(more, "abandoned")));
+    double busy[2] = {0};
+    json_t *both[] = {one, more};
+    for (int i = 0; i < 2; i++)
+        busy[i] = json_real_value(
+            json_object_get(json_object_get(both[i], "agents"), "busy_percent"));
+    assert_true(busy[1] > busy[0]);
 }
 
 /* ---- against the rows; the last, for it changes them ---- */
+
+/* Each number of the pool was shown as often, and as often put into quarantine. */
+static void numbers_are_used_alike(const struct pool *pool)
+{
+    int held = 0;
+
+    assert_int_equal(pool_count(pool), CALLERS);
+    for (size_t i = 0; i < pool_count(pool); i++) {
+        struct pool_result r = pool_result(pool, i);
+        assert_int_equal(
+            r.calls,
+            ledger_i64(pg,
+                       "SELECT count(*) FROM attempts WHERE caller_id = '+%" PRId64
+                       "' AND pooled AND state <> 'withdrawn'",
+                       r.phone));
+        assert_int_equal(r.held_until_ms,
+                         ledger_i64(pg,
+                                    "SELECT coalesce(furrow_ms(held_until), 0) FROM "
+                                    "caller_ids WHERE phone = %" PRId64,
+                                    r.phone));
+        held += r.held;
+    }
+    assert_true(held > 0);
+}
+
+static void variants_are_given_alike(const struct scene *s)
+{
+    int64_t others = 0;
+
+    for (size_t i = 0; i < s->people_count; i++)
+        others +=
+            ledger_i64(pg,
+                       "SELECT count(*) FROM attempts WHERE campaign_id <> 0 AND "
+                       "contact_id = %" PRId64 " AND variant <> '%s'",
+                       s->people[i].id, s->doc->variants.at[s->people[i].variant].name);
+    assert_int_equal(others, 0);
+}
 
 static void every_contact_ends_in_memory_as_it_ends_in_postgres(void **state)
 {
@@ -269,6 +501,14 @@ static void every_contact_ends_in_memory_as_it_ends_in_postgres(void **state)
     assert_int_equal(sim_ledger_differences(pg, s, m), 0);
     assert_int_equal(counts[0].calls, counts[1].calls);
     assert_memory_equal(counts[0].ends, counts[1].ends, sizeof(counts[0].ends));
+    assert_true(counts[0].ends[DISPOSITION_MACHINE] > 20);
+    assert_int_equal(memory_trial(m)->verdict, CANARY_GOOD);
+    assert_int_equal(ledger_i64(pg,
+                                "SELECT count(*) FROM campaign_canaries WHERE state = "
+                                "'passed'"),
+                     1);
+    numbers_are_used_alike(memory_pool(m));
+    variants_are_given_alike(s);
     assert_true(finals(s, m, "other_number") > 10 && finals(s, m, "opted_out") > 10 &&
                 finals(s, m, "DNC_INTERNAL") > 5);
     assert_int_equal(ledger_i64(pg,
@@ -282,6 +522,143 @@ static void every_contact_ends_in_memory_as_it_ends_in_postgres(void **state)
     scene_free(&source);
 }
 
+/* ---- quarantine ---- */
+
+enum { OF_A_LIST = 90, SEED = 7 };
+
+/* Contacts of a list, of whose numbers most are none in the network of the seed. */
+static void fill_list(const char *name, int64_t phone, bool poor)
+{
+    struct network network;
+    struct network_call call;
+
+    network_default(&network);
+    ledger_run(pg,
+               "INSERT INTO lists (tenant_id, name, created_at) VALUES (1, '%s', "
+               "now())",
+               name);
+    for (int n = 0; n < OF_A_LIST; phone++) {
+        network_dial(&network, SEED, phone, 1, 12, 25, &call);
+        bool none = call.disposition == DISPOSITION_BAD_NUMBER;
+        if (none != (poor && n % 5 > 0))
+            continue;
+        n++;
+        ledger_run(pg,
+                   "INSERT INTO contacts (tenant_id, list_id, phone, number_type, "
+                   "zone_group, region) SELECT 1, id, %" PRId64 ", 1, %" PRId64
+                   ", 'ET' FROM lists WHERE name = '%s'",
+                   phone, ledger_zone(pg, "ET", "Africa/Addis_Ababa"), name);
+    }
+}
+
+static struct campaign_row resting_campaign(void)
+{
+    static const char brief[] =
+        "{\"furrow\":1,\"name\":\"brief\",\"language\":\"en\",\"entry\":\"bye\","
+        "\"nodes\":{"
+        "\"bye\":{\"kind\":\"hangup\",\"prompt\":{\"en\":\"Bye.\"}}}}";
+    static const char text[] =
+        "{\"name\":\"resting\",\"lists\":[{\"name\":\"fair\"},{\"name\":\"poor\"}],"
+        "\"flow\":"
+        "\"sim\",\"trunk\":\"sim\",\"regions\":[\"ET\"],\"purpose\":\"informational\","
+        "\"pacing\":{\"cps\":0.5},\"limits\":{\"per_24h\":0,\"min_gap_s\":600},"
+        "\"variants\":[{"
+        "\"name\":\"a\",\"weight\":1},{\"name\":\"b\",\"flow\":\"brief\",\"weight\":1}],"
+        "\"quarantine\":{\"variants\":{\"min_calls\":10},\"lists\":{\"min_numbers\":30}}"
+        "}";
+    struct campaign_issues issues = {0};
+    struct flow_row published = {0};
+    struct campaign_row resting;
+    size_t added = 0;
+    bool fresh = false, loading = false;
+
+    fill_list("fair", 251921000000, false);
+    fill_list("poor", 251922000000, true);
+    assert_int_equal(flow_publish(pg, TENANT, "brief", brief, T0, &published, &fresh), 0);
+    if (campaign_create(pg, TENANT, text, sizeof(text) - 1, T0, &resting, &issues))
+        fail_msg("%s: %s", issues.at[0].pointer, issues.at[0].text);
+    ledger_run(pg, "UPDATE campaigns SET state = 'running' WHERE id = %" PRId64,
+               resting.id);
+    assert_int_equal(
+        campaign_populate(pg, TENANT, resting.id, 1000, T0, &added, &loading), 0);
+    assert_int_equal(added, 2 * OF_A_LIST);
+    return resting;
+}
+
+static void a_bad_variant_and_a_bad_list_rest_as_in_the_ledger(void **state)
+{
+    struct scene_source source;
+    struct run_counts counts[2];
+
+    (void)state;
+    row = resting_campaign();
+    load(&source, 0, 1);
+    look_ms = 60000;
+    CLEANUP(free_cleanup) char *told = FURROW("f", "resting", "--seed", "7", SPAN);
+    CLEANUP(free_cleanup)
+    char *page = FURROW("g", "resting", "--seed", "7", "--html", "-", SPAN);
+    assert_non_null(strstr(told, "quarantine: list 'poor' at "));
+    assert_non_null(strstr(told, "quarantine: variant 'b' at "));
+    assert_non_null(strstr(page, "<h2>Quarantine</h2>"));
+    const struct scene *s = &source.scene;
+    struct memory *m = in_memory(s, SEED, &counts[0]);
+    struct sim_ledger *l = sim_ledger_new(pg, s);
+    run_counts_init(&counts[1], s);
+    simulate(s, SEED, &sim_ledger_ops, l, &counts[1]);
+    assert_int_equal(sim_ledger_flush(l), 0);
+    const struct holds *h = memory_holds(m);
+    assert_int_equal(h->n, 2);
+    for (size_t i = 0; i < h->n; i++) {
+        assert_string_equal(holds_name(h, &h->at[i]), h->at[i].list ? "poor" : "b");
+        assert_int_equal(
+            h->at[i].at_ms,
+            ledger_i64(pg,
+                       "SELECT furrow_ms(held_at) FROM campaign_holds WHERE campaign_id "
+                       "= %" PRId64 " AND name = '%s' AND why = '%s'",
+                       s->campaign_id, holds_name(h, &h->at[i]), h->at[i].why));
+    }
+    assert_int_equal(sim_ledger_differences(pg, s, m), 0);
+    assert_memory_equal(counts[0].ends, counts[1].ends, sizeof(counts[0].ends));
+    assert_memory_equal(counts[0].variants, counts[1].variants,
+                        sizeof(counts[0].variants));
+    assert_true(counts[0].variants[0].calls > counts[0].variants[1].calls);
+    /* What rests already rests in the next simulation from the beginning. */
+    struct scene_source later;
+    load(&later, 0, 1);
+    assert_int_equal(later.scene.held_variants, 2);
+    assert_int_not_equal(later.scene.held_lists, 0);
+    for (size_t i = 0; i < later.scene.list_count; i++)
+        assert_int_equal(later.scene.held_lists >> i & 1,
+                         strcmp(later.scene.lists[i].name, "poor") == 0);
+    scene_free(&later);
+    sim_ledger_free(l);
+    memory_free(m);
+    run_counts_free(&counts[0]);
+    run_counts_free(&counts[1]);
+    scene_free(&source);
+}
+
+/* ---- agents ---- */
+
+static void agents_fare_in_memory_as_they_fare_in_postgres(void **state)
+{
+    (void)state;
+    struct sim_agents_told one =
+        sim_agents_compare(pg, "an-agent-each", "progressive", "", "", A_FEW, AGENTS);
+    struct sim_agents_told more =
+        sim_agents_compare(pg, "four-calls-each", "ratio", ",\"ratio\":4,\"margin\":0",
+                           ",\"machine\":{\"action\":\"human\"}", PEOPLE, AGENTS);
+    struct sim_agents_told most =
+        sim_agents_compare(pg, "guessed", "predictive", ",\"margin\":0",
+                           ",\"machine\":{\"action\":\"hang_up\"},"
+                           "\"cooldowns\":[{\"code\":\"COOLDOWN_ABANDONED\",\"after\":"
+                           "\"abandoned\",\"seconds\":86400,\"scope\":\"number\"}]",
+                           PEOPLE, AGENTS);
+    assert_int_equal(one.differences + more.differences + most.differences, 0);
+    assert_true(one.counts.served > A_FEW / 2 && more.counts.served > PEOPLE / 2);
+    assert_true(more.counts.abandoned > 0 && most.counts.abandoned > 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -289,15 +666,28 @@ int main(void)
         cmocka_unit_test(the_pace_and_the_channels_are_never_exceeded),
         cmocka_unit_test(more_people_than_the_list_has_are_copies_of_those),
         cmocka_unit_test(what_only_data_could_help_is_set_aside),
+        cmocka_unit_test(what_the_budget_spent_before_counts),
+        cmocka_unit_test(a_canary_that_fails_pauses_the_campaign),
+        cmocka_unit_test(calls_go_over_several_trunks),
         cmocka_unit_test(the_command_gives_the_same_bytes_for_the_same_seed),
+        cmocka_unit_test(people_of_several_lists_are_those_who_will_be_enrolled),
+        cmocka_unit_test(agents_are_kept_busier_by_a_ratio_within_the_abandonment_limit),
         cmocka_unit_test(every_contact_ends_in_memory_as_it_ends_in_postgres),
+        cmocka_unit_test(a_bad_variant_and_a_bad_list_rest_as_in_the_ledger),
+        cmocka_unit_test(agents_fare_in_memory_as_they_fare_in_postgres),
     };
 
     pgtest_start(PGTEST_POSTGRES);
     pg = pgtest_open();
     super = pgtest_open_super();
     ledger_fixture_start(pg);
-    row = sim_people(pg, "simulated", CONTACTS, CPS, CHANNELS, "");
+    row = sim_people(pg, "simulated", CONTACTS, CPS, CHANNELS, MORE);
+    ledger_run(pg, "UPDATE campaigns SET document_text = replace(document_text, "
+                   "'\"caller_id\":\"+251115550100\",', '')"); /* the pool instead */
+    for (int64_t i = 0; i < CALLERS; i++)
+        if (caller_id_add(pg, TENANT, "p", INT64_C(251115550200) + i, i == 0 ? 0 : CAP,
+                          T0))
+            return 1;
     sim_ledger_order_ties(pg, super);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     pg_close(super);
