@@ -65,7 +65,8 @@ struct channel {
     char name[NAME_MAX_LEN], app[96], attempt[40], phone[24];
     enum habit habit;
     int64_t ring_ms;
-    bool ringing, up, pressed;
+    bool ringing, up;
+    int plays;
     char playback[NAME_MAX_LEN], recording[NAME_MAX_LEN]; /* under way, or "" */
     int64_t recording_us;                                 /* its start */
 };
@@ -523,10 +524,10 @@ static struct ari_peer_reply play(struct channel *c, const char *id)
     snprintf(c->playback, sizeof(c->playback), "%.*s", (int)strcspn(id, "?"), id);
     emit_playback(c, "PlaybackStarted", "playing");
     later(30 + chance(120), playback_over, c->name, c->playback, NULL);
-    if ((c->habit == PRESSES_1 || c->habit == PRESSES_9) && !c->pressed)
+    if (c->habit == PRESSES_1 || (c->habit == PRESSES_9 && c->plays == 0))
         later(40 + chance(300), presses, c->name, c->habit == PRESSES_1 ? "1" : "9",
               NULL);
-    c->pressed = true;
+    c->plays++;
     return status(201);
 }
 

@@ -19,6 +19,7 @@ class Proxy:
         self.chance = random.Random(seed)
         self.server = None
         self.lines = set()
+        self.kept = set()  # lines whose bytes wait; those that come later pass
 
     async def listen(self, path=None):
         if path:
@@ -38,8 +39,8 @@ class Proxy:
                 from_target, other = await asyncio.open_unix_connection(self.target)
             line = (writer, other)
             self.lines.add(line)
-            ways = [asyncio.ensure_future(self.pump(reader, other, False)),
-                    asyncio.ensure_future(self.pump(from_target, writer, True))]
+            ways = [asyncio.ensure_future(self.pump(reader, other, False, line)),
+                    asyncio.ensure_future(self.pump(from_target, writer, True, line))]
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             for way in ways:
                 way.cancel()
@@ -52,14 +53,14 @@ class Proxy:
                 if w:
                     w.transport.abort()
 
-    async def pump(self, reader, writer, is_answer):
+    async def pump(self, reader, writer, is_answer, line):
         while True:
             data = await reader.read(CHUNK)
             if not data:
                 return
             if self.delay_s:
                 await asyncio.sleep(self.chance.uniform(0, self.delay_s))
-            while self.held:
+            while self.held or line in self.kept:
                 await asyncio.sleep(0.01)
             if self.deaf and is_answer:
                 continue  # done, but nobody hears of it; the connection is cut next
@@ -71,8 +72,12 @@ class Proxy:
             for w in line:
                 w.transport.abort()
 
+    def keep(self):
+        self.kept = set(self.lines)
+
     def heal(self):
         self.delay_s = 0.0
+        self.kept = set()
         self.held = self.closed = self.deaf = False
 
     async def stop(self):

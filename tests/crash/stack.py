@@ -109,7 +109,8 @@ class Base:
         # No fsync: a killed process loses nothing by it, only a killed machine would.
         self.start("postgres", [self.pg_bin + "/postgres", "-D", data, "-k", self.pg_socket,
                                 "-c", "listen_addresses=", "-c", "fsync=off",
-                                "-c", "max_connections=200", "-c", "log_min_messages=fatal"],
+                                "-c", "max_connections=200", "-c", "log_min_messages=fatal",
+                                "-c", "track_commit_timestamp=on"],
                    user=self.user)
         await until(30, "PostgreSQL answers", self.pg_answers)
 

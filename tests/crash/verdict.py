@@ -8,8 +8,9 @@ LIMIT_PER_NUMBER = 3  # campaign.json
 RETRY_S = 1.0  # from the end of a call to the next one, at least
 CHANNELS = 9
 # How long a request may be on its way: a permit lives two seconds, and a wire of ours holds
-# what it carries for at most one.
-ON_ITS_WAY_S = 3.0
+# what it carries for at most one, unless the round says that it was longer.
+PERMIT_S = 2.0
+HELD_S = 1.0
 SHORT_MS = 510  # nobody has said anything in less than half a second
 
 OPEN = "('intent', 'released', 'ringing', 'answered')"
@@ -51,7 +52,7 @@ def business(offsets, at):
     return at + (offsets[i][1] if i >= 0 else 0) / 1000
 
 
-def of_calls(w, opted_out, silenced):
+def of_calls(w, opted_out, silenced, held_s=0.0):
     """Breaches that the carrier alone can see."""
     seen = collections.Counter(p[1] for p in w.posts)
     for attempt, n in seen.items():
@@ -69,7 +70,7 @@ def of_calls(w, opted_out, silenced):
                        f"{w.until[before[1]] - after[0]:.3f} s before the call {before[1]} was over")
         if phone in opted_out:
             for at, attempt, *_ in calls:
-                if at > opted_out[phone] + ON_ITS_WAY_S:
+                if at > opted_out[phone] + PERMIT_S + max(HELD_S, held_s):
                     yield f"{phone} was called {at - opted_out[phone]:.3f} s after it had opted out: {attempt}"
     edges = sorted([(c[0], 1) for c in w.calls] + [(w.until[c[1]], -1) for c in w.calls])
     living = most = 0
@@ -118,7 +119,14 @@ ROWS = {
         f"""SELECT phone, count(*) FROM attempts WHERE state IN ('ended', 'unknown')
             GROUP BY phone HAVING count(*) > {LIMIT_PER_NUMBER}""",
     "an attempt without an allowing decision":
-        "SELECT id FROM attempts WHERE released_at IS NULL AND state IN ('ended', 'unknown')",
+        """SELECT id FROM attempts a WHERE (released_at IS NOT NULL OR state IN
+           ('ended', 'unknown')) AND NOT EXISTS (SELECT FROM decisions d WHERE
+           d.attempt_id = a.id AND d.stage = 2 AND d.reason = 0)""",
+    # What the stepped clock says does not count here, only what was committed first.
+    "a call was allowed after its opt-out":
+        """SELECT d.attempt_id, d.phone FROM decisions d JOIN dnc_entries e ON e.phone = d.phone
+           AND e.removed_at IS NULL AND e.campaign_id IN (0, d.campaign_id) WHERE d.stage = 2 AND
+           d.reason = 0 AND pg_xact_commit_timestamp(d.xmin) > pg_xact_commit_timestamp(e.xmin)""",
     "a number stands twice on the do-not-call list":
         """SELECT phone, count(*) FROM dnc_entries WHERE removed_at IS NULL
            GROUP BY phone, coalesce(campaign_id, 0) HAVING count(*) > 1""",
@@ -146,6 +154,25 @@ def too_soon(w, offsets, ledger):
         gap = business(offsets, at) - business(offsets, w.until[before])
         if gap < RETRY_S - 0.1:
             yield f"{phone} was called {gap:.3f} s after the call {before} was over: {attempt}"
+
+
+def too_late(w, given_up):
+    """What was given up must not reach the carrier any more: absent was believed too soon.
+    given_up: attempt and the real second of its last move."""
+    for at, attempt, phone, _, fate in w.posts:
+        if fate == "dialled" and at > given_up.get(attempt, at) + 0.05:
+            yield (f"{phone} was called by {attempt} {at - given_up[attempt]:.3f} s after the "
+                   "ledger had given it up")
+
+
+GIVEN_UP = """SELECT id, extract(epoch FROM pg_xact_commit_timestamp(xmin)) FROM attempts
+              WHERE state IN ('unknown', 'withdrawn')"""
+
+
+async def of_given_up(w, sql):
+    rows = [row.split("|") for row in (await sql(GIVEN_UP)).split("\n") if row]
+    for breach in too_late(w, {attempt: float(at) for attempt, at in rows}):
+        yield breach
 
 
 async def of_stories(w, sql, left, offsets):
