@@ -125,6 +125,13 @@ void placed_switch_restarted(struct dialer *d, const char *kind)
     (void)fflush(stdout);
 }
 
+void placed_switch_lost(struct dialer *d, const char *kind)
+{
+    (void)d;
+    printf("0|lost %s\n", kind);
+    (void)fflush(stdout);
+}
+
 bool placed_has(const struct dialer *d, const struct uuid *attempt)
 {
     (void)d;

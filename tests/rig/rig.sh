@@ -148,7 +148,7 @@ write_config() { # DIR KEY=VALUE…
     for d in etc lib spool/recording run log keys/keys; do mkdir -p "$dir/$d"; done
     "$SOURCE/deploy/asterisk/render.sh" "$dir/etc" "$@"
     # Parts of Asterisk that are always there complain about a missing file.
-    for f in acl ccss cdr cel features indications manager pjproject res_http_media_cache udptl \
+    for f in acl ccss cel features indications manager pjproject res_http_media_cache udptl \
         websocket_client; do
         : >"$dir/etc/$f.conf"
     done
@@ -190,7 +190,7 @@ launch() {
     done
 }
 
-cmd_start() { # DIR [KEY=VALUE…]: UAS_PORT= and INSTALLATION= are the usual ones
+cmd_start() { # DIR [KEY=VALUE…]: INSTALLATION= and TRUNK_ADDRESS=, of called parties that are there
     cmd_install >/dev/null
     find_triplet
     dir=$1
@@ -200,13 +200,13 @@ cmd_start() { # DIR [KEY=VALUE…]: UAS_PORT= and INSTALLATION= are the usual on
     set -- $(free_ports 3) -- "$@"
     http=$1 sip=$2 uas=$3
     shift 4
+    for pair in "$@"; do
+        case $pair in TRUNK_ADDRESS=*) uas=${pair##*:} ;; esac
+    done
     rtp=$((28000 + ($$ % 40) * 100))
     set -- HTTP_PORT="$http" SIP_PORT="$sip" TRUNK_ADDRESS="127.0.0.1:$uas" BIND=127.0.0.1 \
         RTP_START="$rtp" RTP_END=$((rtp + 1999)) ARI_USER=furrow ARI_SECRET=rig-secret "$@"
     write_config "$dir" "$@"
-    for pair in "$@"; do
-        case $pair in TRUNK_ADDRESS=*) uas=${pair##*:} ;; esac
-    done
     cat >"$dir/env" <<ENV
 RIG_ARI_URL=http://127.0.0.1:$http/ari
 RIG_ARI_USER=furrow
