@@ -38,6 +38,12 @@ case " $list " in
 *" compliance "*) list=$(echo " $list " | sed 's/ compliance / compliance oracle month /') ;;
 esac
 
+# A soak is a campaign and webhooks.
+case " $list " in
+*" webhook_soak "*) ;;
+*" soak "*) list=$(echo " $list " | sed 's/ soak / soak webhook_soak /') ;;
+esac
+
 # Jobs: the durable ones, a thousand that wait, and the volatile ones beside their peer.
 case " $list " in
 *" volatile "*) ;;
