@@ -2,7 +2,7 @@
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 foreach(lib libpq hiredis libcurl libuv libwebsockets jansson libmicrohttpd libsodium
-            openssl sndfile soxr cmocka)
+            openssl sndfile soxr cmocka expat)
   string(TOUPPER ${lib} var)
   pkg_check_modules(${var} REQUIRED IMPORTED_TARGET ${lib})
 endforeach()

@@ -20,11 +20,13 @@ out=$(
     layer contacts "base"
     layer compliance "base contacts"
     layer campaigns "base contacts compliance ivr"
-    layer dialer "base contacts compliance campaigns ivr"
-    layer workers "base contacts compliance campaigns ivr"
-    layer server "base contacts compliance campaigns ivr"
+    layer batches "base contacts compliance campaigns"
+    layer speech "base"
+    layer dialer "base speech contacts compliance campaigns ivr"
+    layer workers "base contacts compliance campaigns batches ivr"
+    layer server "base speech contacts compliance campaigns batches ivr"
     layer simulate "base contacts compliance campaigns ivr"
-    layer cli "base contacts compliance campaigns ivr simulate dialer workers server"
+    layer cli "base speech contacts compliance campaigns batches ivr simulate dialer workers server"
 )
 [ -z "$out" ] || complain "layers
 $out"
@@ -35,7 +37,7 @@ done)
 $out"
 
 # --- the middle layer is pure but for its stores ---------------------------------
-out=$(for f in $(sources contacts compliance campaigns simulate); do
+out=$(for f in $(sources contacts compliance campaigns batches simulate); do
     case $f in *_store.c | *_store_*.c | *_store.h) continue ;; esac
     grep -nE '#include (<libpq-fe.h>|"base/(pg|redis|http)\.h")|\bclock_now_ms\(|\brandombytes' "$f" | sed "s|^|$f:|"
 done)
@@ -43,7 +45,7 @@ done)
 $out"
 
 # --- banned calls and constructs ---------------------------------------------------
-out=$(for f in $(sources base contacts compliance campaigns ivr simulate dialer workers server cli deploy); do
+out=$(for f in $(sources base speech contacts compliance campaigns batches ivr simulate dialer workers server cli deploy); do
     grep -nE '\b(strcpy|strcat|sprintf|vsprintf|atoi|atol|strtok|localtime|localtime_r|gmtime|rand|system|popen|usleep|alloca)\(' "$f" | sed "s|^|$f:|"
 done)
 [ -z "$out" ] || complain "banned calls
@@ -53,12 +55,12 @@ out=$(sources . | grep -v '^base/attrs.h$' | xargs grep -n '__attribute__' /dev/
 $out"
 
 # --- one gate ------------------------------------------------------------------------
-out=$(sources base contacts compliance campaigns ivr simulate dialer workers server cli | xargs grep -l 'permit_mint(' |
+out=$(sources base speech contacts compliance campaigns batches ivr simulate dialer workers server cli | xargs grep -l 'permit_mint(' |
     grep -vE '^campaigns/(permit\.[ch]|attempt_store.*\.c)$')
 [ -z "$out" ] || complain "permit_mint is the gate's alone: $out"
 
 # --- sizes -----------------------------------------------------------------------------
-out=$(sources base contacts compliance campaigns ivr simulate dialer workers server cli deploy | grep -v 'contacts/zones_table' |
+out=$(sources base speech contacts compliance campaigns batches ivr simulate dialer workers server cli deploy | grep -v 'contacts/zones_table' |
     xargs wc -l | awk '$2 != "total" && $1 > 700 {print $2 ": " $1 " lines"}')
 [ -z "$out" ] || complain "files over 700 lines
 $out"
