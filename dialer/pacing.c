@@ -257,7 +257,7 @@ static void heard_health(struct pacing *p, int64_t trunk_id, int percent, int64_
 
 static bool is_numbers(const redisReply *reply, size_t n)
 {
-    bool all = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == n;
+    bool all = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements >= n;
 
     for (size_t i = 0; all && i < n; i++)
         all = reply->element[i]->type == REDIS_REPLY_INTEGER;
@@ -297,6 +297,15 @@ void pacing_told(struct pacing *p, int64_t trunk_id, enum pacing_word word)
 
 enum answer { GO, WAIT, FULL, REBUILD_FIRST, BREAKER };
 
+/* Three numbers and the turn. */
+static bool is_take(const redisReply *reply)
+{
+    return is_numbers(reply, 3) && reply->elements == 4 &&
+           reply->element[0]->integer >= GO && reply->element[0]->integer <= BREAKER &&
+           reply->element[3]->type == REDIS_REPLY_STRING &&
+           reply->element[3]->len < TURN_MAX;
+}
+
 static void on_taken(struct pacing *p, struct op *op, redisReply *reply)
 {
     static const enum pacing_result results[] = {[GO] = PACING_GO,
@@ -304,8 +313,7 @@ static void on_taken(struct pacing *p, struct op *op, redisReply *reply)
                                                  [FULL] = PACING_FULL,
                                                  [REBUILD_FIRST] = PACING_AWAY,
                                                  [BREAKER] = PACING_HELD};
-    bool good = pacing_is_good(p, reply) && is_numbers(reply, 3) &&
-                reply->element[0]->integer >= GO && reply->element[0]->integer <= BREAKER;
+    bool good = pacing_is_good(p, reply) && is_take(reply);
     enum answer code = good ? (enum answer)reply->element[0]->integer : REBUILD_FIRST;
     long long wait = good ? reply->element[1]->integer : 0;
     int64_t retry_ms = AWAY_RETRY_MS, due_us = 0;
@@ -317,6 +325,7 @@ static void on_taken(struct pacing *p, struct op *op, redisReply *reply)
             pacing_ask_rebuild(p);
     } else {
         /* Below zero: real ms, after a rebuild or while the breaker is open. */
+        str_cut(op->turn, sizeof(op->turn), reply->element[3]->str);
         if (code == GO)
             due_us = mono_us() + (int64_t)((double)wait / p->business_per_real);
         else
@@ -376,7 +385,7 @@ static int write_take(const struct pacing *p, const struct op *op, struct take_w
     w->argv[n++] = uuid_text(&ask->attempt, w->id);
     w->argv[n++] = w->now;
     w->argv[n++] = w->tolerance;
-    w->argv[n++] = op->late ? "late" : "";
+    w->argv[n++] = !op->late ? "" : op->turn[0] ? op->turn : "late";
     for (int i = 0; i < 2 * buckets; i++)
         w->argv[n++] = w->numbers[i];
     return n;

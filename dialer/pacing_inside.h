@@ -21,6 +21,7 @@ enum {
     LATE_MAX = 3,      /* turns that may pass, before it is asked anew from the start */
     TOLERANCE_MS = 20, /* real: how late a token may be taken without losing it */
     KEY_MAX = 96,
+    TURN_MAX = 32 * 2 * PACING_KINDS,
     SHA_MAX = 41,
 };
 
@@ -42,8 +43,9 @@ struct op {
     /* a take: */
     struct uuid attempt;
     struct pacing_ask ask;
-    int late;         /* turns that passed before they could be used */
-    int64_t trunk_id; /* also of what a trunk's answer told */
+    int late;            /* turns that passed before they could be used */
+    char turn[TURN_MAX]; /* the last of them, as pacing_take.lua wrote it */
+    int64_t trunk_id;    /* also of what a trunk's answer told */
     pacing_done_fn *done;
     void *arg;
     enum pacing_result result;

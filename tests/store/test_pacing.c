@@ -12,9 +12,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/redis.h"
+#include "base/str.h"
 #include "dialer/pacing.h"
 
 enum { BOUND_MS = 20000, TAKES_MAX = 400 };
+
+extern const char pacing_take_lua[];
 
 static char dir[] = "/tmp/furrow-pacing-XXXXXX";
 static char url[128];
@@ -83,6 +86,7 @@ static int64_t redis_count(const char *command)
 /* ---- a dialer that wants calls all the time ---- */
 
 struct taker {
+    struct taker *next;
     struct pacing *pacing;
     struct pacing_ask ask; /* of the next one */
     uv_timer_t timer;
@@ -92,6 +96,8 @@ struct taker {
     struct pacing_ask open[4]; /* what Postgres would say */
     size_t open_count;
 };
+
+static struct taker *takers; /* those of the test that runs */
 
 static void take(struct taker *t);
 
@@ -151,6 +157,8 @@ static struct taker *new_taker(int64_t trunk, double cps, int max)
                      0);
     uv_timer_init(&loop, &t->timer);
     t->timer.data = t;
+    t->next = takers;
+    takers = t;
     return t;
 }
 
@@ -161,6 +169,11 @@ static void on_closed(uv_handle_t *h)
 
 static void free_taker(struct taker *t)
 {
+    for (struct taker **at = &takers; *at; at = &(*at)->next)
+        if (*at == t) {
+            *at = t->next;
+            break;
+        }
     t->stop = true;
     uv_timer_stop(&t->timer);
     pacing_close(t->pacing);
@@ -168,6 +181,15 @@ static void free_taker(struct taker *t)
     while (!t->closed)
         uv_run(&loop, UV_RUN_NOWAIT);
     free(t);
+}
+
+/* A test that failed has left its takers, which would answer the next test's rebuilds. */
+static int free_takers(void **state)
+{
+    (void)state;
+    while (takers)
+        free_taker(takers);
+    return 0;
 }
 
 #define RUN_UNTIL(condition)                                                             \
@@ -219,6 +241,46 @@ static void a_fast_limit_beside_a_slow_one_costs_no_turns(void **state)
     RUN_UNTIL(t->goes >= N);
     assert_in_range((t->at_ms[N - 1] - t->at_ms[5]) / (N - 6), 18, 22);
     free_taker(t);
+}
+
+/* One take, its answer; turn: in, the one that passed or ""; out, the one given. */
+static int64_t take_at(const char *attempt, int now_ms, char turn[64])
+{
+    struct redis *r = NULL;
+    CLEANUP(redis_reply_free) redisReply *reply = NULL;
+
+    assert_int_equal(redis_open(&r, url, &(struct errtext){0}), 0);
+    assert_int_equal(redis_cmd(r, &reply,
+                               "EVAL %s 6 late:boot late:index late:held late:health "
+                               "late:tat late:slots run %s %d 20 %s 1000 0",
+                               pacing_take_lua, attempt, now_ms, turn),
+                     0);
+    redis_close(r);
+    assert_int_equal(reply->elements, 4);
+    str_cut(turn, 64, reply->element[3]->str);
+    return reply->element[0]->integer;
+}
+
+static void a_turn_that_passed_goes_back_unless_another_has_had_one_since(void **state)
+{
+    char a[64] = "", b[64] = "", lost[64];
+
+    (void)state;
+    redis_do("EVAL redis.call('SET','late:boot','run'..string.char(32)..'0') 0");
+    assert_int_equal(take_at("a", 10000, a), 0);
+    assert_string_equal(a, "9980.000 10980.000");
+    /* Alone: it goes at once, and the next is a second after it. */
+    assert_int_equal(take_at("a", 10900, a), 0);
+    assert_string_equal(a, "10880.000 11880.000");
+    assert_int_equal(take_at("b", 11880, b), 0);
+    assert_string_equal(b, "11880.000 12880.000");
+    /* Not alone: what it had is b's past now. */
+    str_cut(lost, sizeof(lost), a);
+    assert_int_equal(take_at("a", 12000, lost), 1);
+    str_cut(lost, sizeof(lost), a);
+    assert_int_equal(take_at("a", 12880, lost), 0);
+    assert_string_equal(lost, "12880.000 13880.000");
+    redis_do("DEL late:boot late:index late:held late:health late:tat late:slots");
 }
 
 static void two_dialers_share_one_budget(void **state)
@@ -619,28 +681,29 @@ static int stop_all(void **state)
     return uv_loop_close(&loop);
 }
 
+#define PACING_TEST(name) cmocka_unit_test_teardown(name, free_takers)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tokens_are_evenly_spaced),
-        cmocka_unit_test(a_fast_limit_beside_a_slow_one_costs_no_turns),
-        cmocka_unit_test(two_dialers_share_one_budget),
-        cmocka_unit_test(slots_are_held_until_given_back_and_giving_twice_frees_one),
-        cmocka_unit_test(slots_whose_attempt_is_over_are_reclaimed_and_no_others),
-        cmocka_unit_test(asking_again_for_the_same_attempt_takes_nothing_twice),
-        cmocka_unit_test(every_kind_of_limit_holds_for_all_dialers_together),
-        cmocka_unit_test(no_second_has_more_than_the_rate_and_one),
-        cmocka_unit_test(congestion_halves_the_rate_and_it_climbs_back),
-        cmocka_unit_test(
-            ten_refusals_open_the_breaker_for_every_dialer_and_a_call_closes_it),
-        cmocka_unit_test(after_a_flush_nothing_goes_out_until_the_slots_are_rebuilt),
-        cmocka_unit_test(a_rebuild_puts_open_attempts_back_into_their_slots),
-        cmocka_unit_test(a_rebuild_gives_no_token_to_what_is_not_sent_yet),
-        cmocka_unit_test(
-            a_redis_restored_from_yesterday_is_rebuilt_before_the_next_token),
-        cmocka_unit_test(a_redis_that_was_a_replica_meanwhile_is_rebuilt),
-        cmocka_unit_test(a_dead_redis_means_no_calls_and_a_new_one_is_rebuilt),
-        cmocka_unit_test(a_redis_that_hangs_is_away),
+        PACING_TEST(tokens_are_evenly_spaced),
+        PACING_TEST(a_fast_limit_beside_a_slow_one_costs_no_turns),
+        PACING_TEST(a_turn_that_passed_goes_back_unless_another_has_had_one_since),
+        PACING_TEST(two_dialers_share_one_budget),
+        PACING_TEST(slots_are_held_until_given_back_and_giving_twice_frees_one),
+        PACING_TEST(slots_whose_attempt_is_over_are_reclaimed_and_no_others),
+        PACING_TEST(asking_again_for_the_same_attempt_takes_nothing_twice),
+        PACING_TEST(every_kind_of_limit_holds_for_all_dialers_together),
+        PACING_TEST(no_second_has_more_than_the_rate_and_one),
+        PACING_TEST(congestion_halves_the_rate_and_it_climbs_back),
+        PACING_TEST(ten_refusals_open_the_breaker_for_every_dialer_and_a_call_closes_it),
+        PACING_TEST(after_a_flush_nothing_goes_out_until_the_slots_are_rebuilt),
+        PACING_TEST(a_rebuild_puts_open_attempts_back_into_their_slots),
+        PACING_TEST(a_rebuild_gives_no_token_to_what_is_not_sent_yet),
+        PACING_TEST(a_redis_restored_from_yesterday_is_rebuilt_before_the_next_token),
+        PACING_TEST(a_redis_that_was_a_replica_meanwhile_is_rebuilt),
+        PACING_TEST(a_dead_redis_means_no_calls_and_a_new_one_is_rebuilt),
+        PACING_TEST(a_redis_that_hangs_is_away),
     };
 
     signal(SIGPIPE, SIG_IGN);
