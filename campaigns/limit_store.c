@@ -99,3 +99,20 @@ int limit_load(struct pg *pg, int tenant_id, const char *caller_id, struct limit
         read_row(res, 0, out);
     return pg_end(pg, err);
 }
+
+int limit_number_is_shown(struct pg *pg, int tenant_id, const char *caller_id, bool *out)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, caller_id);
+    int err = pg_begin(pg, tenant_id);
+    if (!err)
+        err = pg_run(pg, &res,
+                     "SELECT EXISTS (SELECT FROM campaigns WHERE document->>'caller_id' "
+                     "= $1)",
+                     &a);
+    if (!err)
+        *out = pg_bool(res, 0, 0);
+    return pg_end(pg, err);
+}

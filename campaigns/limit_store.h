@@ -5,6 +5,7 @@
 #ifndef CAMPAIGNS_LIMIT_STORE_H
 #define CAMPAIGNS_LIMIT_STORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,5 +32,8 @@ NODISCARD int limit_list(struct pg *pg, int tenant_id, struct limit_row **out, s
 /* Of one caller ID, or of the tenant (""); out->id is 0 when none is set. */
 NODISCARD int limit_load(struct pg *pg, int tenant_id, const char *caller_id,
                          struct limit_row *out);
+/* Whether any campaign shows that number, written just so. */
+NODISCARD int limit_number_is_shown(struct pg *pg, int tenant_id, const char *caller_id,
+                                    bool *out);
 
 #endif

@@ -286,6 +286,28 @@ static int parse_run(int argc, char **argv, struct flow_phone *phone)
     return code;
 }
 
+/* A language that the flow does not offer would be heard as another one. */
+static int check_language(const struct flow_source *f, const char *language)
+{
+    json_auto_t *doc = json_loads(f->text, 0, NULL);
+    const char *usual = json_string_value(json_object_get(doc, "language"));
+    const json_t *tag = NULL, *tags = json_object_get(doc, "languages");
+    CLEANUP(buf_free) struct buf offered = {0};
+    size_t i = 0;
+
+    if (!*language || !usual || strcmp(language, usual) == 0)
+        return CLI_OK;
+    if (!tags)
+        buf_puts(&offered, usual);
+    json_array_foreach(tags, i, tag)
+    {
+        if (strcmp(language, json_string_value(tag)) == 0)
+            return CLI_OK;
+        buf_printf(&offered, "%s%s", i ? ", " : "", json_string_value(tag));
+    }
+    return cli_usage("the flow has no language '%s'; it has %s", language, offered.data);
+}
+
 static int run(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(table_memory_free) struct table_memory tables = {0};
@@ -303,6 +325,8 @@ static int run(struct cli *cli, int argc, char **argv)
         flow_source_say(&f);
         code = cli_fail("'%s' cannot be run: correct the errors above", path);
     }
+    if (!code)
+        code = check_language(&f, phone.language);
     if (!code)
         code = flow_phone_call(&f, &phone);
     flow_source_close(&f);

@@ -9,6 +9,7 @@
 #include "base/xalloc.h"
 #include "campaigns/limit_store.h"
 #include "cli/groups.h"
+#include "contacts/phone.h"
 
 static const double cps_max = 10000;
 enum { CALLS_MAX = 1000000 };
@@ -23,6 +24,33 @@ static int parse_what(struct limit_row *row, int argc, char **argv)
     if (str_copy(row->caller_id, sizeof(row->caller_id), what))
         return cli_usage("'%.80s' is too long for a caller ID", what);
     return CLI_OK;
+}
+
+/* A campaign may show a number as its carrier wants it; any other text would limit
+ * nothing, and nobody would notice. */
+static int check_number(struct cli *cli, const struct limit_row *row)
+{
+    const char *number = row->caller_id;
+    struct phone phone;
+    bool shown = false;
+
+    if (!*number)
+        return CLI_OK;
+    if (*number == '+') {
+        enum phone_error error = phone_parse(number, strlen(number), NULL, &phone);
+        char text[PHONE_TEXT_MAX];
+        if (error != PHONE_VALID && error != PHONE_INVALID)
+            return cli_usage("'%s' is no number: %s", number, phone_error_hint(error));
+        if (!str_is(phone_text(phone.e164, text), number))
+            return cli_usage("'%s' is written as campaigns have it: %s", number, text);
+        return CLI_OK;
+    }
+    if (limit_number_is_shown(cli->pg, cli->tenant_id, number, &shown))
+        return cli_fail("%s", pg_error(cli->pg));
+    return shown ? CLI_OK
+                 : cli_usage("'%s' has no country code, and no campaign shows it so: "
+                             "write it as +251115550100",
+                             number);
 }
 
 static int parse_limit(struct limit_row *row, int option, const char *text)
@@ -63,6 +91,8 @@ static int cmd_set(struct cli *cli, int argc, char **argv)
         code = cli_usage("say how much with --cps N, --max-calls N or both");
     if (!code)
         code = cli_open_pg(cli);
+    if (!code)
+        code = check_number(cli, &row);
     if (code)
         return code;
     if (limit_set(cli->pg, cli->tenant_id, &row, clock_now_ms(), &e))

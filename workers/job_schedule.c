@@ -60,12 +60,20 @@ int job_schedule_remove(struct pg *pg, int tenant_id, const char *name)
     return err ? err : pg_affected(res) == 1 ? 0 : ENOENT;
 }
 
+/* As clock_text() writes it. */
+#define INSTANT(column)                                                                  \
+    "to_char(" column " AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+
 int job_schedule_list(struct pg *pg, int tenant_id, json_t **out)
 {
-    return job_admin_json(pg, tenant_id,
-                          "SELECT coalesce(jsonb_agg(to_jsonb(s) - 'tenant_id' ORDER BY "
-                          "name), '[]') FROM job_schedules s",
-                          NULL, out);
+    return job_admin_json(
+        pg, tenant_id,
+        "SELECT coalesce(jsonb_agg(to_jsonb(s) - 'tenant_id' || "
+        "jsonb_build_object('next_at', " INSTANT(
+            "next_at") ", "
+                       "'last_at', " INSTANT("last_at") ") ORDER BY name), '[]') "
+                                                        "FROM job_schedules s",
+        NULL, out);
 }
 
 /* Row r of what is due: its job, and when it is due next. */

@@ -259,6 +259,10 @@ static void limits_new_jobs_and_schedules_are_said_and_shown(void **state)
     assert_string_equal(
         json_string_value(json_object_get(json_array_get(rows, 0), "cron")),
         "0,30 * * * *");
+    const char *next =
+        json_string_value(json_object_get(json_array_get(rows, 0), "next_at"));
+    assert_int_equal(strlen(next), strlen("2026-11-25T08:00:00Z"));
+    assert_string_equal(next + strlen(next) - 4, ":00Z");
     assert_int_equal(jobs("unschedule hourly"), 0);
 }
 

@@ -47,6 +47,12 @@ static void a_limit_that_says_nothing_is_refused(void **state)
     text_has(RUN(2, "limit", "set", "tenant", "--cps", "nan"), "calls per second");
     text_has(RUN(2, "limit", "set", "tenant", "--max-calls", "0"), "calls at once");
     text_has(RUN(2, "limit", "set", "--cps", "1"), "say what is limited");
+    text_has(RUN(2, "limit", "set", "0115550100", "--cps", "1"),
+             "has no country code, and no campaign shows it so");
+    text_has(RUN(2, "limit", "set", "sales", "--cps", "1"), "has no country code");
+    text_has(RUN(2, "limit", "set", "+251 11 555 0100", "--cps", "1"), ": +251115550100");
+    text_has(RUN(2, "limit", "set", "+9", "--cps", "1"), "is no number");
+    assert_null(strstr(RUN(0, "limit", "list"), "0115550100 "));
 }
 
 static void a_trunk_is_changed_and_the_rest_of_it_stays(void **state)

@@ -133,6 +133,8 @@ check "a start without a store" 503 "$(cat "$T/status")"
 printf 'say book\n101#\nsay chris tomas\nsay thirty five\n2\n1\n' | "$BIN/furrow" flow run "$AIRLINE/airline.json" \
     --table flights="$AIRLINE/flights.csv" --table bookings="$AIRLINE/bookings.csv" >"$T/out" 2>&1 || fail "flow run: $(cat "$T/out")"
 grep -q "says (en): Booking confirmed. Your new PNR is AI" "$T/out" || fail "the terminal: $(cat "$T/out")"
+"$BIN/furrow" flow run "$AIRLINE/airline.json" --language xx </dev/null >"$T/out" 2>&1 && fail "a language that the flow has not"
+grep -q "has no language 'xx'; it has en" "$T/out" || fail "which it has is not said: $(cat "$T/out")"
 # And the bill of VoiceXML's books: paid in part, once, with a receipt.
 BILL="$FURROW_SOURCE/deploy/samples/pay-bill"
 printf 'say one zero zero zero zero zero zero one\nsay 1 3 5 7\n10000001#\n2468\nsay part\nsay two hundred and fifty\nsay yes\n' | "$BIN/furrow" flow run "$BILL/pay-bill.json" \
