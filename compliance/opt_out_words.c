@@ -14,6 +14,31 @@ static bool is_of_a_word(unsigned char c)
     return isalnum(c) || c >= 0x80;
 }
 
+/* Marks beyond ASCII that telephones put at a word: how many bytes it is long, 0 none. */
+static size_t mark_at(const char *p)
+{
+    static const struct {
+        const char *first, *last; /* of equal length */
+    } marks[] = {
+        {"\u00a0", "\u00bf"},         /* no-break space, quotes */
+        {"\u1361", "\u1368"},         /* Ethiopic */
+        {"\u2000", "\u206f"},         /* spaces, dashes, quotes, what cannot be seen */
+        {"\u2190", "\u2bff"},         /* arrows, signs */
+        {"\u3000", "\u303f"},         /* East Asian */
+        {"\ufe00", "\ufe0f"},         /* how the sign before it looks */
+        {"\ufeff", "\ufeff"},         /* byte order */
+        {"\uff01", "\uff0f"},         /* full width */
+        {"\U0001f000", "\U0001faff"}, /* pictures */
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        size_t n = strlen(marks[i].first);
+        if (strncmp(p, marks[i].first, n) >= 0 && strncmp(p, marks[i].last, n) <= 0)
+            return n;
+    }
+    return 0;
+}
+
 struct word {
     const char *text;
     enum message_word means;
@@ -53,20 +78,16 @@ static const struct word *find(const char (*words)[WORD_MAX], size_t i, size_t n
 
 static size_t split(const char *text, char (*words)[WORD_MAX])
 {
-    /* Ethiopic separators are letters to no one: "፡" to "፨", U+1361 to U+1368. */
-    static const unsigned char mark[2] = {0xe1, 0x8d};
-    const unsigned char *p = (const unsigned char *)text;
     size_t n = 0, len = 0;
 
-    for (; *p && n < WORDS_MAX; p++) {
-        bool separates =
-            p[0] == mark[0] && p[1] == mark[1] && p[2] >= 0xa1 && p[2] <= 0xa8;
-        if (is_of_a_word(*p) && !separates) {
+    for (const char *p = text; *p && n < WORDS_MAX; p++) {
+        size_t mark = mark_at(p);
+        if (is_of_a_word((unsigned char)*p) && !mark) {
             if (len < WORD_MAX - 1)
-                words[n][len++] = (char)*p;
+                words[n][len++] = *p;
             continue;
         }
-        p += separates ? 2 : 0;
+        p += mark ? mark - 1 : 0;
         words[n][len] = '\0';
         n += len > 0;
         len = 0;

@@ -5,11 +5,14 @@
 
 #include <jansson.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "base/xalloc.h"
 #include "batches/command_store.h"
 #include "campaigns/message_form.h"
 #include "campaigns/message_store.h"
+#include "campaigns/provider_event_store.h"
 #include "campaigns/provider_http.h"
 #include "server/hook.h"
 
@@ -129,13 +132,37 @@ static int take_letter(struct hook *h, const struct message_letter *letter)
     return err;
 }
 
+/* A provider may tell again with another nonce, and by then the person has written
+ * something else: what the message's own id stands for is done once. */
+static int take_letter_once(struct hook *h, const struct message_letter *letter)
+{
+    struct provider_answer before = {.status = 200};
+    struct provider_event ev = {.account_id = h->provider.id};
+    CLEANUP(buf_free) struct buf id = {0};
+    bool known = false;
+
+    if (!letter->provider_id[0])
+        return take_letter(h, letter);
+    buf_printf(&id, "letter\n%s", letter->provider_id);
+    sha256_of(id.data, id.len, ev.key);
+    memcpy(ev.request, ev.key, sizeof(ev.request));
+    int err = provider_event_find(h->pg, &ev, &known, &before);
+    buf_free(&before.body);
+    if (err || known)
+        return err;
+    err = take_letter(h, letter);
+    return err ? err
+               : provider_event_keep(h->pg, h->provider.tenant_id, &ev, &before,
+                                     clock_real_ms());
+}
+
 static int receive(struct hook *h, struct response *resp)
 {
     CLEANUP(free_cleanup) struct message_letter *letter = xcalloc(1, sizeof(*letter));
     CLEANUP(telling_free) struct telling t = {0};
 
     tell(h, &t);
-    int err = message_read_letter(&t.told, letter) ? take_letter(h, letter) : 0;
+    int err = message_read_letter(&t.told, letter) ? take_letter_once(h, letter) : 0;
     if (err)
         return err;
     /* What is to be said leaves as a message of its own, in the ledger of messages. */

@@ -86,6 +86,11 @@ answers 200 '' africastalking - "/hooks/$AT/sms" id=a1 from=+251911000004 text=s
 check "STOP over Africa's Talking" 1 "$(in_force 251911000004)"
 answers 200 '<Response></Response>' twilio tok-twilio "/hooks/$TW/sms" MessageSid=SM5 From=COOP Body=STOP
 check "from a name, not a number" 4 "$(sql 'SELECT count(*) FROM dnc_entries')"
+# Told again with a nonce of its own, after the person has changed their mind.
+answers 200 '<Response></Response>' plivo tok-plivo "/hooks/$PL/sms" --v2 --nonce 2 MessageUUID=m3 From=251911000002 Text=jalqabi
+answers 200 '<Response></Response>' plivo tok-plivo "/hooks/$PL/sms" --v2 --nonce 3 MessageUUID=m4 From=251911000002 Text=dhaabi
+answers 200 '<Response></Response>' plivo tok-plivo "/hooks/$PL/sms" --v2 --nonce 4 MessageUUID=m3 From=251911000002 Text=jalqabi
+check "an old START that is told late" 1 "$(in_force 251911000002)"
 
 # ---- delivery reports ---------------------------------------------------------------------
 # A message that an account sent.

@@ -32,6 +32,17 @@ static void a_wish_to_be_left_alone_is_understood(void **state)
         "ይቁም",
         "DHAABI",
         "maaloo dhaabi",
+        /* Telephones write more marks than ASCII has. */
+        "\u201cSTOP\u201d",
+        "\u00abStop\u00bb",
+        "STOP\u00a0",
+        "STOP\u2026",
+        "\ufeffSTOP\u200b",
+        "STOP\U0001f64f",
+        "\u270b\ufe0fSTOP",
+        "STOP\uff01",
+        "dhaabi\u2026",
+        "\u2018\u12a0\u1241\u121d\u2019",
     };
 
     (void)state;
@@ -56,6 +67,9 @@ static void other_messages_are_left_alone(void **state)
         "at the end of the month I will bring it",
         "ስለ ቡናው እናመሰግናለን",
         "\xff\xfe",
+        "sto\u2019p",
+        "stop\u00e9",
+        "\u12a0\u1241\u121dx",
     };
 
     (void)state;
