@@ -3,6 +3,9 @@
 #include <string.h>
 #include <strings.h>
 
+static const char host_bytes[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]";
+
 const char *url_authority(const char *url, size_t *len, bool *https)
 {
     const char *host;
@@ -14,8 +17,9 @@ const char *url_authority(const char *url, size_t *len, bool *https)
         host = url + 7;
     else
         return NULL;
-    *len = strcspn(host, "/?#\\");
-    return *len > 0 && !memchr(host, '@', *len) ? host : NULL;
+    /* libcurl reads "a.org\@b.org" as a name, a password and b.org. */
+    *len = strcspn(host, "/?#");
+    return *len > 0 && strspn(host, host_bytes) >= *len ? host : NULL;
 }
 
 bool url_host_is_in(const char *host, size_t len, const char *domain, size_t domain_len)

@@ -9,7 +9,8 @@
 #include <stddef.h>
 
 /* Host and port of an http or https URL, borrowed from it, *len bytes. NULL: it is none,
- * has no host, or a name and password. */
+ * or what stands there is not a plain host in ASCII and a port: a name and password, an
+ * escape, anything that two readers could read in two ways. */
 const char *url_authority(const char *url, size_t *len, bool *https);
 /* The domain itself, or a host in it, in any case; a port is a part of either. */
 bool url_host_is_in(const char *host, size_t len, const char *domain, size_t domain_len);
