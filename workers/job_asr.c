@@ -19,7 +19,6 @@
 #include "base/xalloc.h"
 #include "campaigns/voice_task.h"
 #include "workers/job_asr.h"
-#include "workers/notify.h"
 #include "workers/recording.h"
 #include "workers/worker.h"
 
@@ -185,33 +184,6 @@ static enum job_result keep_text(struct job_ctx *ctx, const struct job *job,
     return result;
 }
 
-/* Who has spoken a command is told, or they would call again. */
-static int let_wait(struct pg *pg, const struct worker_config *c, int tenant_id,
-                    const struct recording *r, const char *why)
-{
-    int64_t now = clock_now_ms();
-    int err = recording_set_state(pg, &r->id, "needs_person", why, now);
-
-    if (!err && strcmp(r->pipeline, "command") == 0)
-        err = notify_waits(pg, c, tenant_id, r, now);
-    return err;
-}
-
-static enum job_result needs_person(struct job_ctx *ctx, const struct job *job,
-                                    const struct recording *r, const char *why)
-{
-    enum job_result result = JOB_DONE;
-    struct pg *pg = pg_pool_take(ctx->pool);
-    int err = pg_begin(pg, job->tenant_id);
-
-    if (!err)
-        err = pg_end(pg, let_wait(pg, config_of(ctx), job->tenant_id, r, why));
-    if (err)
-        result = job_db_error(ctx, pg, err);
-    pg_pool_give(ctx->pool, pg);
-    return result;
-}
-
 static enum job_result transcribe(struct job_ctx *ctx, const struct job *job,
                                   const struct recording *r)
 {
@@ -221,16 +193,16 @@ static enum job_result transcribe(struct job_ctx *ctx, const struct job *job,
     bool person = false;
 
     if (!c->asr_url[0])
-        return needs_person(ctx, job, r, VOICE_NO_SERVICE);
+        return recording_finish(ctx, job, r, "needs_person", VOICE_NO_SERVICE);
     if (!asr_language(c->asr_languages, r->language, language)) {
         snprintf(why, sizeof(why), "the speech service takes no '%s' (asr_languages)",
                  r->language);
-        return needs_person(ctx, job, r, why);
+        return recording_finish(ctx, job, r, "needs_person", why);
     }
     enum job_result result = ask(ctx, r, language, &text, &person);
     if (person) {
         str_cut(why, sizeof(why), ctx->why);
-        return needs_person(ctx, job, r, why);
+        return recording_finish(ctx, job, r, "needs_person", why);
     }
     if (result != JOB_DONE)
         return result;

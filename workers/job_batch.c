@@ -53,6 +53,10 @@ static int do_recording(struct pg *pg, const struct worker_config *c, int tenant
         return err;
     if (result->state != COMMAND_DONE)
         refusal_text(&result->why, "en", why);
+    else if (c->sms_complete)
+        err = notify_ended(pg, c, tenant_id, r, SMS_COMPLETE, clock_now_ms());
+    if (err)
+        return err;
     return recording_set_state(pg, &r->id, "done", why, clock_now_ms());
 }
 

@@ -186,8 +186,8 @@ static int lock_pipeline(struct pg *pg, const struct recording *r, bool *none)
     return err;
 }
 
-static int write_rows(struct pg *pg, int tenant_id, const struct recording *r,
-                      const struct fetched *f, int64_t now_ms)
+static int write_rows(struct pg *pg, const struct worker_config *c, int tenant_id,
+                      const struct recording *r, const struct fetched *f, int64_t now_ms)
 {
     struct pg_args content = {0}, rec = {0};
     bool none = false;
@@ -210,20 +210,21 @@ static int write_rows(struct pg *pg, int tenant_id, const struct recording *r,
     if (err)
         return err;
     pg_arg_uuid(&rec, &r->id);
-    pg_arg_text(&rec, lost ? "lost_media" : none ? "done" : "stored");
+    pg_arg_text(&rec, none ? "done" : "stored");
     pg_arg_text(&rec, f->sha256);
     pg_arg_i64(&rec, f->bytes);
     pg_arg_i64(&rec, f->sample_rate);
     pg_arg_i64(&rec, f->duration_ms);
     pg_arg_ms(&rec, now_ms);
-    pg_arg_text(&rec, lost ? "the file at the switch holds no audio" : "");
     err = pg_run(pg, NULL,
-                 "UPDATE recordings SET state = $2, error = $8, sha256 = $3, bytes = $4, "
+                 "UPDATE recordings SET state = $2, error = '', sha256 = $3, bytes = $4, "
                  "sample_rate = $5, duration_ms = $6, updated_at = furrow_ts($7) "
                  "WHERE id = $1",
                  &rec);
-    return err || none || lost ? err
-                               : recording_enqueue(pg, tenant_id, "asr", &r->id, now_ms);
+    if (!err && lost)
+        return recording_end(pg, c, tenant_id, r, "lost_media",
+                             "the file at the switch holds no audio");
+    return err || none ? err : recording_enqueue(pg, tenant_id, "asr", &r->id, now_ms);
 }
 
 /* The same bytes may have run out of their time between our storing them and this
@@ -252,7 +253,7 @@ static enum job_result commit(struct job_ctx *ctx, const struct job *job,
     if (!err) {
         err = still_there(ctx, pg, f);
         if (!err)
-            err = write_rows(pg, job->tenant_id, r, f, clock_now_ms());
+            err = write_rows(pg, config_of(ctx), job->tenant_id, r, f, clock_now_ms());
         err = pg_end(pg, err);
     }
     if (err == ESTALE)

@@ -138,8 +138,7 @@ static int commit_in(struct pg *pg, const struct worker_config *c, int tenant_id
                               u->opt_out ? "" : "no command was understood", now);
     if (err || u->opt_out)
         return err;
-    return notify_error(pg, c, tenant_id, r, "We could not understand what you said.",
-                        now);
+    return notify_misunderstood(pg, c, tenant_id, r, now);
 }
 
 static enum job_result commit(struct job_ctx *ctx, const struct job *job,

@@ -92,10 +92,11 @@ static struct notify_to of_recording(const struct recording *r, char text[UUID_T
                               .recording_id = &r->id};
 }
 
-int notify_error(struct pg *pg, const struct worker_config *c, int tenant_id,
-                 const struct recording *r, const char *details, int64_t now_ms)
+int notify_misunderstood(struct pg *pg, const struct worker_config *c, int tenant_id,
+                         const struct recording *r, int64_t now_ms)
 {
-    char text[UUID_TEXT_MAX];
+    const struct refusal why = {.reason = REFUSED_NOT_UNDERSTOOD};
+    char text[UUID_TEXT_MAX], details[REFUSAL_TEXT_MAX];
     const struct notify_to to = of_recording(r, text);
     struct writer w = {0};
     struct sms_style style = {0};
@@ -103,13 +104,16 @@ int notify_error(struct pg *pg, const struct worker_config *c, int tenant_id,
     int err = style_of(pg, c, tenant_id, r->language, &w, &style);
     if (err)
         return err;
+    refusal_text(&why, w.language, details);
     CLEANUP(free_cleanup) char *body = sms_error(&style, details);
     return send(pg, tenant_id, &to, w.language, "error", body, now_ms);
 }
 
-int notify_waits(struct pg *pg, const struct worker_config *c, int tenant_id,
-                 const struct recording *r, int64_t now_ms)
+int notify_ended(struct pg *pg, const struct worker_config *c, int tenant_id,
+                 const struct recording *r, enum sms_notice notice, int64_t now_ms)
 {
+    static const char *const kinds[] = {
+        [SMS_COMPLETE] = "complete", [SMS_FAILED] = "failed", [SMS_WAITS] = "waits"};
     char text[UUID_TEXT_MAX];
     const struct notify_to to = of_recording(r, text);
     struct writer w = {0};
@@ -118,6 +122,6 @@ int notify_waits(struct pg *pg, const struct worker_config *c, int tenant_id,
     int err = style_of(pg, c, tenant_id, r->language, &w, &style);
     if (err)
         return err;
-    CLEANUP(free_cleanup) char *body = sms_notice(&style, SMS_WAITS);
-    return send(pg, tenant_id, &to, w.language, "waits", body, now_ms);
+    CLEANUP(free_cleanup) char *body = sms_notice(&style, notice);
+    return send(pg, tenant_id, &to, w.language, kinds[notice], body, now_ms);
 }

@@ -9,6 +9,7 @@
 
 #include "base/attrs.h"
 #include "workers/recording.h"
+#include "workers/sms_text.h"
 #include "workers/worker.h"
 
 struct command_result;
@@ -24,12 +25,14 @@ struct notify_to {
 NODISCARD int notify_command(struct pg *pg, const struct worker_config *c, int tenant_id,
                              const struct notify_to *to, const struct command_result *r,
                              int64_t now_ms);
-/* details: what is wrong, in plain words. */
-NODISCARD int notify_error(struct pg *pg, const struct worker_config *c, int tenant_id,
-                           const struct recording *r, const char *details,
+/* That no command was heard in it. */
+NODISCARD int notify_misunderstood(struct pg *pg, const struct worker_config *c,
+                                   int tenant_id, const struct recording *r,
+                                   int64_t now_ms);
+/* How it ended where no answer to a command says so: SMS_WAITS, SMS_FAILED, SMS_COMPLETE;
+ * each once, however often it ends so. */
+NODISCARD int notify_ended(struct pg *pg, const struct worker_config *c, int tenant_id,
+                           const struct recording *r, enum sms_notice notice,
                            int64_t now_ms);
-/* That a person will listen to it, once. */
-NODISCARD int notify_waits(struct pg *pg, const struct worker_config *c, int tenant_id,
-                           const struct recording *r, int64_t now_ms);
 
 #endif

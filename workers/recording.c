@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/job_store.h"
+#include "workers/notify.h"
 
 static int read_row(PGresult *res, struct recording *out)
 {
@@ -157,6 +158,20 @@ enum job_result recording_for_job(struct job_ctx *ctx, const struct job *job,
     return result;
 }
 
+int recording_end(struct pg *pg, const struct worker_config *c, int tenant_id,
+                  const struct recording *r, const char *state, const char *error)
+{
+    int64_t now = clock_now_ms();
+    bool waits = str_is(state, "needs_person");
+    bool failed =
+        str_is(state, "failed") || str_is(state, "empty") || str_is(state, "lost_media");
+    int err = recording_set_state(pg, &r->id, state, error, now);
+
+    if (err || !str_is(r->pipeline, "command") || (!waits && !failed))
+        return err;
+    return notify_ended(pg, c, tenant_id, r, waits ? SMS_WAITS : SMS_FAILED, now);
+}
+
 enum job_result recording_finish(struct job_ctx *ctx, const struct job *job,
                                  const struct recording *r, const char *state,
                                  const char *error)
@@ -166,7 +181,7 @@ enum job_result recording_finish(struct job_ctx *ctx, const struct job *job,
     int err = pg_begin(pg, job->tenant_id);
 
     if (!err)
-        err = pg_end(pg, recording_set_state(pg, &r->id, state, error, clock_now_ms()));
+        err = pg_end(pg, recording_end(pg, ctx->config, job->tenant_id, r, state, error));
     if (err)
         result = job_db_error(ctx, pg, err);
     pg_pool_give(ctx->pool, pg);

@@ -16,6 +16,7 @@
 #include "workers/job.h"
 
 struct pg;
+struct worker_config;
 
 #define RECORDING_CALLBACK   "callback"   /* the pipeline of a time to call back */
 #define RECORDING_UNDERSTAND "understand" /* of a command that is told, not done */
@@ -44,6 +45,11 @@ void recording_free(struct recording *r); /* for CLEANUP too */
 /* The new state, with why ("" for none). */
 NODISCARD int recording_set_state(struct pg *pg, const struct uuid *id, const char *state,
                                   const char *error, int64_t now_ms);
+/* Its end, with why. Who spoke a command is told when nobody heard it or a person must,
+ * or they would wait for an answer, or call again. */
+NODISCARD int recording_end(struct pg *pg, const struct worker_config *c, int tenant_id,
+                            const struct recording *r, const char *state,
+                            const char *error);
 /* A transcript, once; another one of the same source is nothing new. A person's
  * replaces whatever there was and is understood afresh. */
 NODISCARD int recording_add_text(struct pg *pg, int tenant_id, const struct uuid *id,
@@ -64,7 +70,7 @@ NODISCARD enum job_result recording_for_job(struct job_ctx *ctx, const struct jo
                                             struct recording *r);
 /* job_buried_fn of those jobs: the recording is `failed`, with why. */
 int recording_job_buried(struct job_ctx *ctx, const struct job *job, const char *why);
-/* One state change as a whole transaction and its outcome as a job's. */
+/* recording_end() as a whole transaction and its outcome as a job's. */
 NODISCARD enum job_result recording_finish(struct job_ctx *ctx, const struct job *job,
                                            const struct recording *r, const char *state,
                                            const char *error);

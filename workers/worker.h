@@ -22,7 +22,7 @@ struct worker_config {
     char sms_provider[16], sms_url[256], sms_account[128], sms_token[128], sms_from[64];
     char sms_service[32];
     int64_t sms_report_wait_s;
-    bool sms_sign;
+    bool sms_sign, sms_complete;
 };
 
 extern const struct config_table worker_config_table;

@@ -209,6 +209,11 @@ static const struct config_option options[] = {
      .initial = "false",
      .help = "A coloured sign in front of messages; it more than halves what fits in a "
              "segment."},
+    {.name = "sms_complete",
+     .type = CONFIG_BOOL,
+     CONFIG_FIELD_AT(struct worker_config, sms_complete),
+     .initial = "false",
+     .help = "Besides the receipt of a spoken command a message that it is complete."},
 };
 
 const struct config_table worker_config_table = {.program = "furrow-worker",

@@ -288,6 +288,17 @@ static int64_t is(const char *table_and_condition)
 
 /* ---- tests ---- */
 
+/* How many messages of that kind with that text left. */
+static int64_t told(const char *kind, const char *text)
+{
+    char from[300];
+
+    snprintf(from, sizeof(from),
+             "messages WHERE kind = '%s' AND state = 'sent' AND body LIKE '%%%s'", kind,
+             text);
+    return is(from);
+}
+
 static void a_recording_becomes_a_batch_and_a_receipt(void **state)
 {
     (void)state;
@@ -342,7 +353,8 @@ static void what_the_switch_lost_is_listed(void **state)
     wait_state("lost_media");
     wait_quiet();
     assert_int_equal(calls(ASR), 0);
-    assert_int_equal(is("jobs WHERE state = 'done'"), 1);
+    assert_int_equal(is("jobs WHERE state = 'done'"), 2);
+    assert_int_equal(told("failed", "Processing failed. Please try again."), 1);
 }
 
 static const char flow[] =
@@ -461,6 +473,8 @@ static void what_the_service_cannot_take_is_not_asked_twice(void **state)
     wait_state("failed");
     wait_quiet();
     assert_int_equal(calls(ASR), 1);
+    assert_int_equal(told("failed", "Processing failed. Please try again."), 1);
+    assert_int_equal(is("messages"), 1);
 }
 
 static void narrow_speech_and_unknown_languages_wait_for_a_person(void **state)
@@ -474,7 +488,36 @@ static void narrow_speech_and_unknown_languages_wait_for_a_person(void **state)
     wait_sql("SELECT count(*) FROM recordings WHERE state = 'needs_person'", 2);
     wait_quiet();
     assert_int_equal(calls(ASR), 1); /* Oromo was not sent */
+    assert_int_equal(is("messages WHERE kind = 'waits' AND state = 'sent'"), 2);
     assert_int_equal(is("jobs WHERE state = 'buried'"), 0);
+}
+
+/* Without a language model Amharic is written down by a person, who says it in English.
+ */
+static void words_that_no_model_understands_wait_for_a_person(void **state)
+{
+    (void)state;
+    SCRIPT(ASR, {200, "{\"text\": \"አምስት ከረጢት\"}", 0});
+    str_cut(config.asr_languages, sizeof(config.asr_languages), "en,am");
+    start();
+    recording("am", "command");
+    wait_state("needs_person");
+    wait_quiet();
+    assert_int_equal(
+        is("messages WHERE kind = 'waits' AND state = 'sent' AND language = 'am'"), 1);
+    assert_int_equal(is("messages"), 1);
+}
+
+static void what_is_complete_is_said_where_it_is_wanted(void **state)
+{
+    (void)state;
+    config.sms_complete = true;
+    start();
+    recording("en", "command");
+    wait_state("done");
+    wait_quiet();
+    assert_int_equal(told("complete", ": Processing complete!"), 1);
+    assert_int_equal(is("messages WHERE kind = 'receipt' AND state = 'sent'"), 1);
 }
 
 static void silence_is_empty(void **state)
@@ -486,6 +529,7 @@ static void silence_is_empty(void **state)
     wait_state("empty");
     wait_quiet();
     assert_int_equal(is("transcripts"), 0);
+    assert_int_equal(told("failed", "Processing failed. Please try again."), 1);
 }
 
 static void what_nobody_spoke_into_is_deleted_unfetched(void **state)
@@ -828,6 +872,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             narrow_speech_and_unknown_languages_wait_for_a_person, set_up, tear_down),
         cmocka_unit_test_setup_teardown(silence_is_empty, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(words_that_no_model_understands_wait_for_a_person,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_complete_is_said_where_it_is_wanted,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_nobody_spoke_into_is_deleted_unfetched,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_plain_transcription_ends_with_its_text, set_up,

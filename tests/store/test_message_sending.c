@@ -485,7 +485,7 @@ static void is_told(const char *language, const char *receipt, const char *error
     assert_int_equal(pg_begin(db, TENANT), 0);
     assert_int_equal(notify_command(db, &config, TENANT, &to, &result, clock_now_ms()),
                      0);
-    assert_int_equal(notify_error(db, &config, TENANT, &r, "…", clock_now_ms()), 0);
+    assert_int_equal(notify_misunderstood(db, &config, TENANT, &r, clock_now_ms()), 0);
     assert_int_equal(pg_commit(db), 0);
     snprintf(sql, sizeof(sql),
              "messages WHERE language = '%s' AND ((kind = 'receipt' AND body LIKE "
