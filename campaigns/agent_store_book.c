@@ -79,35 +79,36 @@ int agent_read_now(struct pg *pg, int64_t campaign_id, const struct mode_rules *
     pg_arg_text(&a, rules->queue);
     pg_arg_i64(&a, LATEST);
     /* A machine takes no agent's time, unless it was put through. */
-    int err =
-        pg_run(pg, &res,
-               "SELECT " PERIOD("campaign30d", "$2") ", " PERIOD(
-                   "calendar_day",
-                   "$3") ", " PERIOD("calendar_month",
-                                     "$4") ", (SELECT count(*) FROM agent_calls WHERE "
-                                           "campaign_id = $1 AND result = "
-                                           "'' AND agent_id IS NULL), (SELECT count(*) "
-                                           "FROM agents WHERE queue = "
-                                           "$5 AND state = 'reserved'), (SELECT count(*) "
-                                           "FROM agents WHERE queue = "
-                                           "$5 AND state = 'on_call'), s.ended, "
-                                           "s.answered, s.ring_ms, s.talk_ms "
-                                           "FROM (SELECT count(*) AS ended, "
-                                           "count(answered_at) AS answered, "
-                                           "coalesce(avg(extract(epoch FROM answered_at "
-                                           "- reserved_at)) * 1000, "
-                                           "0)::bigint AS ring_ms, "
-                                           "coalesce(avg(extract(epoch FROM over_at - "
-                                           "connected_at)) * 1000, 0)::bigint AS talk_ms "
-                                           "FROM (SELECT reserved_at, connected_at, "
-                                           "over_at, CASE WHEN NOT machine OR "
-                                           "connected_at IS NOT NULL THEN answered_at "
-                                           "END AS answered_at FROM "
-                                           "agent_calls WHERE campaign_id = $1 AND "
-                                           "over_at IS NOT NULL AND result "
-                                           "<> 'withdrawn' ORDER BY attempt_id DESC "
-                                           "LIMIT $6) latest) s",
-               &a);
+    int err = pg_run(
+        pg, &res,
+        "SELECT " PERIOD("campaign30d", "$2") ", " PERIOD(
+            "calendar_day",
+            "$3") ", " PERIOD("calendar_month",
+                              "$4") ", (SELECT count(*) FROM agent_calls WHERE "
+                                    "campaign_id = $1 AND result = "
+                                    "'' AND agent_id IS NULL), (SELECT count(*) "
+                                    "FROM agents WHERE queue = "
+                                    "$5 AND state = 'reserved'), (SELECT count(*) "
+                                    "FROM agents WHERE queue = "
+                                    "$5 AND state = 'on_call'), s.ended, "
+                                    "s.answered, s.ring_ms, s.talk_ms, s.over_ms "
+                                    "FROM (SELECT count(*) AS ended, "
+                                    "count(answered_at) AS answered, "
+                                    "coalesce(avg(extract(epoch FROM answered_at "
+                                    "- reserved_at)) * 1000, "
+                                    "0)::bigint AS ring_ms, "
+                                    "coalesce(avg(extract(epoch FROM over_at - "
+                                    "connected_at)) * 1000, 0)::bigint AS talk_ms, "
+                                    "furrow_ms(max(over_at)) AS over_ms "
+                                    "FROM (SELECT reserved_at, connected_at, "
+                                    "over_at, CASE WHEN NOT machine OR "
+                                    "connected_at IS NOT NULL THEN answered_at "
+                                    "END AS answered_at FROM "
+                                    "agent_calls WHERE campaign_id = $1 AND "
+                                    "over_at IS NOT NULL AND result "
+                                    "<> 'withdrawn' ORDER BY attempt_id DESC "
+                                    "LIMIT $6) latest) s",
+        &a);
     if (err)
         return err;
     for (int i = 0; i < MODE_ANCHORS; i++)
@@ -119,7 +120,8 @@ int agent_read_now(struct pg *pg, int64_t campaign_id, const struct mode_rules *
     out->stats = (struct mode_stats){.ended = pg_i64(res, 0, 9),
                                      .answered = pg_i64(res, 0, 10),
                                      .ring_ms = pg_i64(res, 0, 11),
-                                     .talk_ms = pg_i64(res, 0, 12)};
+                                     .talk_ms = pg_i64(res, 0, 12),
+                                     .over_ms = pg_i64(res, 0, 13)};
     return 0;
 }
 
@@ -188,12 +190,14 @@ int agent_book(struct pg *pg, int tenant_id, int64_t campaign_id,
     now.period_ends = memcmp(here, then, sizeof(here)) != 0;
     mode_room(rules, &now, &out->room);
     fill_abandon(out->abandon, rules, &now, now.unbacked);
+    /* now_ms is from before the locks: what ended meanwhile was over first. */
+    out->at_ms = now.stats.over_ms > now_ms ? now.stats.over_ms : now_ms;
     return 0;
 }
 
 int agent_book_write(struct pg *pg, int tenant_id, int64_t campaign_id,
                      const struct agent_booking *booking, const struct uuid *attempts,
-                     const bool *backed, size_t n, int64_t now_ms)
+                     const bool *backed, size_t n)
 {
     CLEANUP(free_cleanup) int64_t *agents = xcalloc(n + 1, sizeof(*agents));
     CLEANUP(buf_free) struct buf ids = {0};
@@ -212,7 +216,7 @@ int agent_book_write(struct pg *pg, int tenant_id, int64_t campaign_id,
     pg_arg_text(&a, theirs.data);
     pg_arg_i64(&a, tenant_id);
     pg_arg_i64(&a, campaign_id);
-    pg_arg_ms(&a, now_ms);
+    pg_arg_ms(&a, booking->at_ms);
     pg_arg_i64(&a, ABANDONED_DAYS);
     /* Somebody who was left without an agent lately keeps theirs this time. */
     return pg_run(

@@ -27,7 +27,8 @@ enum { AGENT_BOOK_MAX = 256 };
 
 /* What a claim may place. */
 struct agent_booking {
-    bool used; /* the campaign has agents */
+    bool used;     /* the campaign has agents */
+    int64_t at_ms; /* of what is booked: not before the end of any call counted as over */
     struct mode_room room;
     int64_t agents[AGENT_BOOK_MAX]; /* locked, room.backed of them */
     struct compliance_abandon abandon[MODE_ANCHORS];
@@ -41,8 +42,7 @@ NODISCARD int agent_book(struct pg *pg, int tenant_id, int64_t campaign_id,
  * agent when backed[i]. */
 NODISCARD int agent_book_write(struct pg *pg, int tenant_id, int64_t campaign_id,
                                const struct agent_booking *booking,
-                               const struct uuid *attempts, const bool *backed, size_t n,
-                               int64_t now_ms);
+                               const struct uuid *attempts, const bool *backed, size_t n);
 
 /* In the gate's transaction: what it asks of one attempt of a campaign with agents. */
 struct agent_gate {
@@ -99,7 +99,7 @@ NODISCARD int agent_connected(struct pg *pg, int tenant_id, const struct uuid *c
 NODISCARD int agent_left(struct pg *pg, int tenant_id, const struct uuid *call, bool lost,
                          int64_t now_ms);
 /* Agents whose call is over, whatever became of it, and calls that wait no more: those of
- * dialers that died. */
+ * dialers that died. Bookings of calls that were withdrawn. *freed: agents. */
 NODISCARD int agent_tidy(struct pg *pg, int tenant_id, int64_t now_ms, size_t *freed);
 
 #endif

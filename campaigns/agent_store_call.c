@@ -484,6 +484,16 @@ int agent_left(struct pg *pg, int tenant_id, const struct uuid *call, bool lost,
 
 /* ---- what was left behind ---- */
 
+/* Bookings of calls that were never sent: they would count as in flight for ever. */
+static int close_withdrawn(struct pg *pg)
+{
+    return pg_run(pg, NULL,
+                  "UPDATE agent_calls c SET result = 'withdrawn', over_at = "
+                  "coalesce(c.over_at, a.ended_at) FROM attempts a WHERE a.id = "
+                  "c.attempt_id AND a.state = 'withdrawn' AND c.result = ''",
+                  NULL);
+}
+
 int agent_tidy(struct pg *pg, int tenant_id, int64_t now_ms, size_t *freed)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
@@ -496,6 +506,8 @@ int agent_tidy(struct pg *pg, int tenant_id, int64_t now_ms, size_t *freed)
                      "DELETE FROM agent_waiters WHERE seen_at < clock_timestamp() - "
                      "interval '60 s'",
                      NULL);
+    if (!err)
+        err = close_withdrawn(pg);
     if (!err)
         err = pg_end(
             pg,

@@ -397,7 +397,7 @@ static int book(const struct claim *c)
         backed[made++] = c->due[i].backed;
     }
     return agent_book_write(c->pg, c->tenant_id, c->campaign_id, &c->booking, ids, backed,
-                            n, c->now_ms);
+                            n);
 }
 
 static int refuse(struct claim *c)

@@ -7,7 +7,7 @@
  * dialer, the campaign's state (its row is locked in share mode: a pause waits for this
  * commit, or this sees the pause). Locks are taken in one order everywhere: the kill
  * switch, numbers and persons ascending, campaigns ascending, attempts ascending,
- * contacts.
+ * contacts, what agents have of a call.
  *
  * Two intents of one number or person never wait for each other: of intents, only those
  * with a smaller id count as open calls (facts_load). The younger one is withdrawn, to be
@@ -290,6 +290,22 @@ static int write_refusals(struct release *r)
     return attempt_refuse(r->pg, list, n, r->now_ms);
 }
 
+/* What is withdrawn was never in flight: its agent and its credit are free at once. Asked
+ * too where nobody can read whether the campaign has agents. */
+static int free_agents(struct release *r)
+{
+    int err = 0;
+
+    for (size_t i = 0; !err && i < r->n; i++) {
+        const struct candidate *c = &r->at[i];
+
+        if (!c->verdict.allow && (c->has_agents || !c->policy))
+            err = agent_call_moved(r->pg, r->tenant_id, &c->id, ATTEMPT_WITHDRAWN, 0,
+                                   r->now_ms);
+    }
+    return err;
+}
+
 static int release(struct release *r, const struct attempt_row *rows, size_t n)
 {
     int err = pg_run(r->pg, NULL, "SET LOCAL synchronous_commit = on", NULL);
@@ -308,6 +324,8 @@ static int release(struct release *r, const struct attempt_row *rows, size_t n)
         err = write_attempts(r);
     if (!err)
         err = write_refusals(r);
+    if (!err)
+        err = free_agents(r);
     if (!err && r->allowed > 0)
         fault_point("intent-released");
     return err;

@@ -73,6 +73,7 @@ struct mode_stats {
     int64_t ended, answered; /* of calls that were sent */
     int64_t ring_ms;         /* mean, of answered ones */
     int64_t talk_ms;         /* mean, with what the agent does afterwards */
+    int64_t over_ms;         /* when the last of them was over; 0 none */
 };
 
 struct mode_now {

@@ -256,6 +256,112 @@ static void the_gate_refuses_a_call_whose_agent_is_gone(void **state)
                           "SELECT state FROM attempts WHERE campaign_id = %" PRId64, c));
 }
 
+/* As if so many had been answered before. */
+static void history(int64_t c, int64_t answered, int64_t abandoned, int64_t at_ms)
+{
+    int64_t day = 0, month = 0;
+
+    assert_int_equal(mode_period_of(MODE_CALENDAR_DAY, "UTC", T0, at_ms, &day), 0);
+    assert_int_equal(mode_period_of(MODE_CALENDAR_MONTH, "UTC", T0, at_ms, &month), 0);
+    ledger_run(pg,
+               "INSERT INTO abandon_periods (tenant_id, campaign_id, anchor, period, "
+               "answered, abandoned) VALUES (1, %" PRId64 ", 'campaign30d', 0, %" PRId64
+               ", %" PRId64 "), (1, %" PRId64 ", 'calendar_day', %" PRId64 ", %" PRId64
+               ", %" PRId64 "), (1, %" PRId64 ", 'calendar_month', %" PRId64 ", %" PRId64
+               ", %" PRId64 ") ON CONFLICT (campaign_id, anchor, period) DO UPDATE SET "
+               "answered = excluded.answered, abandoned = excluded.abandoned",
+               c, answered, abandoned, c, day, answered, abandoned, c, month, answered,
+               abandoned);
+}
+
+/* A call that the gate withdraws was never in flight: its agent is free with the same
+ * commit, and the credit that one without an agent had is there again. */
+static void what_the_gate_withdraws_is_booked_no_longer(void **state)
+{
+    const char *queue = queue_of(1);
+    int64_t c =
+        with_mode("ratio", ",\"ratio\":2,\"abandon_limit\":3,\"margin\":0", queue, 3);
+    struct agent_limits limits;
+    struct attempt_row rows[3];
+
+    (void)state;
+    history(c, 1000, 0, T0);
+    assert_int_equal(claim(c, T0, 3, rows), 2);
+    ledger_run(pg, "UPDATE campaigns SET state = 'paused' WHERE id = %" PRId64, c);
+    assert_int_equal(release(rows, 2, T0 + 20), 0);
+    assert_int_equal(count_agents(queue, "ready"), 1);
+    assert_int_equal(agent_limits_load(pg, TENANT, c, T0 + 20, &limits), 0);
+    assert_int_equal(limits.unbacked, 0);
+    assert_int_equal(ledger_i64(pg,
+                                "SELECT count(*) FROM agent_calls WHERE campaign_id = "
+                                "%" PRId64 " AND result = 'withdrawn' AND over_at = "
+                                "furrow_ts(%" PRId64 ")",
+                                c, T0 + 20),
+                     2);
+    ledger_run(pg, "UPDATE campaigns SET state = 'running' WHERE id = %" PRId64, c);
+    assert_int_equal(claim(c, T0 + 120000, 3, rows), 2);
+}
+
+/* Rows of a gate that left them open. */
+static void what_was_withdrawn_long_ago_is_tidied_away(void **state)
+{
+    const char *queue = queue_of(1);
+    int64_t c =
+        with_mode("ratio", ",\"ratio\":3,\"abandon_limit\":3,\"margin\":0", queue, 4);
+    struct agent_limits limits;
+    struct attempt_row rows[3];
+    size_t freed = 9;
+
+    (void)state;
+    history(c, 1000, 0, T0);
+    assert_int_equal(claim(c, T0, 3, rows), 3);
+    assert_int_equal(release(rows + 2, 1, T0), 1);
+    for (int i = 0; i < 2; i++) {
+        char id[UUID_TEXT_MAX];
+
+        ledger_run(
+            pg,
+            "UPDATE attempts SET state = 'withdrawn', ended_at = furrow_ts(%" PRId64
+            ") WHERE id = '%s'",
+            T0 + 20, uuid_text(&rows[i].id, id));
+    }
+    assert_int_equal(agent_tidy(pg, TENANT, T0 + 5000, &freed), 0);
+    assert_int_equal(agent_limits_load(pg, TENANT, c, T0 + 5000, &limits), 0);
+    assert_int_equal(limits.unbacked, 1); /* the one that is in flight */
+    assert_int_equal(ledger_i64(pg,
+                                "SELECT count(*) FROM agent_calls WHERE campaign_id = "
+                                "%" PRId64 " AND result = 'withdrawn' AND over_at = "
+                                "furrow_ts(%" PRId64 ")",
+                                c, T0 + 20),
+                     2);
+    assert_int_equal(count_agents(queue, "ready"), 1);
+}
+
+/* A claim's instant is taken before its locks: what ended meanwhile was over before. */
+static void an_agent_is_reserved_no_sooner_than_they_were_free(void **state)
+{
+    const char *queue = queue_of(1);
+    int64_t c = with_mode("progressive", "", queue, 2);
+    struct attempt_row rows[2];
+
+    (void)state;
+    assert_int_equal(claim(c, T0, 1, rows), 1);
+    assert_int_equal(release(rows, 1, T0), 1);
+    move(rows, ATTEMPT_RINGING, T0 + 10);
+    move(rows, ATTEMPT_ENDED, T0 + 50);
+    assert_int_equal(claim(c, T0 + 40, 1, rows + 1), 1);
+    assert_int_equal(ledger_i64(pg,
+                                "SELECT count(*) FROM agent_calls a JOIN agent_calls b "
+                                "ON b.agent_id = a.agent_id AND b.attempt_id > "
+                                "a.attempt_id AND b.reserved_at < a.over_at WHERE "
+                                "a.campaign_id = %" PRId64,
+                                c),
+                     0);
+    assert_int_equal(
+        ledger_i64(pg, "SELECT furrow_ms(since) FROM agents WHERE queue = '%s'", queue),
+        T0 + 50);
+}
+
 static void an_agent_is_free_again_when_the_attempt_ends_however_it_ends(void **state)
 {
     static const enum attempt_state ends[] = {ATTEMPT_WITHDRAWN, ATTEMPT_ENDED,
@@ -564,24 +670,6 @@ static void an_open_line_has_one_dialer_and_is_a_login(void **state)
 
 /* ---- credit ---- */
 
-/* As if so many had been answered before. */
-static void history(int64_t c, int64_t answered, int64_t abandoned, int64_t at_ms)
-{
-    int64_t day = 0, month = 0;
-
-    assert_int_equal(mode_period_of(MODE_CALENDAR_DAY, "UTC", T0, at_ms, &day), 0);
-    assert_int_equal(mode_period_of(MODE_CALENDAR_MONTH, "UTC", T0, at_ms, &month), 0);
-    ledger_run(pg,
-               "INSERT INTO abandon_periods (tenant_id, campaign_id, anchor, period, "
-               "answered, abandoned) VALUES (1, %" PRId64 ", 'campaign30d', 0, %" PRId64
-               ", %" PRId64 "), (1, %" PRId64 ", 'calendar_day', %" PRId64 ", %" PRId64
-               ", %" PRId64 "), (1, %" PRId64 ", 'calendar_month', %" PRId64 ", %" PRId64
-               ", %" PRId64 ") ON CONFLICT (campaign_id, anchor, period) DO UPDATE SET "
-               "answered = excluded.answered, abandoned = excluded.abandoned",
-               c, answered, abandoned, c, day, answered, abandoned, c, month, answered,
-               abandoned);
-}
-
 static void calls_without_an_agent_stay_within_the_credit(void **state)
 {
     const char *queue = queue_of(2);
@@ -767,6 +855,9 @@ int main(void)
         cmocka_unit_test(progressive_claims_as_many_as_there_are_agents),
         cmocka_unit_test(without_an_agent_nobody_is_called),
         cmocka_unit_test(the_gate_refuses_a_call_whose_agent_is_gone),
+        cmocka_unit_test(what_the_gate_withdraws_is_booked_no_longer),
+        cmocka_unit_test(what_was_withdrawn_long_ago_is_tidied_away),
+        cmocka_unit_test(an_agent_is_reserved_no_sooner_than_they_were_free),
         cmocka_unit_test(an_agent_is_free_again_when_the_attempt_ends_however_it_ends),
         cmocka_unit_test(a_pause_waits_for_the_call_that_is_theirs),
         cmocka_unit_test(an_answered_call_is_taken_talked_and_wrapped_up),

@@ -121,6 +121,7 @@ for c in double guessed; do
     [ "$calls" -gt 12 ] && [ "$calls" -le "$(most $c)" ] || fail "$c: at most $calls calls at once for 12 agents"
     summary="${summary:-}; $c: $calls calls at once for 12 agents, $lost lost, $percent in 10000 at the worst instant"
 done
+check "bookings that nothing has closed" 0 "$(sql 'SELECT count(*) FROM agent_calls WHERE over_at IS NULL')"
 check "still on a call" 0 "$(sql "SELECT count(*) FROM agents WHERE call_id IS NOT NULL")"
 stop dialer
 echo "ok: 10 people, 2 agents, $took of virtual time$summary"
