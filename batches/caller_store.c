@@ -2,12 +2,15 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "batches/news_store.h"
 
 enum { LIST_MAX = 10000 };
 
@@ -189,16 +192,26 @@ static int decide(struct pg *pg, int64_t id, const struct caller_decision *d)
                      &a);
     if (err)
         return err;
-    return PQntuples(res) == 0 ? ENOENT : pg_bool(res, 0, 0) ? EALREADY : 0;
+    if (PQntuples(res) == 0)
+        return ENOENT;
+    return pg_bool(res, 0, 0) ? EALREADY : 0;
 }
 
 int caller_decide(struct pg *pg, int tenant_id, int64_t id,
                   const struct caller_decision *d)
 {
+    char text[24];
     bool own = false;
     int err = pg_begin_own(pg, tenant_id, &own);
 
-    return err ? err : pg_end_own(pg, own, decide(pg, id, d));
+    if (err)
+        return err;
+    err = decide(pg, id, d);
+    if (!err && d->approve && d->tell) {
+        snprintf(text, sizeof(text), "%" PRId64, id);
+        err = news_enqueue(pg, tenant_id, NEWS_APPROVED, text, d->at_ms);
+    }
+    return pg_end_own(pg, own, err);
 }
 
 static int list(struct pg *pg, const char *state, json_t **out)

@@ -60,7 +60,7 @@ struct caller_new {
 NODISCARD int caller_register(struct pg *pg, int tenant_id, const struct caller_new *n,
                               int64_t now_ms, int64_t *id);
 struct caller_decision {
-    bool approve;
+    bool approve, tell;    /* tell: who is let in now hears of it by SMS */
     const char *by, *note; /* who decides; why not, "" for an approval */
     int64_t at_ms;
 };

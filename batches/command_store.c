@@ -10,6 +10,7 @@
 #include "base/xalloc.h"
 #include "batches/caller_store.h"
 #include "batches/command_do_store.h"
+#include "batches/news_store.h"
 #include "batches/nlu_grammar.h"
 #include "campaigns/job_store.h"
 
@@ -345,6 +346,7 @@ static int run(struct pg *pg, int tenant_id, const struct command_in *in, int64_
     struct caller caller = {0};
     struct ledger ledger = {0};
     struct uuid batch = {0};
+    char text[UUID_TEXT_MAX];
 
     int err = ledger_open(pg, tenant_id, &ledger);
     if (!err)
@@ -374,6 +376,8 @@ static int run(struct pg *pg, int tenant_id, const struct command_in *in, int64_
     }
     if (!err)
         err = mind_quiet(pg, in, now_ms, out);
+    if (!err && out->new_batch && ledger.tell_cooperative && *caller.organization)
+        err = news_enqueue(pg, tenant_id, NEWS_RECORDED, uuid_text(&batch, text), now_ms);
     return err ? err : finish_row(pg, in, u, out, &batch, now_ms);
 }
 

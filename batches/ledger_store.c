@@ -18,17 +18,19 @@ int ledger_open(struct pg *pg, int tenant_id, struct ledger *out)
                      "NOTHING",
                      &a);
     if (!err)
-        err = pg_run(pg, &res,
-                     "SELECT gs1_prefix, registered_only, location_needed FROM "
-                     "ledger_settings WHERE tenant_id = $1 FOR UPDATE",
-                     &a);
+        err = pg_run(
+            pg, &res,
+            "SELECT gs1_prefix, registered_only, location_needed, "
+            "tell_cooperative FROM ledger_settings WHERE tenant_id = $1 FOR UPDATE",
+            &a);
     if (err)
         return err;
     if (PQntuples(res) != 1)
         return ENOENT;
     *out = (struct ledger){.tenant_id = tenant_id,
                            .registered_only = pg_bool(res, 0, 1),
-                           .location_needed = pg_bool(res, 0, 2)};
+                           .location_needed = pg_bool(res, 0, 2),
+                           .tell_cooperative = pg_bool(res, 0, 3)};
     str_cut(out->prefix, sizeof(out->prefix), pg_text(res, 0, 0));
     return 0;
 }
@@ -43,9 +45,10 @@ int ledger_change(struct pg *pg, int tenant_id, const struct ledger *to)
     pg_arg_text(&a, to->prefix);
     pg_arg_bool(&a, to->registered_only);
     pg_arg_bool(&a, to->location_needed);
+    pg_arg_bool(&a, to->tell_cooperative);
     return pg_run(pg, NULL,
                   "UPDATE ledger_settings SET gs1_prefix = $2, registered_only = $3, "
-                  "location_needed = $4 WHERE tenant_id = $1",
+                  "location_needed = $4, tell_cooperative = $5 WHERE tenant_id = $1",
                   &a);
 }
 

@@ -22,6 +22,7 @@ struct ledger {
     char prefix[GS1_PREFIX_MAX]; /* of the company, at GS1 */
     bool registered_only;        /* speech of unknown numbers is refused too */
     bool location_needed;        /* no new batch without coordinates of its farm */
+    bool tell_cooperative;       /* managers are told of their members' new batches */
 };
 
 NODISCARD int ledger_open(struct pg *pg, int tenant_id, struct ledger *out);

@@ -30,3 +30,16 @@ bool token_is_sound(const char *text)
            strspn(text + 4, letters) == HALF && text[4 + HALF] == '-' &&
            strspn(text + 5 + HALF, "0123456789ABCDEFabcdef") == HALF;
 }
+
+void verification_url(const char *public_url, const char *token, char *out, size_t size)
+{
+    snprintf(out, size, "%.*s/voice-ledger/verify/%s", (int)strcspn(public_url, " "),
+             public_url, token);
+}
+
+void token_mask(char *text)
+{
+    for (char *at = text; (at = strstr(at, "VRF-")) != NULL;)
+        for (int i = 0; i < TOKEN_MAX - 1 && *at > ' '; i++)
+            *at++ = '.';
+}

@@ -10,6 +10,7 @@
 #include "batches/event_store.h"
 #include "batches/ledger_store.h"
 #include "batches/lot_store.h"
+#include "batches/news_store.h"
 
 static int find(struct pg *pg, const char *token, struct verification *out)
 {
@@ -20,7 +21,7 @@ static int find(struct pg *pg, const char *token, struct verification *out)
     int err = pg_run(pg, &res,
                      "SELECT batch_id, variety, origin, farmer, quantity_kg, "
                      "furrow_ms(verification_expires_at), verified_at IS NOT NULL, "
-                     "verified_quantity, furrow_ms(verified_at) FROM batches WHERE "
+                     "verified_quantity, furrow_ms(verified_at), id FROM batches WHERE "
                      "verification_token = $1",
                      &a);
     if (err || PQntuples(res) == 0)
@@ -34,7 +35,7 @@ static int find(struct pg *pg, const char *token, struct verification *out)
     str_cut(out->variety, sizeof(out->variety), pg_text(res, 0, 1));
     str_cut(out->origin, sizeof(out->origin), pg_text(res, 0, 2));
     str_cut(out->farmer, sizeof(out->farmer), pg_text(res, 0, 3));
-    return 0;
+    return pg_uuid(res, 0, 9, &out->id);
 }
 
 int verification_find(struct pg *pg, int tenant_id, const char *token,
@@ -93,6 +94,7 @@ static int add(struct pg *pg, int tenant_id, const char *token,
 {
     struct ledger ledger;
     struct verification v;
+    char text[UUID_TEXT_MAX];
 
     int err = ledger_open(pg, tenant_id, &ledger);
     if (!err)
@@ -104,7 +106,11 @@ static int add(struct pg *pg, int tenant_id, const char *token,
     if (v.used)
         return EEXIST;
     err = mark(pg, token, said);
-    return err ? err : tell(pg, &ledger, &v, said);
+    if (!err)
+        err = tell(pg, &ledger, &v, said);
+    return err ? err
+               : news_enqueue(pg, tenant_id, NEWS_VERIFIED, uuid_text(&v.id, text),
+                              said->at_ms);
 }
 
 int verification_add(struct pg *pg, int tenant_id, const char *token,

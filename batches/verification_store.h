@@ -21,6 +21,7 @@ struct caller;
 enum { VERIFICATION_NOTES_MAX = 2000 };
 
 struct verification {
+    struct uuid id; /* of the batch */
     char batch_id[BATCH_ID_MAX];
     char variety[ENTITY_MAX], origin[ENTITY_MAX], farmer[ENTITY_MAX];
     double kg; /* as said; negative unknown */

@@ -12,6 +12,7 @@
 #include "batches/batch_view_store.h"
 #include "batches/command_store.h"
 #include "batches/nlu_grammar.h"
+#include "batches/token.h"
 #include "batches/verification_store.h"
 #include "cli/groups.h"
 #include "contacts/phone.h"
@@ -21,22 +22,24 @@ enum { LIST_DEFAULT = 50, LIST_MAX = 10000 };
 struct batch_options {
     const char *key, *prefix, *latitude, *longitude, *word, *language;
     int64_t phone, limit;
-    int registered_only, location_needed; /* -1: not said */
+    int registered_only, location_needed, tell_cooperative; /* -1: not said */
     bool renew, json;
 };
 
-static const struct option options[] = {{"phone", required_argument, NULL, 'p'},
-                                        {"key", required_argument, NULL, 'k'},
-                                        {"language", required_argument, NULL, 'g'},
-                                        {"limit", required_argument, NULL, 'l'},
-                                        {"prefix", required_argument, NULL, 'x'},
-                                        {"latitude", required_argument, NULL, 'a'},
-                                        {"longitude", required_argument, NULL, 'o'},
-                                        {"registered-only", required_argument, NULL, 'r'},
-                                        {"location-needed", required_argument, NULL, 'n'},
-                                        {"renew", no_argument, NULL, 'e'},
-                                        {"json", no_argument, NULL, 'j'},
-                                        {0}};
+static const struct option options[] = {
+    {"phone", required_argument, NULL, 'p'},
+    {"key", required_argument, NULL, 'k'},
+    {"language", required_argument, NULL, 'g'},
+    {"limit", required_argument, NULL, 'l'},
+    {"prefix", required_argument, NULL, 'x'},
+    {"latitude", required_argument, NULL, 'a'},
+    {"longitude", required_argument, NULL, 'o'},
+    {"registered-only", required_argument, NULL, 'r'},
+    {"location-needed", required_argument, NULL, 'n'},
+    {"tell-cooperative", required_argument, NULL, 'c'},
+    {"renew", no_argument, NULL, 'e'},
+    {"json", no_argument, NULL, 'j'},
+    {0}};
 
 static int read_phone(const char *text, int64_t *out)
 {
@@ -70,6 +73,8 @@ static int take(struct batch_options *c, int o)
         return read_yes("registered-only", optarg, &c->registered_only);
     case 'n':
         return read_yes("location-needed", optarg, &c->location_needed);
+    case 'c':
+        return read_yes("tell-cooperative", optarg, &c->tell_cooperative);
     case 'k':
         c->key = optarg;
         break;
@@ -99,8 +104,10 @@ static int take(struct batch_options *c, int o)
 static int parse(struct batch_options *c, int argc, char **argv, const char *allowed,
                  int words)
 {
-    *c = (struct batch_options){
-        .limit = LIST_DEFAULT, .registered_only = -1, .location_needed = -1};
+    *c = (struct batch_options){.limit = LIST_DEFAULT,
+                                .registered_only = -1,
+                                .location_needed = -1,
+                                .tell_cooperative = -1};
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (o == '?')
             return CLI_USAGE;
@@ -274,15 +281,6 @@ static int show(struct cli *cli, int argc, char **argv)
     return CLI_OK;
 }
 
-/* Below the program's public address, where the contract is by default. */
-static void link_of(const struct cli *cli, const char *token, char *out, size_t size)
-{
-    const char *url = cli->config.common.public_url;
-
-    snprintf(out, size, "%.*s/voice-ledger/verify/%s", (int)strcspn(url, " "), url,
-             token);
-}
-
 static int link_to(struct cli *cli, int argc, char **argv)
 {
     struct verification_link found = {0};
@@ -301,7 +299,7 @@ static int link_to(struct cli *cli, int argc, char **argv)
         return cli_fail("the batch has no token; --renew gives it one");
     if (err)
         return no_batch(cli, err, c.word);
-    link_of(cli, found.token, link, sizeof(link));
+    verification_url(cli->config.common.public_url, found.token, link, sizeof(link));
     if (c.json)
         return cli_print_json(json_pack("{s:s, s:s, s:I}", "token", found.token, "link",
                                         link, "expires_ms",
@@ -354,6 +352,8 @@ static int change(struct cli *cli, const struct batch_options *c, struct ledger 
         l->registered_only = c->registered_only;
     if (c->location_needed >= 0)
         l->location_needed = c->location_needed;
+    if (c->tell_cooperative >= 0)
+        l->tell_cooperative = c->tell_cooperative;
     if (!err)
         err = ledger_change(cli->pg, cli->tenant_id, l);
     return pg_end(cli->pg, err);
@@ -364,7 +364,7 @@ static int settings(struct cli *cli, int argc, char **argv)
     struct batch_options c;
     struct ledger l = {0};
 
-    int code = parse(&c, argc, argv, "xrnj", 0);
+    int code = parse(&c, argc, argv, "xrncj", 0);
     if (!code && c.prefix && !gs1_prefix_is_sound(c.prefix))
         code = cli_usage("'%s' is no GS1 company prefix: 6 to 12 digits, e.g. 0614141",
                          c.prefix);
@@ -375,12 +375,14 @@ static int settings(struct cli *cli, int argc, char **argv)
     if (change(cli, &c, &l))
         return cli_fail("%s", pg_error(cli->pg));
     if (c.json)
-        return cli_print_json(json_pack("{s:s, s:b, s:b}", "gs1_prefix", l.prefix,
+        return cli_print_json(json_pack("{s:s, s:b, s:b, s:b}", "gs1_prefix", l.prefix,
                                         "registered_only", (int)l.registered_only,
-                                        "location_needed", (int)l.location_needed));
+                                        "location_needed", (int)l.location_needed,
+                                        "tell_cooperative", (int)l.tell_cooperative));
     printf("GS1 company prefix %s\nspeech of registered numbers only: %s\ncoordinates of "
-           "the farm needed: %s\n",
-           l.prefix, l.registered_only ? "yes" : "no", l.location_needed ? "yes" : "no");
+           "the farm needed: %s\nmanagers are told of their members' batches: %s\n",
+           l.prefix, l.registered_only ? "yes" : "no", l.location_needed ? "yes" : "no",
+           l.tell_cooperative ? "yes" : "no");
     return CLI_OK;
 }
 
@@ -476,14 +478,17 @@ static const struct cli_verb verbs[] = {
      .run = events},
     {.name = "settings",
      .arguments = "[--prefix DIGITS] [--registered-only yes|no] [--location-needed "
-                  "yes|no] [--json]",
+                  "yes|no] [--tell-cooperative yes|no] [--json]",
      .about =
          "Show or change what holds for all commands.\n\n"
          "  --prefix DIGITS          your GS1 company prefix; numbers given out stay\n"
          "  --registered-only yes    refuse speech of numbers that are not registered "
          "and approved\n"
          "  --location-needed yes    refuse new batches of farms whose coordinates "
-         "are not known",
+         "are not known\n"
+         "  --tell-cooperative yes   an SMS with each new batch and its link to the "
+         "managers of the\n"
+         "                           organization that its caller is registered with",
      .example = "furrow batch settings --prefix 0614141 --location-needed yes",
      .run = settings},
     {.name = "farm",

@@ -105,10 +105,13 @@ static int check_person(struct caller_options *c)
     return CLI_OK;
 }
 
-static int review(struct cli *cli, int64_t id, bool approve, const char *note)
+static int review(struct cli *cli, int64_t id, bool approve, bool tell, const char *note)
 {
-    const struct caller_decision d = {
-        .approve = approve, .by = cli_user(), .note = note, .at_ms = clock_now_ms()};
+    const struct caller_decision d = {.approve = approve,
+                                      .tell = tell,
+                                      .by = cli_user(),
+                                      .note = note,
+                                      .at_ms = clock_now_ms()};
     int err = caller_decide(cli->pg, cli->tenant_id, id, &d);
 
     return err && err != EALREADY ? cli_fail("%s", pg_error(cli->pg)) : CLI_OK;
@@ -139,7 +142,7 @@ static int add(struct cli *cli, int argc, char **argv)
     if (err)
         return cli_fail("%s", pg_error(cli->pg));
     if (c.approve)
-        code = review(cli, id, true, "");
+        code = review(cli, id, true, false, "");
     if (code)
         return code;
     if (c.json)
@@ -167,7 +170,7 @@ static int decide(struct cli *cli, int argc, char **argv, bool approve)
         return cli_fail("%s", pg_error(cli->pg));
     if (!who.id)
         return cli_fail("%s is not registered; 'furrow caller add' does that", c.number);
-    code = review(cli, who.id, approve, c.reason);
+    code = review(cli, who.id, approve, true, c.reason);
     if (!code)
         printf("%s: %s\n", who.name, approve ? "approved" : "rejected");
     return code;
@@ -231,7 +234,7 @@ static const struct cli_verb verbs[] = {
      .run = list},
     {.name = "approve",
      .arguments = "NUMBER",
-     .about = "Let somebody in who is registered.",
+     .about = "Let somebody in who is registered; they are told by SMS.",
      .example = "furrow caller approve +251911234567",
      .run = approve},
     {.name = "reject",

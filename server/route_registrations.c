@@ -85,8 +85,11 @@ static void decide(const struct request *req, struct response *resp, bool approv
         return;
     }
     struct pg *pg = pg_pool_take(s->pool);
-    const struct caller_decision d = {
-        .approve = approve, .by = req->key_name, .note = reason, .at_ms = clock_now_ms()};
+    const struct caller_decision d = {.approve = approve,
+                                      .tell = true,
+                                      .by = req->key_name,
+                                      .note = reason,
+                                      .at_ms = clock_now_ms()};
     int err = caller_decide(pg, req->tenant_id, id, &d);
     if (err == ENOENT) {
         request_refuse(req, resp, 404, "Registration not found");

@@ -22,6 +22,7 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "batches/token.h"
 #include "campaigns/message_send_store.h"
 #include "campaigns/message_settings_store.h"
 #include "campaigns/message_store.h"
@@ -189,8 +190,11 @@ static void log_message(const struct message_due *m)
 {
     char id[UUID_TEXT_MAX], phone[PHONE_TEXT_MAX];
 
+    CLEANUP(free_cleanup) char *text = xstrdup(m->body);
+
+    token_mask(text);
     log_info("sms", "id=%s to=%s text=%s", uuid_text(&m->id, id),
-             phone_mask(m->phone, phone), LOG_ESC(m->body));
+             phone_mask(m->phone, phone), LOG_ESC(text));
 }
 
 /* ---- the provider ---- */

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "batches/command_store.h"
+#include "batches/token.h"
 #include "campaigns/message_settings_store.h"
 #include "campaigns/message_store.h"
 #include "workers/sms_text.h"
@@ -80,6 +81,46 @@ int notify_command(struct pg *pg, const struct worker_config *c, int tenant_id,
         return err;
     CLEANUP(free_cleanup) char *body = command_text(&style, r);
     return send(pg, tenant_id, to, w.language, kinds[r->state], body, now_ms);
+}
+
+/* Below the program's public address; "" where nobody outside reaches it. */
+static void link_of(const struct worker_config *c, const char *token, char *out,
+                    size_t size)
+{
+    out[0] = '\0';
+    if (*c->common.public_url && *token)
+        verification_url(c->common.public_url, token, out, size);
+}
+
+static char *news_text(const struct worker_config *c, const struct sms_style *style,
+                       enum news_kind kind, const struct news *news)
+{
+    char link[2 * sizeof(c->common.public_url)];
+
+    switch (kind) {
+    case NEWS_APPROVED:
+        break;
+    case NEWS_VERIFIED:
+        return sms_verified(style, &news->batch);
+    case NEWS_RECORDED:
+        link_of(c, news->token, link, sizeof(link));
+        return sms_record(style, &news->batch, news->member, link);
+    }
+    return sms_notice(style, SMS_APPROVED);
+}
+
+int notify_news(struct pg *pg, const struct worker_config *c, int tenant_id,
+                const struct notify_to *to, enum news_kind kind, const struct news *news,
+                int64_t now_ms)
+{
+    struct writer w = {0};
+    struct sms_style style = {0};
+
+    int err = style_of(pg, c, tenant_id, to->language, &w, &style);
+    if (err)
+        return err;
+    CLEANUP(free_cleanup) char *body = news_text(c, &style, kind, news);
+    return send(pg, tenant_id, to, w.language, news_kind_name(kind), body, now_ms);
 }
 
 /* The key is kept in text. */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/attrs.h"
+#include "batches/news_store.h"
 #include "workers/recording.h"
 #include "workers/sms_text.h"
 #include "workers/worker.h"
@@ -25,6 +26,10 @@ struct notify_to {
 NODISCARD int notify_command(struct pg *pg, const struct worker_config *c, int tenant_id,
                              const struct notify_to *to, const struct command_result *r,
                              int64_t now_ms);
+/* One of those whom the news concern. */
+NODISCARD int notify_news(struct pg *pg, const struct worker_config *c, int tenant_id,
+                          const struct notify_to *to, enum news_kind kind,
+                          const struct news *news, int64_t now_ms);
 /* That no command was heard in it. */
 NODISCARD int notify_misunderstood(struct pg *pg, const struct worker_config *c,
                                    int tenant_id, const struct recording *r,

@@ -20,6 +20,7 @@ struct texts {
     const char *notice[6];
     const char *error, *try_again, *answer;
     const char *container, *batches;
+    const char *new_batch, *member, *verify, *verified;
 };
 
 static const struct texts texts[LANGUAGE_COUNT] = {
@@ -59,6 +60,10 @@ static const struct texts texts[LANGUAGE_COUNT] = {
             .answer = "Answer this message or call back within 5 minutes.",
             .container = "Container",
             .batches = "Batches",
+            .new_batch = "New batch",
+            .member = "Farmer",
+            .verify = "Verify",
+            .verified = "Batch verified!",
         },
     [LANGUAGE_AM] =
         {
@@ -93,6 +98,10 @@ static const struct texts texts[LANGUAGE_COUNT] = {
             .answer = "በ5 ደቂቃ ውስጥ ለዚህ መልእክት ይመልሱ ወይም መልሰው ይደውሉ።",
             .container = "ማሸጊያ",
             .batches = "ምርቶች",
+            .new_batch = "አዲስ ምርት ተመዝግቧል",
+            .member = "ገበሬ",
+            .verify = "ያረጋግጡ",
+            .verified = "ምርትዎ ተረጋግጧል!",
         },
     [LANGUAGE_OM] =
         {
@@ -129,6 +138,10 @@ static const struct texts texts[LANGUAGE_COUNT] = {
                       "bilbilaa.",
             .container = "Qabduu",
             .batches = "Oomishoota",
+            .new_batch = "Oomisha haaraa",
+            .member = "Qonnaan bulaa",
+            .verify = "Mirkaneessaa",
+            .verified = "Oomishni keessan mirkanaa'eera!",
         },
 };
 
@@ -178,6 +191,20 @@ static void put_lots(struct buf *b, const struct texts *t, const struct batch *b
                    batch->lots[i].kg, t->kg);
 }
 
+/* What it is and how much. */
+static void put_what(struct buf *b, const struct texts *t, const struct batch *batch)
+{
+    if (*batch->variety)
+        buf_printf(b, "\n%s: %s", t->type, batch->variety);
+    if (batch->quantity >= 0 && !str_is(batch->unit, "kg"))
+        buf_printf(b, "\n%s: %g %s (%.10g %s)", t->quantity, batch->quantity,
+                   unit_text(t, batch->unit), batch->quantity_kg, t->kg);
+    else if (batch->quantity >= 0)
+        buf_printf(b, "\n%s: %.10g %s", t->quantity, batch->quantity_kg, t->kg);
+    if (*batch->grade)
+        buf_printf(b, "\n%s: %s", t->grade, batch->grade);
+}
+
 char *sms_receipt(const struct sms_style *style, const struct batch *batch)
 {
     const struct texts *t = texts_for(style->language);
@@ -189,18 +216,36 @@ char *sms_receipt(const struct sms_style *style, const struct batch *batch)
         put_lots(&b, t, batch);
         return buf_take(&b);
     }
-    if (*batch->variety)
-        buf_printf(&b, "\n%s: %s", t->type, batch->variety);
-    if (batch->quantity >= 0 && !str_is(batch->unit, "kg"))
-        buf_printf(&b, "\n%s: %g %s (%.10g %s)", t->quantity, batch->quantity,
-                   unit_text(t, batch->unit), batch->quantity_kg, t->kg);
-    else if (batch->quantity >= 0)
-        buf_printf(&b, "\n%s: %.10g %s", t->quantity, batch->quantity_kg, t->kg);
-    if (*batch->grade)
-        buf_printf(&b, "\n%s: %s", t->grade, batch->grade);
+    put_what(&b, t, batch);
     if (*batch->destination)
         buf_printf(&b, "\n%s: %s", t->destination, batch->destination);
     buf_printf(&b, "\n%s: %s", t->id, batch->batch_id);
+    return buf_take(&b);
+}
+
+char *sms_record(const struct sms_style *style, const struct batch *batch,
+                 const char *member, const char *link)
+{
+    const struct texts *t = texts_for(style->language);
+    struct buf b = {0};
+
+    start(&b, style, "✅");
+    buf_printf(&b, ": %s\n\n%s: %s", t->new_batch, t->member, member);
+    put_what(&b, t, batch);
+    buf_printf(&b, "\n%s: %s", t->id, batch->batch_id);
+    if (*link)
+        buf_printf(&b, "\n%s: %s", t->verify, link);
+    return buf_take(&b);
+}
+
+char *sms_verified(const struct sms_style *style, const struct batch *batch)
+{
+    const struct texts *t = texts_for(style->language);
+    struct buf b = {0};
+
+    start(&b, style, "✅");
+    buf_printf(&b, ": %s\n\n%s: %s\n%s: %.10g %s", t->verified, t->id, batch->batch_id,
+               t->quantity, batch->quantity_kg, t->kg);
     return buf_take(&b);
 }
 

@@ -29,6 +29,11 @@ struct sms_style {
 /* All return text that is the caller's to free(). */
 char *sms_receipt(const struct sms_style *style, const struct batch *batch);
 char *sms_notice(const struct sms_style *style, enum sms_notice notice);
+/* To the cooperative, of a member's new batch; link: where it is verified, "" nowhere. */
+char *sms_record(const struct sms_style *style, const struct batch *batch,
+                 const char *member, const char *link);
+/* To whose batch it is: its id and what it weighs from now on. */
+char *sms_verified(const struct sms_style *style, const struct batch *batch);
 /* details: what to do about it, in plain words. */
 char *sms_error(const struct sms_style *style, const char *details);
 

@@ -32,9 +32,10 @@ extern const struct job_kind job_kind_asr;
 extern const struct job_kind job_kind_nlu;
 extern const struct job_kind job_kind_batch;
 extern const struct job_kind job_kind_sms;
+extern const struct job_kind job_kind_news;
 extern const struct job_kind job_kind_expire;
 
-enum { WORKER_KINDS = 6 };
+enum { WORKER_KINDS = 7 };
 extern const struct job_kind *const worker_kinds[WORKER_KINDS];
 
 extern const struct job_kind job_kind_notice;

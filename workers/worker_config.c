@@ -223,9 +223,9 @@ const struct config_table worker_config_table = {.program = "furrow-worker",
                                                      sizeof(struct worker_config)};
 
 /* In the order of the pipeline; as many as worker.h says, or it does not compile. */
-const struct job_kind *const worker_kinds[] = {&job_kind_fetch, &job_kind_asr,
-                                               &job_kind_nlu,   &job_kind_batch,
-                                               &job_kind_sms,   &job_kind_expire};
+const struct job_kind *const worker_kinds[] = {
+    &job_kind_fetch, &job_kind_asr, &job_kind_nlu,   &job_kind_batch,
+    &job_kind_news,  &job_kind_sms, &job_kind_expire};
 
 const struct job_kind *const worker_volatile_kinds[] = {&job_kind_notice};
 
@@ -244,8 +244,13 @@ void worker_volatile_options(const struct worker_config *c,
 
 void worker_pool_options(const struct worker_config *c, struct pool_options *out)
 {
-    const int64_t quota[WORKER_KINDS] = {c->quota_fetch, c->quota_asr, c->quota_nlu,
-                                         c->quota_batch, c->quota_sms, 1};
+    const int64_t quota[WORKER_KINDS] = {c->quota_fetch,
+                                         c->quota_asr,
+                                         c->quota_nlu,
+                                         c->quota_batch,
+                                         c->quota_batch,
+                                         c->quota_sms,
+                                         1};
 
     *out = (struct pool_options){.queue = {.database_url = c->common.database_url,
                                            .redis_url = c->common.redis_url,

@@ -234,7 +234,7 @@ static void a_kind_is_paused_drained_and_resumed(void **state)
     assert_string_equal(json_string_value(json_object_get(nlu, "hold")), "draining");
     assert_int_equal(json_integer_value(json_object_get(nlu, "running")), 1);
     assert_int_equal(jobs("pause azr"), 1);
-    assert_true(output_has("the kinds are recording.fetch, asr, nlu, batch, sms"));
+    assert_true(output_has("the kinds are recording.fetch, asr, nlu, batch, news, sms"));
 }
 
 static void limits_new_jobs_and_schedules_are_said_and_shown(void **state)

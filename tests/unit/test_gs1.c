@@ -141,6 +141,19 @@ static void tokens_have_their_form(void **state)
         assert_false(token_is_sound(bad[i]));
 }
 
+static void a_token_is_told_to_people_and_to_no_log(void **state)
+{
+    char url[100], log[] = "open https://v/verify/VRF-7KQ2MZ8P-1A2B3C4D now, VRF-7KQ";
+
+    (void)state;
+    verification_url("https://a.example http://b", "VRF-7KQ2MZ8P-1A2B3C4D", url,
+                     sizeof(url));
+    assert_string_equal(url,
+                        "https://a.example/voice-ledger/verify/VRF-7KQ2MZ8P-1A2B3C4D");
+    token_mask(log);
+    assert_string_equal(log, "open https://v/verify/..................... now, .......");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +164,7 @@ int main(void)
         cmocka_unit_test(urns_drop_the_check_digit_and_keep_the_extension),
         cmocka_unit_test(a_foreign_or_wrong_code_has_no_urn),
         cmocka_unit_test(tokens_have_their_form),
+        cmocka_unit_test(a_token_is_told_to_people_and_to_no_log),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,35 @@ static void speaks_every_language(void **state)
     }
 }
 
+static void a_cooperative_gets_a_record_with_its_link(void **state)
+{
+    struct sms_style style = {.service = "Voice Ledger", .language = "en", .sign = true};
+    const char *link = "https://v.example/voice-ledger/verify/VRF-ABCDEFGH-0A1B2C3D";
+    CLEANUP(free_cleanup) char *record = sms_record(&style, &abebe, "Abebe Kebede", link);
+    CLEANUP(free_cleanup) char *alone = sms_record(&style, &abebe, "Abebe Kebede", "");
+    char text[600];
+
+    (void)state;
+    snprintf(
+        text, sizeof(text),
+        "✅ Voice Ledger: New batch\n\nFarmer: Abebe Kebede\nType: Yirgacheffe\nQty: 5 "
+        "bags (300 kg)\nGrade: A\nID: %s",
+        abebe.batch_id);
+    assert_string_equal(alone, text);
+    assert_int_equal(strncmp(record, text, strlen(text)), 0);
+    assert_string_equal(record + strlen(text) + strlen("\nVerify: "), link);
+}
+
+static void who_is_verified_is_told_what_counts(void **state)
+{
+    struct sms_style style = {.service = "S", .language = "en"};
+    struct batch b = {.quantity_kg = 118.5, .batch_id = "X_1"};
+    CLEANUP(free_cleanup) char *text = sms_verified(&style, &b);
+
+    (void)state;
+    assert_string_equal(text, "S: Batch verified!\n\nID: X_1\nQty: 118.5 kg");
+}
+
 static void says_what_went_wrong(void **state)
 {
     struct sms_style style = {.service = "Voice Ledger", .language = "en", .sign = true};
@@ -126,6 +155,8 @@ int main(void)
         cmocka_unit_test(writes_the_receipt),
         cmocka_unit_test(leaves_out_of_a_receipt_what_is_not_known),
         cmocka_unit_test(speaks_every_language),
+        cmocka_unit_test(a_cooperative_gets_a_record_with_its_link),
+        cmocka_unit_test(who_is_verified_is_told_what_counts),
         cmocka_unit_test(says_what_went_wrong),
         cmocka_unit_test(counts_broken_utf8_without_reading_past_its_end),
     };
