@@ -33,7 +33,7 @@ struct pg {
     struct kept kept[PG_KEEP_MAX];
     char *url, *role, *name;
     bool by_key; /* pg.h, as is: */
-    int statement_ms;
+    int statement_ms, hold_ms;
     char error[512], sqlstate[6];
     struct statement statements[STATEMENTS_MAX];
     int statement_count, next_number;
@@ -150,8 +150,9 @@ static int connect_now(struct pg *pg)
                           "keepalives_interval",
                           "keepalives_count",
                           NULL};
-    const char *values[] = {pg->url, pg->name ? pg->name : "furrow", "5", "10", "5", "3",
-                            NULL};
+    const char *wait_s = pg->hold_ms > 0 ? "2" : "5"; /* libpq knows no less */
+    const char *values[] = {
+        pg->url, pg->name ? pg->name : "furrow", wait_s, "10", "5", "3", NULL};
 
     disconnect(pg);
     pg->conn = PQconnectdbParams(keys, values, 1);
@@ -203,6 +204,7 @@ int pg_open(struct pg **out, const struct pg_options *options, struct errtext *e
     pg->name = options->name ? xstrdup(options->name) : NULL;
     pg->by_key = options->by_key;
     pg->statement_ms = options->statement_ms;
+    pg->hold_ms = options->hold_ms;
     int err = connect_now(pg);
     if (err) {
         errtext_set(e, err, 0, 0, "PostgreSQL: %s%s", pg->error,

@@ -37,6 +37,9 @@ struct pg_options {
      * indexes, whatever the statistics of a table say that was empty when counted. */
     bool by_key;
     int statement_ms; /* a statement that takes longer is given up (EPROTO); 0: none is */
+    /* Of a pool: a connection that is held for longer is cut, so that its holder gets
+     * ECONNRESET from a database that neither answers nor is gone; 0: none is. */
+    int hold_ms;
 };
 
 /* Connects at once; ECONNRESET with a text when that fails. With the role

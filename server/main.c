@@ -39,8 +39,9 @@
 
 enum {
     RENEW_MS = 5000,
-    SILENCE_MS = 1000, /* between two looks for calls that are silent */
-    LOSE_MS = 10000,   /* between two looks for recordings of which no provider tells */
+    HOLD_MORE_MS = 1000, /* for a database that does not end a statement itself */
+    SILENCE_MS = 1000,   /* between two looks for calls that are silent */
+    LOSE_MS = 10000,     /* between two looks for recordings of which no provider tells */
     LOSE_TENANTS_MAX = 4096,
     SWEEP_MS = 3600 * 1000,
     POOL_SIZE = 4,
@@ -417,8 +418,12 @@ static int flush(void *app)
 {
     const struct server *s = app;
 
-    return pg_run(s->flush, NULL, "SELECT pg_logical_emit_message(true, 'furrow', '')",
-                  NULL);
+    struct pg *pg = pg_pool_take(s->flush);
+    int err =
+        pg_run(pg, NULL, "SELECT pg_logical_emit_message(true, 'furrow', '')", NULL);
+
+    pg_pool_give(s->flush, pg);
+    return err;
 }
 
 /* Without a key there are no accounts at providers; a wrong one is a mistake. */
@@ -450,11 +455,12 @@ static int open_pool(struct server *s, struct errtext *e)
 
     hooks.by_key = true;
     hooks.statement_ms = (int)s->config.hook_statement_ms;
+    hooks.hold_ms = hooks.statement_ms ? hooks.statement_ms + HOLD_MORE_MS : 0;
     int err = pg_pool_new(&s->pool, &pg, POOL_SIZE, e);
     if (!err)
         err = pg_pool_new(&s->hook_pool, &hooks, (int)s->config.threads + 1, e);
     if (!err)
-        err = pg_open(&s->flush, &hooks, e);
+        err = pg_pool_new(&s->flush, &hooks, 1, e);
     if (err)
         return err;
     struct pg *one = pg_pool_take(s->pool);
@@ -685,7 +691,7 @@ int main(int argc, char **argv)
     flow_secrets_free(s.secrets);
     hook_accounts_free(s.accounts);
     redis_pool_free(s.redis);
-    pg_close(s.flush);
+    pg_pool_free(s.flush);
     pg_pool_free(s.hook_pool);
     pg_pool_free(s.pool);
     secret_keys_wipe(&s.keys);

@@ -63,7 +63,7 @@ struct server_config {
 struct server {
     struct server_config config;
     struct pg_pool *pool;
-    struct pg *flush;          /* of the thread of http_server_options.flush alone */
+    struct pg_pool *flush;     /* one, of the thread of http_server_options.flush */
     struct pg_pool *hook_pool; /* of requests of providers: nobody else makes them wait */
     struct redis_pool *redis;
     struct hook_accounts *accounts;

@@ -101,4 +101,15 @@ hold 2
 call CA6 >"$T/answer"
 says "$T/answer" 200 '<Say .*<Hangup/>' || fail "given up: $(cat "$T/answer")"
 exec 9>&-
+
+# ---- a database that is there and says nothing ----
+call CA7 >"$T/answer"
+says "$T/answer" 200 'Press one' || fail "before it: $(cat "$T/answer")"
+freeze() { kill "-$1" $(pgrep -P "$(pid_of postgres)") "$(pid_of postgres)"; }
+freeze STOP
+timeout 8 sh -c "'$FURROW_SOURCE/tests/system/hook_client.py' '$PORT' twilio tok '$HOOK/voice' CallSid=CA8 From=+251911000001 To=+15550100 CallStatus=ringing" >"$T/answer" || :
+freeze CONT
+says "$T/answer" 200 '<Say .*<Hangup/>' || fail "silent: $(cat "$T/answer")"
+served_again() { call CA9 | grep -q 'Press one'; }
+wait_for 20 "callers are served again" served_again
 echo ok
