@@ -33,13 +33,17 @@ static int add_recording(struct pg *pg, int tenant_id, const struct voice_upload
     pg_arg_text(&a, u->language);
     pg_arg_text(&a, u->pipeline);
     pg_arg_ms(&a, now_ms);
+    if (u->phone)
+        pg_arg_i64(&a, u->phone);
+    else
+        pg_arg_null(&a);
     /* No call brought it: it is its own. */
     return pg_run(
         pg, NULL,
         "INSERT INTO recordings (id, tenant_id, call_id, name, source, location, "
-        "node, language, pipeline, state, created_at, finished_at, updated_at) "
+        "node, language, pipeline, state, created_at, finished_at, updated_at, phone) "
         "VALUES ($1, $2, $1, $3, 'upload', $4, $5, $6, $7, 'finished', "
-        "furrow_ts($8), furrow_ts($8), furrow_ts($8))",
+        "furrow_ts($8), furrow_ts($8), furrow_ts($8), $9)",
         &a);
 }
 
@@ -105,13 +109,14 @@ int voice_upload_find(struct pg *pg, int tenant_id, const struct voice_upload *l
     pg_arg_text(&a, like->file_sha256);
     pg_arg_text(&a, like->endpoint);
     pg_arg_text(&a, like->language);
-    int err =
-        pg_run_alone(pg, tenant_id, &res,
-                     "SELECT r.id, u.file_sha256 = $3 AND u.endpoint = $4 AND "
-                     "r.language = $5 FROM voice_uploads u JOIN recordings r ON r.id "
-                     "= u.recording_id WHERE u.key_name = $1 AND "
-                     "u.idempotency_key = $2",
-                     &a);
+    pg_arg_i64(&a, like->phone);
+    int err = pg_run_alone(pg, tenant_id, &res,
+                           "SELECT r.id, u.file_sha256 = $3 AND u.endpoint = $4 AND "
+                           "r.language = $5 AND coalesce(r.phone, 0) = $6 FROM "
+                           "voice_uploads u JOIN recordings r ON r.id "
+                           "= u.recording_id WHERE u.key_name = $1 AND "
+                           "u.idempotency_key = $2",
+                           &a);
     if (err)
         return err;
     if (PQntuples(res) == 0)

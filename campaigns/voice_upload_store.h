@@ -24,6 +24,7 @@ struct voice_upload {
     const char *endpoint;        /* "transcribe", "process-command" … */
     const char *pipeline;        /* of the recording */
     const char *language;        /* "" the service may find out */
+    int64_t phone;               /* whose it is; 0 nobody's */
     const char *key_name;        /* of the API key */
     const char *idempotency_key; /* NULL: none */
     const char *file_name;       /* the client's label */
@@ -40,7 +41,7 @@ const char *voice_upload_location(int tenant_id, const struct uuid *id,
 /* EEXIST: that key sent one with this idempotency key before; nothing was written. */
 NODISCARD int voice_upload_add(struct pg *pg, int tenant_id, const struct voice_upload *u,
                                int64_t now_ms);
-/* Which one that was: ENOENT none; EXDEV another file, language or endpoint. */
+/* Which one that was: ENOENT none; EXDEV another file, language, phone or endpoint. */
 NODISCARD int voice_upload_find(struct pg *pg, int tenant_id,
                                 const struct voice_upload *like, struct uuid *id);
 /* Whether its file is still wanted. */

@@ -278,7 +278,7 @@ static const struct cli_verb verbs[] = {
          "[--limit N] [--json]",
      .about = "The newest jobs.\n"
               "States: queued, running, done, buried (a person must look), cancelled.\n"
-              "Kinds: recording.fetch, asr, nlu, batch, sms.",
+              "Kinds: recording.fetch, asr, nlu, batch, news, sms.",
      .example = "furrow jobs list --state buried",
      .run = list},
     {.name = "show",

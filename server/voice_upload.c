@@ -17,8 +17,10 @@
 #include "base/multipart.h"
 #include "base/pg.h"
 #include "base/xalloc.h"
+#include "batches/caller_store.h"
 #include "campaigns/slot_store.h"
 #include "campaigns/voice_upload_store.h"
+#include "contacts/phone.h"
 
 enum { PATH_SIZE = 700, EXTENSION_MAX = 8, LANGUAGE_MAX = 8 };
 
@@ -36,6 +38,7 @@ struct incoming {
     const struct multipart_part *file;
     struct voice_upload row;
     char language[LANGUAGE_MAX];
+    bool language_said;
 };
 
 /* --- what is refused ---------------------------------------------------------------- */
@@ -164,6 +167,7 @@ static bool read_language(const struct request *req, struct incoming *in,
     size_t n = part ? part->len : 0;
 
     memcpy(in->language, "en", 3);
+    in->language_said = n > 0;
     if (n == 0)
         return true;
     bool good = !part->is_file && n >= 2 && n < LANGUAGE_MAX;
@@ -179,6 +183,29 @@ static bool read_language(const struct request *req, struct incoming *in,
     in->language[n] = '\0';
     if (strcmp(in->language, "auto") == 0)
         in->language[0] = '\0';
+    return true;
+}
+
+/* Whose recording it is: the batch will be theirs, and the answer by SMS goes to them. */
+static bool read_phone(const struct request *req, struct incoming *in,
+                       struct response *resp)
+{
+    const struct multipart_part *part = multipart_find(&in->form, "phone_number");
+    struct phone phone = {0};
+
+    if (!part || part->len == 0)
+        return true;
+    enum phone_error error = part->is_file
+                                 ? PHONE_NOT_A_NUMBER
+                                 : phone_parse(part->data, part->len, NULL, &phone);
+    if (error != PHONE_VALID && error != PHONE_INVALID) {
+        refuse_field(req, resp, "phone_number",
+                     "Input should be a phone number with its country code, such as "
+                     "+251911234567",
+                     "value_error");
+        return false;
+    }
+    in->row.phone = phone.e164;
     return true;
 }
 
@@ -206,7 +233,7 @@ static bool read_request(const struct request *req, enum voice_endpoint endpoint
     uint8_t hash[SHA256_BYTES];
 
     if (!read_form(req, in, resp) || !read_language(req, in, resp) ||
-        !read_key(req, in, resp))
+        !read_phone(req, in, resp) || !read_key(req, in, resp))
         return false;
     if (in->file->len > VOICE_FILE_MAX) {
         refuse_size(req, async, resp);
@@ -273,6 +300,22 @@ static int lay_down(const char *path, const struct multipart_part *file)
     return err;
 }
 
+/* Who says no language is taken to speak their own, where it is known. */
+static int choose_language(const struct request *req, struct incoming *in)
+{
+    const struct server *s = req->app;
+    struct caller caller;
+
+    if (in->language_said || !in->row.phone)
+        return 0;
+    struct pg *pg = pg_pool_take(s->pool);
+    int err = caller_find(pg, req->tenant_id, in->row.phone, &caller);
+    pg_pool_give(s->pool, pg);
+    if (!err && caller.registered && *caller.language)
+        str_cut(in->language, sizeof(in->language), caller.language);
+    return err;
+}
+
 /* 0: it was sent before, and *id is that one; ENOENT: it was not. */
 static int find_before(const struct request *req, const struct incoming *in,
                        struct uuid *id)
@@ -332,9 +375,10 @@ static int find_worker(const struct request *req)
 static void refuse_error(const struct request *req, int err, struct response *resp)
 {
     if (err == EXDEV) {
-        request_refuse(req, resp, 422,
-                       "This Idempotency-Key came before with another file, language or "
-                       "path: send a new key with each new recording");
+        request_refuse(
+            req, resp, 422,
+            "This Idempotency-Key came before with another file, language, phone "
+            "number or path: send a new key with each new recording");
         return;
     }
     respond_header(resp, "Retry-After", "10");
@@ -356,7 +400,9 @@ bool voice_upload_take(const struct request *req, enum voice_endpoint endpoint,
         free(in);
         return false;
     }
-    int err = find_before(req, in, id);
+    int err = choose_language(req, in);
+    if (!err)
+        err = find_before(req, in, id);
     bool is_new = err == ENOENT;
     if (is_new)
         err = endpoint == VOICE_ASYNC ? 0 : find_worker(req);

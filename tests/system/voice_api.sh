@@ -208,6 +208,27 @@ ask 200 /voice/process-command -H 'Idempotency-Key: k2' -F "file=@$T/said.wav"
 
 check "files left behind" '' "$(find "$T/data/uploads" "$T/data/media" -type f \( -path '*uploads*' -o -name 'part-*' \))"
 check "messages to nobody" 0 "$(sql 'SELECT count(*) FROM messages')"
+
+# --- it takes longer than a request may wait: told where to ask, and it goes on; whose it is ------
+quietly() { "$@" >>"$T/log/cli.log" 2>&1 || fail "$*: $(tail -2 "$T/log/cli.log")"; }
+quietly furrow caller add +251911000009 --name Abebe --language en --approve
+quietly furrow caller add +251911000010 --name Sara --language am --approve
+quietly furrow jobs pause asr
+for path in /voice/process-command /voice/transcribe /asr-nlu; do
+    ask 504 "$path" -H "Idempotency-Key: k4$path" -F phone_number=+251911000009 -F "file=@$T/said.wav"
+    holds "a['status_url'] == '/voice/status/' + a['task_id'] and 'status_url' in a['detail']"
+    [ "$path" != /voice/process-command ] || LATE=$(field task_id)
+done
+ask 200 "/voice/status/$LATE"
+holds "a['status'] == 'TRANSCRIBING'"
+quietly furrow jobs resume asr
+wait_for 60 "it went on" is_over "$LATE"
+ask 200 /voice/process-command -H 'Idempotency-Key: k4/voice/process-command' -F phone_number=+251911000009 -F "file=@$T/said.wav"
+holds "a['result']['quantity_kg'] == 300"
+check "whose batch it is" 'Abebe 1' "$(sql "SELECT max(c.name) || ' ' || count(*) FROM batches b JOIN callers c ON c.id = b.created_by WHERE b.phone = 251911000009")"
+wait_for 20 "who is told" sql_is "SELECT string_agg(phone || ' ' || kind, '|') FROM messages WHERE state = 'sent'" '251911000009 receipt'
+ask 200 /voice/upload-async -F phone_number=+251911000010 -F "file=@$T/said.wav"
+check "in the caller's own language" am "$(sql "SELECT language FROM recordings WHERE id = '$(field task_id)'")"
 stop server
 stop worker
 echo ok
