@@ -25,7 +25,7 @@ if said=$("$here/../model/attempt.sh" "$FURROW_BUILD/tests/model_moves" 3 2 2 2>
 printf '%s\n' "$said" >&2
 printf '{"bench":"crash","model":"attempt","deaths":3,"losses":2,"flushes":2,"held":%s,"seconds":%d}\n' $held $(($(date +%s) - began))
 if [ "$rounds" -gt 0 ]; then
-    "$here/../crash/rounds" --rounds "$rounds" --seed "$seed" --jobs "$(($(nproc) * 3))" --long --json || code=1
+    "$here/../crash/rounds" --rounds "$rounds" --seed "$seed" --long --json || code=1
 fi
 [ "$instants" -gt 0 ] || exit $code
 began=$(date +%s)

@@ -6,7 +6,102 @@ Nothing is changed or reordered within a connection; what TCP may do, it may do.
 import asyncio
 import random
 
-CHUNK = 65536
+
+class End(asyncio.Protocol):
+    """One end of a line: what it reads goes out at the other."""
+
+    def __init__(self, proxy, line, is_answer):
+        self.proxy, self.line, self.is_answer = proxy, line, is_answer
+        self.transport = None
+        self.waiting = bytearray()  # what is on its way for longer
+        self.way = None
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.line.made(self)
+
+    def data_received(self, data):
+        if self.line.is_through and not self.way and not self.proxy.is_troubled(self.line):
+            self.pass_on(data)
+            return
+        self.waiting += data
+        if self.line.is_through:
+            self.go_on()
+
+    def go_on(self):
+        if self.waiting and not self.way:
+            self.way = asyncio.ensure_future(self.take_time())
+
+    async def take_time(self):
+        while self.waiting:
+            data, self.waiting = self.waiting, bytearray()
+            if self.proxy.delay_s:
+                await asyncio.sleep(self.proxy.chance.uniform(0, self.proxy.delay_s))
+            while self.proxy.is_held(self.line):
+                await asyncio.sleep(0.01)
+            self.pass_on(data)
+        self.way = None
+
+    def pass_on(self, data):
+        if self.proxy.deaf and self.is_answer:
+            return  # done, but nobody hears of it; the connection is cut next
+        self.line.other(self).transport.write(data)
+
+    def pause_writing(self):
+        self.line.other(self).transport.pause_reading()
+
+    def resume_writing(self):
+        self.line.other(self).transport.resume_reading()
+
+    def connection_lost(self, _):
+        if self.way:
+            self.way.cancel()
+        self.line.cut()
+
+
+class Line:
+    """A connection through a proxy; near is who connected."""
+
+    def __init__(self, proxy):
+        self.proxy = proxy
+        self.near = End(proxy, self, False)
+        self.far = End(proxy, self, True)
+        self.connecting = None
+        self.is_through = False
+
+    def other(self, end):
+        return self.far if end is self.near else self.near
+
+    def made(self, end):
+        if end is self.far:
+            return
+        if self.proxy.closed:
+            end.transport.abort()
+            return
+        self.connecting = asyncio.ensure_future(self.connect())
+
+    async def connect(self):
+        loop, target = asyncio.get_running_loop(), self.proxy.target
+        try:
+            if isinstance(target, tuple):
+                await loop.create_connection(lambda: self.far, *target)
+            else:
+                await loop.create_unix_connection(lambda: self.far, target)
+        except OSError:
+            self.near.transport.abort()  # the target is away
+            return
+        if self.near.transport.is_closing():
+            self.far.transport.abort()
+            return
+        self.proxy.lines.add(self)
+        self.is_through = True
+        self.near.go_on()
+
+    def cut(self):
+        self.proxy.lines.discard(self)
+        for end in (self.near, self.far):
+            if end.transport:
+                end.transport.abort()
 
 
 class Proxy:
@@ -22,55 +117,25 @@ class Proxy:
         self.kept = set()  # lines whose bytes wait; those that come later pass
 
     async def listen(self, path=None):
+        loop = asyncio.get_running_loop()
         if path:
-            self.server = await asyncio.start_unix_server(self.accept, path)
+            self.server = await loop.create_unix_server(self.accept, path)
         else:
-            self.server = await asyncio.start_server(self.accept, "127.0.0.1", 0)
+            self.server = await loop.create_server(self.accept, "127.0.0.1", 0)
             self.port = self.server.sockets[0].getsockname()[1]
 
-    async def accept(self, reader, writer):
-        other = None
-        try:
-            if self.closed:
-                return
-            if isinstance(self.target, tuple):
-                from_target, other = await asyncio.open_connection(*self.target)
-            else:
-                from_target, other = await asyncio.open_unix_connection(self.target)
-            line = (writer, other)
-            self.lines.add(line)
-            ways = [asyncio.ensure_future(self.pump(reader, other, False, line)),
-                    asyncio.ensure_future(self.pump(from_target, writer, True, line))]
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            self.lines.discard(line)
-        except OSError:
-            pass  # the target is away
-        finally:
-            for w in (writer, other):
-                if w:
-                    w.transport.abort()
+    def accept(self):
+        return Line(self).near
 
-    async def pump(self, reader, writer, is_answer, line):
-        while True:
-            data = await reader.read(CHUNK)
-            if not data:
-                return
-            if self.delay_s:
-                await asyncio.sleep(self.chance.uniform(0, self.delay_s))
-            while self.held or line in self.kept:
-                await asyncio.sleep(0.01)
-            if self.deaf and is_answer:
-                continue  # done, but nobody hears of it; the connection is cut next
-            writer.write(data)
-            await writer.drain()
+    def is_held(self, line):
+        return self.held or line in self.kept
+
+    def is_troubled(self, line):
+        return self.delay_s or self.is_held(line)
 
     def cut(self):
         for line in list(self.lines):
-            for w in line:
-                w.transport.abort()
+            line.cut()
 
     def keep(self):
         self.kept = set(self.lines)

@@ -6,10 +6,13 @@ import glob
 import json
 import os
 import pwd
+import random
 import shutil
 import signal
 import subprocess
 import time
+
+import psycopg
 
 from proxy import Proxy
 
@@ -50,11 +53,12 @@ async def until(seconds, what, condition):
 
 
 class Base:
-    """What all rounds share: the two servers and a database to copy from."""
+    """What the rounds of a lane share: the two servers and a database to copy from."""
 
     def __init__(self, folder):
         self.folder = folder
         self.processes = {}
+        self.idle = {}  # connections to PostgreSQL by database
         self.user = other_user()
         self.pg_bin = sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1]
         self.pg_socket = os.path.join(folder, "pg-socket")
@@ -107,11 +111,12 @@ class Base:
                             "-E", "UTF8", "--no-locale", "--no-sync"], check=True,
                            stdout=subprocess.DEVNULL, cwd="/", **drop)
         # No fsync: a killed process loses nothing by it, only a killed machine would.
-        self.start("postgres", [self.pg_bin + "/postgres", "-D", data, "-k", self.pg_socket,
-                                "-c", "listen_addresses=", "-c", "fsync=off",
-                                "-c", "max_connections=200", "-c", "log_min_messages=fatal",
-                                "-c", "track_commit_timestamp=on"],
-                   user=self.user)
+        settings = ("listen_addresses=", "fsync=off", "full_page_writes=off", "jit=off",
+                    "wal_level=minimal", "max_wal_senders=0", "max_wal_size=96MB",
+                    "dynamic_shared_memory_type=mmap",  # nothing is left in /dev/shm
+                    "max_connections=200", "log_min_messages=fatal", "track_commit_timestamp=on")
+        self.start("postgres", [self.pg_bin + "/postgres", "-D", data, "-k", self.pg_socket] +
+                   [word for s in settings for word in ("-c", s)], user=self.user)
         await until(30, "PostgreSQL answers", self.pg_answers)
 
     async def pg_answers(self):
@@ -126,6 +131,7 @@ class Base:
         async def gone():
             return not any(os.path.exists(f"/proc/{c}") for c in children)
         await until(20, "PostgreSQL's children end", gone)
+        await self.sql_close()
 
     async def redis_start(self):
         self.owned(os.path.dirname(self.redis_path))
@@ -162,14 +168,29 @@ class Base:
             raise Broken(f"Redis: {e}") from e
 
     async def sql(self, text, database):
-        p = await asyncio.create_subprocess_exec(
-            "psql", f"host={self.pg_socket} user=furrow dbname={database}", "-XqAt", "-v",
-            "ON_ERROR_STOP=1", "-c", text, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE)
-        out, err = await p.communicate()
-        if p.returncode:
-            raise Broken(f"psql: {err.decode().strip()}")
-        return out.decode().strip()
+        """Rows as psql -At prints them. A connection that broke is not used again."""
+        idle = self.idle.setdefault(database, [])
+        conn = idle.pop() if idle else None
+        try:
+            if not conn:
+                conn = await psycopg.AsyncConnection.connect(
+                    host=self.pg_socket, user="furrow", dbname=database, autocommit=True)
+            result = (await conn.execute(text)).pgresult
+        except BaseException as e:
+            if conn:
+                await conn.close()
+            if isinstance(e, psycopg.Error):
+                raise Broken(f"PostgreSQL: {e}") from e
+            raise
+        idle.append(conn)
+        return "\n".join("|".join((result.get_value(row, column) or b"").decode()
+                                  for column in range(result.nfields))
+                         for row in range(result.ntuples)).strip()
+
+    async def sql_close(self):
+        for conn in sum(self.idle.values(), []):
+            await conn.close()
+        self.idle = {}
 
     async def furrow(self, database, *words, clock=""):
         p = await asyncio.create_subprocess_exec(
@@ -187,9 +208,9 @@ class Base:
                 "FURROW_PACKS_DIR": os.path.join(SOURCE, "tests", "data", "packs")}
 
     async def prepare(self, people):
-        """Servers, and a database with a campaign that has not begun."""
+        """A database with a campaign that has not begun; Postgres is ended as it should be, for
+        others to copy its files."""
         await self.pg_start()
-        await self.redis_start()
         await self.sql("CREATE DATABASE template_round", "postgres")
         await self.furrow("template_round", "migrate")
         csv = os.path.join(self.folder, "people.csv")
@@ -204,9 +225,26 @@ class Base:
                           "PJSIP/{number}@carrier", "--cps", "25", "--max-channels", "12")
         await self.furrow(db, "campaign", "create", os.path.join(HERE, "campaign.json"))
         out = await self.furrow(db, "key", "create", "site", "--scope", "opt_outs", "--json")
-        self.key = json.loads(out)["key"]
+        await self.sql_close()
+        self.processes["postgres"].send_signal(signal.SIGINT)
+
+        async def ended():
+            return not self.is_alive("postgres")
+        await until(30, "PostgreSQL ends", ended)
+        return json.loads(out)["key"]
+
+    async def copy(self, mould, key):
+        """What another has prepared, and servers of its own."""
+        for what in ("pg", "data"):
+            subprocess.run(["cp", "-a", "-T", "--reflink=auto", os.path.join(mould, what),
+                            os.path.join(self.folder, what)], check=True)
+        self.owned(self.pg_socket)
+        self.key = key
+        await self.pg_start()
+        await self.redis_start()
 
     async def stop(self):
+        await self.sql_close()
         for name in list(self.processes):
             await self.kill(name)
 
@@ -228,6 +266,8 @@ class Round:
         self.offsets = []  # (real seconds, offset ms)
         self.asr = None
         self.times, self.marked = [], time.monotonic()  # how long each part took
+        # How many connections a program has is chance too; each costs its plans.
+        self.connections = random.Random(f"{seed} connections").choice("1224")
         self.log_from, self.fault = {}, {}
         self.wanted = set()  # programs that must be alive
 
@@ -268,6 +308,7 @@ class Round:
                 "DATABASE_URL": f"host={folder} user=furrow dbname={self.database}",
                 "REDIS_URL": f"unix://{folder}/redis.sock",
                 "FURROW_CLOCK_OFFSET_FILE": self.offset_file,
+                "FURROW_DB_THREADS": self.connections, "FURROW_CONNECTIONS": self.connections,
                 "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
                 "FURROW_LOG_LEVEL": os.environ.get("ROUNDS_LOG_LEVEL", "info")}
 
@@ -331,7 +372,8 @@ class Round:
         if not self.base.is_alive("redis"):
             await self.base.redis_start()
         await self.base.sql(f"DROP DATABASE IF EXISTS {self.database}", "postgres")
-        await self.base.sql(f"CREATE DATABASE {self.database} TEMPLATE template_round", "postgres")
+        await self.base.sql(f"CREATE DATABASE {self.database} TEMPLATE template_round "
+                            "STRATEGY file_copy", "postgres")
         await self.base.redis("FLUSHALL")
         self.set_clock(0)
         self.asr = await asyncio.start_server(self.hear, "127.0.0.1", 0)
@@ -396,6 +438,7 @@ class Round:
             await p.stop()
         if self.asr:
             self.asr.close()
+        await self.base.sql_close()
         try:
             await self.base.sql(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)", "postgres")
         except Broken:
