@@ -496,7 +496,8 @@ int campaign_complete_due(struct pg *pg, int tenant_id, int64_t now_ms, size_t *
 /* ---- planned starts ---- */
 
 /* Since when planned instants count: the last one that fired. Before that, a
- * schedule counts from the campaign's creation; a single start counts even when the
+ * schedule counts from the campaign's creation, and from when its plan became what it is:
+ * nobody planned what it would have had before. A single start counts even when the
  * campaign was made after it. */
 static int last_fire(struct pg *pg, const struct campaign_row *row,
                      const struct campaign_doc *doc, int64_t *after_ms)
@@ -505,15 +506,25 @@ static int last_fire(struct pg *pg, const struct campaign_row *row,
     struct pg_args a = {0};
 
     pg_arg_i64(&a, row->id);
-    int err = pg_run(pg, &res,
-                     "SELECT coalesce(furrow_ms(max(planned_at)), 0) FROM campaign_fires "
-                     "WHERE campaign_id = $1",
-                     &a);
-    if (!err)
-        *after_ms = pg_i64(res, 0, 0);
-    if (!err && *after_ms == 0 && doc->has_schedule)
-        *after_ms = row->created_at_ms;
-    return err;
+    int err = pg_run(
+        pg, &res,
+        "SELECT coalesce(furrow_ms(max(planned_at)), 0), (SELECT "
+        "coalesce(furrow_ms(max(r.changed_at)), 0) FROM campaign_revisions r JOIN "
+        "campaigns c ON c.id = r.campaign_id WHERE c.id = $1 AND "
+        "(r.document_text::jsonb->'schedule', r.document_text::jsonb->'start', "
+        "r.document_text::jsonb->'end') IS DISTINCT FROM (c.document->'schedule', "
+        "c.document->'start', c.document->'end')) FROM campaign_fires WHERE campaign_id "
+        "= $1",
+        &a);
+    if (err)
+        return err;
+    *after_ms = pg_i64(res, 0, 0);
+    if (!doc->has_schedule)
+        return 0;
+    int64_t since_ms = pg_i64(res, 0, 1);
+    since_ms = since_ms > row->created_at_ms ? since_ms : row->created_at_ms;
+    *after_ms = *after_ms > since_ms ? *after_ms : since_ms;
+    return 0;
 }
 
 static int record_fire(struct pg *pg, const struct campaign_row *row, int64_t planned_ms,

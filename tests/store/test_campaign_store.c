@@ -63,16 +63,22 @@ static int64_t people(const char *list, int n)
     return id;
 }
 
+static void document(char *text, size_t size, const char *name, const char *list,
+                     const char *more)
+{
+    snprintf(text, size,
+             "{\"name\": \"%s\", \"list\": \"%s\", \"flow\": \"coffee\", \"trunk\": "
+             "\"main\"%s}",
+             name, list, more);
+}
+
 static int64_t create(const char *name, const char *list, const char *more)
 {
     static struct campaign_issues issues;
     struct campaign_row row = {0};
     char text[1000];
 
-    snprintf(text, sizeof(text),
-             "{\"name\": \"%s\", \"list\": \"%s\", \"flow\": \"coffee\", \"trunk\": "
-             "\"main\"%s}",
-             name, list, more);
+    document(text, sizeof(text), name, list, more);
     int err = campaign_create(pg, 1, text, strlen(text), now_ms, &row, &issues);
     if (err)
         fail_msg("%s: %s", strerror(err), issues.at[0].text);
@@ -615,6 +621,70 @@ static void of_several_missed_starts_the_latest_fires(void **state)
     assert_int_equal(command(id, CAMPAIGN_STOP, &e), 0);
 }
 
+static void change(int64_t id, const char *name, const char *more, int64_t at_ms)
+{
+    struct campaign_row row = {.tenant_id = 1, .id = id};
+    struct campaign_issues issues;
+    char text[1000];
+
+    document(text, sizeof(text), name, "planned", more);
+    assert_int_equal(campaign_change(pg, &row, text, strlen(text), at_ms, &issues), 0);
+}
+
+/* Nine in the morning was no planned start before three in the afternoon. */
+static void what_a_changed_plan_would_have_had_before_does_not_start(void **state)
+{
+    static const char nine[] = ", \"schedule\": {\"cron\": \"0 9 * * *\", "
+                               "\"timezone\": \"Africa/Addis_Ababa\"}";
+    static const char noon[] = ", \"schedule\": {\"cron\": \"0 12 * * *\", "
+                               "\"timezone\": \"Africa/Addis_Ababa\"}";
+    int64_t hour = (int64_t)3600 * 1000, day = 24 * hour;
+    size_t fired = 0, completed = 0;
+
+    (void)state;
+    int64_t id = create("replanned", "planned", "");
+    change(id, "replanned", nine, now_ms + 3 * day + 6 * hour);
+    assert_int_equal(campaign_fire_due(pg, 1, now_ms + 3 * day + 6 * hour + 1, &fired),
+                     0);
+    assert_int_equal(state_of(id), CAMPAIGN_DRAFT);
+    assert_int_equal(campaign_fire_due(pg, 1, now_ms + 4 * day, &fired), 0);
+    assert_int_equal(state_of(id), CAMPAIGN_RUNNING);
+    assert_int_equal(populate(id, 10), 2);
+    run("UPDATE campaign_contacts SET state = 'final', final = 'completed' WHERE "
+        "campaign_id = %" PRId64,
+        id);
+    assert_int_equal(campaign_complete_due(pg, 1, now_ms + 4 * day, &completed), 0);
+    assert_int_equal(state_of(id), CAMPAIGN_DONE);
+    /* Another rule leaves the plan as it was; another plan begins with itself. */
+    change(id, "replanned", ", \"priority\": 3", now_ms + 4 * day + hour);
+    change(id, "replanned", noon, now_ms + 4 * day + 6 * hour);
+    assert_int_equal(campaign_fire_due(pg, 1, now_ms + 4 * day + 6 * hour + 1, &fired),
+                     0);
+    assert_int_equal(state_of(id), CAMPAIGN_DONE);
+    assert_int_equal(campaign_fire_due(pg, 1, now_ms + 5 * day + 3 * hour, &fired), 0);
+    assert_int_equal(state_of(id), CAMPAIGN_RUNNING);
+    run("UPDATE campaigns SET state = 'stopped' WHERE id = %" PRId64, id);
+}
+
+/* Who changes the pace does not lose the start that was missed. */
+static void a_missed_start_survives_a_change_of_something_else(void **state)
+{
+    char nine[300];
+    int64_t hour = (int64_t)3600 * 1000, day = 24 * hour;
+    size_t fired = 0;
+
+    (void)state;
+    str_cut(nine, sizeof(nine),
+            ", \"schedule\": {\"cron\": \"0 9 * * *\", "
+            "\"timezone\": \"Africa/Addis_Ababa\"}");
+    int64_t id = create("missed", "planned", nine);
+    str_cut(nine + strlen(nine), sizeof(nine) - strlen(nine), ", \"priority\": 3");
+    change(id, "missed", nine, now_ms + day + hour);
+    assert_int_equal(campaign_fire_due(pg, 1, now_ms + day + 2 * hour, &fired), 0);
+    assert_int_equal(state_of(id), CAMPAIGN_RUNNING);
+    run("UPDATE campaigns SET state = 'stopped' WHERE id = %" PRId64, id);
+}
+
 static void everyone_again_resets_finals_and_new_does_not(void **state)
 {
     static const char schedule[] = ", \"schedule\": {\"cron\": \"0 9 * * *\", "
@@ -891,6 +961,8 @@ int main(void)
         cmocka_unit_test(keep_open_waits_and_an_end_ends_it_even_when_paused),
         cmocka_unit_test(a_planned_start_fires_once_whoever_sees_it_first),
         cmocka_unit_test(of_several_missed_starts_the_latest_fires),
+        cmocka_unit_test(what_a_changed_plan_would_have_had_before_does_not_start),
+        cmocka_unit_test(a_missed_start_survives_a_change_of_something_else),
         cmocka_unit_test(everyone_again_resets_finals_and_new_does_not),
         cmocka_unit_test(a_document_nobody_can_read_does_not_stop_the_others),
         cmocka_unit_test(zones_say_who_waits_and_until_when),
