@@ -66,6 +66,13 @@ call CA4 wrong >"$T/answer"
 grep -q '^403 ' "$T/answer" || fail "forged: $(cat "$T/answer")"
 told 1 >"$T/answer"
 grep -q '^503 ' "$T/answer" && grep -q '^Retry-After: 5' "$T/answer" || fail "a status callback: $(cat "$T/answer")"
+# It is not looked at: a stranger, and who knows no webhook of ours, hears the same and learns nothing.
+same() { sed -e '/^Date:/d' "$1" | cmp -s - "$T/told"; }
+sed -e '/^Date:/d' "$T/answer" >"$T/told"
+ask wrong "$HOOK/status" CallSid=CA0 CallStatus=completed SequenceNumber=7 >"$T/answer"
+same "$T/answer" || fail "a forged status callback: $(cat "$T/answer")"
+ask tok /hooks/00000000-0000-4000-8000-000000000000/status CallSid=CA0 CallStatus=completed SequenceNumber=8 >"$T/answer"
+same "$T/answer" || fail "a status callback to nobody: $(cat "$T/answer")"
 check "a request to the API" 503 "$(opt_out)"
 grep -qi '^Retry-After: 5' "$T/head" && grep -q overloaded "$T/body" || fail "a request to the API: $(cat "$T/head" "$T/body")"
 check "an upload" 503 "$(upload)"
