@@ -202,11 +202,11 @@ static int relay_wait_ms(const struct pool *p, int err, int64_t awake_until_ms, 
                                                 : RELAY_SLEEP_MS;
 }
 
-/* Jobs whose worker died; Redis has no part in it. */
+/* Jobs whose worker died or was late; Redis has no part in it. */
 static void look_after_the_dead(struct pool *p, int64_t *reap_at_ms)
 {
     int64_t every_ms = p->options.queue.lease_ms / 4;
-    int reaped = 0;
+    struct queue_reaped reaped = {0};
     bool any = false;
 
     if (mono_ms() >= *reap_at_ms) {
@@ -214,9 +214,13 @@ static void look_after_the_dead(struct pool *p, int64_t *reap_at_ms)
             return;
         *reap_at_ms = mono_ms() + earlier(every_ms, REAP_EVERY_MAX_MS);
     }
-    if (reaped > 0)
+    if (reaped.died > 0)
         log_warn("pool", "jobs=%d held by a worker that is gone; they run one at a time",
-                 reaped);
+                 reaped.died);
+    if (reaped.late > 0)
+        log_warn("pool",
+                 "jobs=%d a worker was too busy to prolong its leases; they run again",
+                 reaped.late);
     if (!queue_suspects(p->relay_queue, &any))
         atomic_store(&p->suspects, any);
 }

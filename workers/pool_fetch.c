@@ -7,6 +7,7 @@
  * the wait starts short, doubles, and between two of them everything runs as usual.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -49,10 +50,25 @@ static bool find_room(struct pool *p, int *room, bool *everywhere)
     return any && !atomic_load(&p->stopping);
 }
 
-static void put_ready(struct pool *p, const struct queue_item *items, int n, bool lone)
+/* Called with the lock held. A job whose lease lapsed while this worker was too busy has
+ * come back to it: with the lease that was just taken it goes on as it is. */
+static bool is_at_hand(const struct pool *p, const struct job *job)
+{
+    for (int i = 0; job->attempts > 1 && i < p->all_count; i++)
+        if (!p->all[i]->over &&
+            memcmp(&p->all[i]->item.job.id, &job->id, sizeof(job->id)) == 0)
+            return true;
+    return false;
+}
+
+static void put_ready(struct pool *p, struct queue_item *items, int n, bool lone)
 {
     pthread_mutex_lock(&p->lock);
     for (int i = 0; i < n; i++) {
+        if (is_at_hand(p, &items[i].job)) {
+            queue_item_clear(&items[i]);
+            continue;
+        }
         struct work *w = xcalloc(1, sizeof(*w));
         w->item = items[i];
         w->lone = lone;

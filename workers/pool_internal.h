@@ -20,6 +20,7 @@ struct work {
     int place;          /* in all[] */
     bool lone;          /* a worker died at it: runs while nothing else does */
     bool begun;         /* a thread has it */
+    bool over;          /* it has its result */
     atomic_bool cancel; /* a person wants it stopped */
     atomic_bool *stop;  /* its thread's flag while one has it */
 };

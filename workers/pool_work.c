@@ -53,6 +53,7 @@ void pool_put_finished(struct pool *p, struct work *w)
     ++*count[w->result];
     queue_tally_add(&p->tally, &w->item, w->result, w->wait_ms, w->run_ms);
     w->stop = NULL;
+    w->over = true;
     work_list_add(&p->finished, w);
     pthread_cond_signal(&p->finished_changed);
 }

@@ -77,10 +77,14 @@ NODISCARD int queue_finish(struct queue *q, const struct queue_result *results, 
 /* Prolongs the leases. */
 NODISCARD int queue_renew(struct queue *q, const struct queue_item *const *items, int n);
 
-/* Jobs of workers whose leases lapsed are queued again, each with one more death; they
- * are not sent to anybody but wait for queue_take_suspect. Just after connecting
- * nothing is reaped: after an outage the living prolong their leases first. */
-NODISCARD int queue_reap(struct queue *q, int *reaped);
+/* Jobs whose leases lapsed are queued again. Those of a worker that is gone have one more
+ * death; they are not sent to anybody but wait for queue_take_suspect. Those of one that
+ * lives and was late are usual ones, its own a lease later than others'. Just after
+ * connecting nothing is reaped: after an outage the living prolong their leases first. */
+struct queue_reaped {
+    int died, late; /* jobs */
+};
+NODISCARD int queue_reap(struct queue *q, struct queue_reaped *out);
 /* Whether a job that a worker died at is due. */
 NODISCARD int queue_suspects(struct queue *q, bool *any);
 NODISCARD int queue_take_suspect(struct queue *q, struct queue_item *item, int *n);

@@ -35,7 +35,8 @@ struct queue {
     char run_id[REDIS_RUN_ID_MAX]; /* of the Redis that was sent to; "": of none yet */
     unsigned connects;             /* when it was asked for */
     int64_t claim_at_ms, redis_retry_ms; /* monotonic */
-    int listening_pid, settled_pid;      /* the backend that has this setting; 0: none */
+    /* The backend that has this setting; 0: none. */
+    int listening_pid, settled_pid, living_pid;
     bool settled_soft;
     int *tenants;
     struct queue_look *ranked; /* of each tenant */
@@ -72,6 +73,20 @@ struct queue {
     "(" QUEUE_NO_RULES "NOT EXISTS (SELECT FROM job_queues r WHERE r.kind = jobs.kind "  \
     "AND (r.hold_from <= jobs.created_at OR r.rate_per_s IS NOT NULL OR r.max_running "  \
     "IS NOT NULL)))"
+/*
+ * Whether a worker lives. Each of its connections holds a lock of its session in its
+ * name, which Postgres lets go when the socket closes, however the process ends. A lease
+ * alone does not tell: a machine may be too busy to prolong it. The ids of the locks, and
+ * that of a holder: two equal ones keep a dead worker among the living, which harms no
+ * job.
+ */
+#define QUEUE_LIFE_LOCK "1182233191" /* the first key: 'Fwrg' */
+#define QUEUE_LIVING                                                                     \
+    "SELECT objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND classid "        \
+    "= " QUEUE_LIFE_LOCK                                                                 \
+    " AND objsubid = 2 AND granted AND database = (SELECT oid FROM "                     \
+    "pg_database WHERE datname = current_database())"
+#define QUEUE_LIFE_ID(holder) "(hashtext(" holder ")::bigint & 4294967295)"
 void queue_read_item(const struct queue *q, int tenant_id, PGresult *res, int row,
                      struct queue_item *item);
 /* A transaction whose commit a crash of Postgres may undo. */

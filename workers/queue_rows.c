@@ -88,10 +88,19 @@ static int begin(struct queue *q, int tenant_id, bool soft)
 
     if (pid == 0 || pid != q->settled_pid || soft != q->settled_soft) {
         struct pg_args a = {0};
+        bool is_new = pid == 0 || pid != q->living_pid;
         q->settled_pid = 0;
         pg_arg_text(&a, soft ? "off" : "on");
+        pg_arg_bool(&a, is_new);
+        pg_arg_text(&a, q->options->holder);
         int err = pg_run(q->pg, NULL,
-                         "SELECT set_config('synchronous_commit', $1, false), "
+                         "SELECT CASE WHEN $2::bool THEN "
+                         "pg_advisory_lock_shared(" QUEUE_LIFE_LOCK ", hashtext($3)) "
+                         "END, set_config('synchronous_commit', $1, false), "
+                         /* of a machine that is gone: long before its leases lapse */
+                         "set_config('tcp_keepalives_idle', '10', false), "
+                         "set_config('tcp_keepalives_interval', '5', false), "
+                         "set_config('tcp_keepalives_count', '3', false), "
                          "set_config('plan_cache_mode', 'force_custom_plan', false), "
                          "set_config('enable_sort', 'off', false), "
                          "set_config('enable_seqscan', 'off', false), "
@@ -100,7 +109,7 @@ static int begin(struct queue *q, int tenant_id, bool soft)
                          &a);
         if (err)
             return err;
-        q->settled_pid = PQbackendPID(pg_conn(q->pg));
+        q->settled_pid = q->living_pid = PQbackendPID(pg_conn(q->pg));
         q->settled_soft = soft;
     }
     return pg_begin(q->pg, tenant_id);

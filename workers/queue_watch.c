@@ -7,7 +7,8 @@
 
 enum { SETTLE_MAX_MS = 5000, REAP_BATCH = 5000 };
 
-/* Whether the connection is old enough to believe that a lapsed lease means a death. */
+/* Whether the connection is old enough: after an outage of Postgres the living connect
+ * again and prolong their leases first. */
 static bool is_settled(struct queue *q)
 {
     int pid = pg_is_connected(q->pg) ? PQbackendPID(pg_conn(q->pg)) : 0;
@@ -21,32 +22,50 @@ static bool is_settled(struct queue *q)
     return pid != 0 && mono_ms() >= q->reap_from_ms;
 }
 
-int queue_reap(struct queue *q, int *reaped)
+static int reap_tenant(struct queue *q, int tenant_id, const struct pg_args *a,
+                       struct queue_reaped *out)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    int err = queue_run_soft(
+        q, tenant_id, &res,
+        "WITH pick (picked, died) AS MATERIALIZED (SELECT id, coalesce(" QUEUE_LIFE_ID(
+            "lease_holder") " NOT IN (" QUEUE_LIVING "), true) FROM jobs WHERE "
+                            "finished_at IS NULL AND kind = ANY ($1::text[]) AND state = "
+                            "'running' AND "
+                            "lease_until < clock_timestamp() - CASE WHEN lease_holder = "
+                            "$3 THEN $4::bigint "
+                            "ELSE 0 END * interval '1 millisecond' LIMIT $2 FOR UPDATE "
+                            "SKIP LOCKED) UPDATE "
+                            "jobs SET state = 'queued', deaths = deaths + died::int, "
+                            "lease_holder = NULL, "
+                            "lease_until = NULL, last_error = CASE WHEN died THEN "
+                            "last_error ELSE 'its worker "
+                            "was too busy and did not prolong its lease in time' END "
+                            "FROM pick WHERE id = "
+                            "picked RETURNING died",
+        a);
+
+    for (int r = 0; !err && r < PQntuples(res); r++)
+        ++*(pg_bool(res, r, 0) ? &out->died : &out->late);
+    return err;
+}
+
+int queue_reap(struct queue *q, struct queue_reaped *out)
 {
     CLEANUP(buf_free) struct buf kinds = {0};
     struct pg_args a = {0};
 
-    *reaped = 0;
+    *out = (struct queue_reaped){0};
     int err = queue_tenants(q);
     if (err || !is_settled(q))
         return err;
     queue_kinds_array(q, NULL, &kinds);
     pg_arg_text(&a, kinds.data);
     pg_arg_i64(&a, REAP_BATCH);
-    for (size_t t = 0; t < q->tenant_count && !err; t++) {
-        CLEANUP(pg_result_free) PGresult *res = NULL;
-        err = queue_run_soft(
-            q, q->tenants[t], &res,
-            "WITH pick (picked) AS MATERIALIZED (SELECT id FROM jobs WHERE finished_at "
-            "IS "
-            "NULL AND kind = ANY ($1::text[]) AND state = 'running' AND lease_until < "
-            "clock_timestamp() LIMIT $2 FOR UPDATE SKIP LOCKED) UPDATE jobs SET state = "
-            "'queued', deaths = deaths + 1, lease_holder = NULL, lease_until = NULL FROM "
-            "pick WHERE id = picked",
-            &a);
-        if (!err)
-            *reaped += (int)pg_affected(res);
-    }
+    pg_arg_text(&a, q->options->holder);
+    pg_arg_i64(&a, q->options->lease_ms);
+    for (size_t t = 0; t < q->tenant_count && !err; t++)
+        err = reap_tenant(q, q->tenants[t], &a, out);
     return err;
 }
 

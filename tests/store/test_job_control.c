@@ -185,6 +185,40 @@ a_job_that_kills_its_worker_twice_is_buried_and_its_mates_are_done(void **state)
     pool_stop(p, 1000);
 }
 
+/* The machine is so busy that leases lapse, twice as often as deaths would bury: its
+ * worker lives, so nobody died, and its own job comes back to it while it is at it. */
+static void a_worker_too_slow_for_its_lease_is_not_dead(void **state)
+{
+    struct pool *p = start_pool("slow", 4);
+
+    (void)state;
+    atomic_store(&gate, true);
+    enqueue("gated", "long", 1, "{}");
+    wait_at_once(1);
+    for (int times = 1; times <= 4; times++) {
+        CLEANUP(free_cleanup)
+        char *again = xasprintf("attempts = %d AND state = 'running'", times + 1);
+        CLEANUP(free_cleanup)
+        char *lapse =
+            xasprintf("UPDATE jobs SET lease_until = clock_timestamp() - "
+                      "interval '1 h' WHERE attempts = %d AND state = 'running'",
+                      times);
+        int64_t end_ms = mono_ms() + BOUND_MS;
+
+        while (count(again) == 0 && mono_ms() < end_ms) {
+            pgtest_run(pg, 1, lapse); /* the acknowledger may have prolonged it */
+            poll(NULL, 0, 5);
+        }
+        assert_int_equal(count(again), 1);
+        assert_int_equal(count("deaths > 0"), 0);
+        assert_int_equal(atomic_load(&at_once), 1);
+    }
+    atomic_store(&gate, false);
+    wait_count("state = 'done'", 1);
+    assert_int_equal(atomic_load(&runs), 1);
+    pool_stop(p, 1000);
+}
+
 static void a_job_that_survives_its_second_run_is_no_suspect_any_more(void **state)
 {
     (void)state;
@@ -396,6 +430,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(
             a_job_that_kills_its_worker_twice_is_buried_and_its_mates_are_done, clean),
+        cmocka_unit_test_setup(a_worker_too_slow_for_its_lease_is_not_dead, clean),
         cmocka_unit_test_setup(a_job_that_survives_its_second_run_is_no_suspect_any_more,
                                clean),
         cmocka_unit_test_setup(a_paused_kind_begins_nothing_until_it_is_resumed, clean),

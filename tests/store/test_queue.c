@@ -252,10 +252,78 @@ static void an_id_that_arrives_twice_is_taken_once(void **state)
     queue_close(q);
 }
 
+/* Reaps until something was found: leases lapse by Postgres' clock. */
+static void reap_one(struct queue *q, bool died)
+{
+    struct queue_reaped r = {0};
+    int64_t end_ms = mono_ms() + BOUND_MS;
+
+    while (r.died + r.late == 0 && mono_ms() < end_ms) {
+        poll(NULL, 0, 20);
+        assert_int_equal(queue_reap(q, &r), 0);
+    }
+    assert_int_equal(r.died, died);
+    assert_int_equal(r.late, !died);
+}
+
+/* Its worker lives and is only slow: another one goes on, and nobody died. */
 static void
 a_lapsed_lease_is_taken_over_and_the_old_holder_says_nothing_more(void **state)
 {
     struct queue_options o1 = queue_options_of("first", SHORT_LEASE_MS);
+    struct queue_options o2 = queue_options_of("second", 1000);
+    struct queue *q1 = open_queue(&o1), *q2 = open_queue(&o2);
+    struct queue_item mine[4], theirs[4];
+    struct queue_reaped reaped;
+    int moved = 0;
+
+    (void)state;
+    enqueue("plain", 0, 1, "{}");
+    assert_int_equal(queue_relay(q1, &moved), 0);
+    assert_int_equal(fetch(q1, mine, 4, 500), 1);
+    /* In time, the lease holds. */
+    const struct queue_item *held[] = {&mine[0]};
+    assert_int_equal(queue_renew(q1, held, 1), 0);
+    assert_int_equal(queue_reap(q2, &reaped), 0);
+    assert_int_equal(reaped.died + reaped.late, 0);
+    reap_one(q2, false);
+    assert_int_equal(count("last_error LIKE '%did not prolong its lease%'"), 1);
+    assert_int_equal(queue_sweep(q2, true, &moved), 0);
+    assert_int_equal(moved, 1);
+    assert_int_equal(fetch(q2, theirs, 4, 500), 1);
+    assert_int_equal(theirs[0].deaths, 0);
+    assert_int_equal(theirs[0].job.attempts, 2);
+    /* The first one comes with its result all the same. */
+    const struct queue_result late = {
+        .item = &mine[0], .result = JOB_BURY, .why = "too late"};
+    assert_int_equal(queue_finish(q1, &late, 1), 0);
+    assert_int_equal(count("state = 'running' AND lease_holder = 'second'"), 1);
+    const struct queue_result done = {.item = &theirs[0], .result = JOB_DONE, .why = ""};
+    assert_int_equal(queue_finish(q2, &done, 1), 0);
+    assert_int_equal(count("state = 'done' AND attempts = 2 AND last_error = ''"), 1);
+    queue_item_clear(&mine[0]);
+    queue_item_clear(&theirs[0]);
+    queue_close(q1);
+    queue_close(q2);
+}
+
+static void wait_for_end_of(const char *holder)
+{
+    CLEANUP(free_cleanup)
+    char *sql = xasprintf("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND "
+                          "objid = (hashtext('%s')::bigint & 4294967295)::oid",
+                          holder);
+    int64_t end_ms = mono_ms() + BOUND_MS;
+
+    while (pgtest_i64(pg, 1, sql) > 0 && mono_ms() < end_ms)
+        poll(NULL, 0, 5);
+    assert_int_equal(pgtest_i64(pg, 1, sql), 0);
+}
+
+/* Its job goes to nobody along with others. */
+static void a_lease_of_a_worker_that_is_gone_makes_a_suspect(void **state)
+{
+    struct queue_options o1 = queue_options_of("gone", SHORT_LEASE_MS);
     struct queue_options o2 = queue_options_of("second", 1000);
     struct queue *q1 = open_queue(&o1), *q2 = open_queue(&o2);
     struct queue_item mine[4], theirs[4];
@@ -265,35 +333,20 @@ a_lapsed_lease_is_taken_over_and_the_old_holder_says_nothing_more(void **state)
     enqueue("plain", 0, 1, "{}");
     assert_int_equal(queue_relay(q1, &moved), 0);
     assert_int_equal(fetch(q1, mine, 4, 500), 1);
-    /* Alive, the lease holds. */
-    const struct queue_item *held[] = {&mine[0]};
-    assert_int_equal(queue_renew(q1, held, 1), 0);
-    assert_int_equal(queue_reap(q2, &moved), 0);
-    assert_int_equal(moved, 0);
-    /* Dead, it lapses, and its job goes to nobody along with others. */
-    int64_t end_ms = mono_ms() + BOUND_MS;
-    while (moved == 0 && mono_ms() < end_ms) {
-        poll(NULL, 0, 20);
-        assert_int_equal(queue_reap(q2, &moved), 0);
-    }
-    assert_int_equal(moved, 1);
+    queue_item_clear(&mine[0]);
+    queue_close(q1);
+    wait_for_end_of("gone");
+    reap_one(q2, true);
     assert_int_equal(queue_sweep(q2, true, &moved), 0);
     assert_int_equal(moved, 0);
     assert_int_equal(queue_take_suspect(q2, &theirs[0], &n), 0);
     assert_int_equal(n, 1);
     assert_int_equal(theirs[0].deaths, 1);
     assert_int_equal(theirs[0].job.attempts, 2);
-    /* The first one comes back from the dead with a result. */
-    const struct queue_result late = {
-        .item = &mine[0], .result = JOB_BURY, .why = "too late"};
-    assert_int_equal(queue_finish(q1, &late, 1), 0);
-    assert_int_equal(count("state = 'running' AND lease_holder = 'second'"), 1);
     const struct queue_result done = {.item = &theirs[0], .result = JOB_DONE, .why = ""};
     assert_int_equal(queue_finish(q2, &done, 1), 0);
     assert_int_equal(count("state = 'done' AND attempts = 2"), 1);
-    queue_item_clear(&mine[0]);
     queue_item_clear(&theirs[0]);
-    queue_close(q1);
     queue_close(q2);
 }
 
@@ -583,6 +636,7 @@ int main(void)
         cmocka_unit_test_setup(an_id_that_arrives_twice_is_taken_once, clean),
         cmocka_unit_test_setup(
             a_lapsed_lease_is_taken_over_and_the_old_holder_says_nothing_more, clean),
+        cmocka_unit_test_setup(a_lease_of_a_worker_that_is_gone_makes_a_suspect, clean),
         cmocka_unit_test_setup(a_job_handed_back_has_not_been_tried, clean),
         cmocka_unit_test_setup(junk_in_a_stream_is_thrown_away, clean),
         cmocka_unit_test_setup(a_job_is_enqueued_once_for_its_key, clean),
