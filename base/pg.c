@@ -600,12 +600,13 @@ void pg_rollback(struct pg *pg)
 
 int pg_group_begin(struct pg *pg, int tenant_id)
 {
-    int err = tenant_id > 0 ? begin(pg, tenant_id) : EINVAL;
+    int err = tenant_id > 0 ? pg_begin_later(pg, tenant_id) : EINVAL;
 
     if (err) {
         rollback(pg);
         return err;
     }
+    pg->in_transaction = false;
     pg->group = tenant_id;
     pg->group_spoilt = false;
     return 0;

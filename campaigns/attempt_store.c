@@ -198,8 +198,8 @@ static int write_attempts(const struct ledger *l)
         pg_array_text(&arrays[1 + NUMBERS + k], texts + k * l->n, n);
     for (size_t k = 0; k < ARRAY_LEN(arrays); k++)
         pg_arg_text(&a, arrays[k].data);
-    int err = pg_run(
-        l->pg, NULL,
+    int err = pg_run_later(
+        l->pg,
         "UPDATE attempts a SET state = v.state, ringing_at = coalesce(a.ringing_at, "
         "furrow_ts(nullif(v.ringing, 0))), answered_at = coalesce(a.answered_at, "
         "furrow_ts(nullif(v.answered, 0))), ended_at = coalesce(a.ended_at, "
@@ -343,8 +343,8 @@ static int write_contacts(struct ledger *l)
     for (size_t k = 0; k < ARRAY_LEN(arrays); k++)
         pg_arg_text(&a, arrays[k].data);
     pg_arg_i64(&a, CALLBACK_PRIORITY);
-    int err = pg_run(
-        l->pg, NULL,
+    int err = pg_run_later(
+        l->pg,
         /* Who was promised a call keeps the place until somebody was talked to. */
         "UPDATE campaign_contacts c SET state = CASE WHEN v.final = '' THEN 'pending' "
         "ELSE 'final' END, attempts = c.attempts + v.counted, next_attempt_at = "
@@ -451,7 +451,7 @@ int attempt_move(struct pg *pg, int tenant_id, const struct attempt_move *moves,
         *illegal = 0;
     if (n == 0)
         return 0;
-    int err = pg_begin(pg, tenant_id);
+    int err = pg_begin_later(pg, tenant_id);
     if (!err)
         err = pg_end(pg, move_all(&l, moves, n, &refused));
     free(l.at);

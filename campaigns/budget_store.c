@@ -45,12 +45,13 @@ int budget_hold_rules(struct pg *pg, int64_t campaign_id, bool alone)
     struct pg_args a = {0};
 
     pg_arg_i64(&a, campaign_id);
-    return pg_run(pg, NULL,
-                  alone ? "SELECT pg_advisory_xact_lock(hashtextextended('furrow "
-                          "rules', $1))"
-                        : "SELECT pg_advisory_xact_lock_shared(hashtextextended('furrow "
-                          "rules', $1))",
-                  &a);
+    return pg_run_later(
+        pg,
+        alone ? "SELECT pg_advisory_xact_lock(hashtextextended('furrow "
+                "rules', $1))"
+              : "SELECT pg_advisory_xact_lock_shared(hashtextextended('furrow "
+                "rules', $1))",
+        &a);
 }
 
 struct account {

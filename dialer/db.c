@@ -1,10 +1,12 @@
 /*
- * Each database thread has a queue of its own and a key always leads to the same
- * thread: that is the whole of the ordering. A KEEP work that meets a lost connection
- * is tried again in place, so nothing overtakes it; TRY work behind it waits and then
- * fails or not on its own. Works of one tenant that wait behind one another share a
- * transaction: while one commits the next ones gather. Patient ones, when nobody else is
- * in the queue, wait for more of them: a commit is paid for once by all.
+ * Each database thread has a queue of its own, and a key leads to the same thread for as
+ * long as work of it waits: that is the whole of the ordering. A KEEP work that meets a
+ * lost connection is tried again in place, so nothing overtakes it; TRY work behind it
+ * waits and then fails or not on its own. Works of one tenant that wait behind one
+ * another share a transaction: while one commits the next ones gather. Patient ones, when
+ * nobody else is in the queue, wait for more of them: a commit is paid for once by all.
+ * So that many meet, those that may share go to one thread of their tenant until it is
+ * behind; the rest goes where the least waits.
  *
  * One mutex guards the queues and the list of finished work. It is never held while
  * work runs or while a callback is called.
@@ -21,13 +23,21 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "dialer/id_table.h"
 
 enum { AGAIN_MIN_MS = 10, AWAY_MIN_MS = 100, RETRY_MAX_MS = 2000, TOGETHER_MAX = 64 };
 enum { GATHER_MS = 20 };
 
+struct route { /* of a key, while work of it waits */
+    struct uuid id;
+    struct db_thread *thread;
+    size_t works;
+};
+
 struct work {
     struct work *next;
     struct db_order o;
+    struct route *route;
     int64_t ripe_at_ms; /* monotonic: until then a patient one may wait */
     int err;
 };
@@ -42,6 +52,7 @@ struct db_thread {
     pthread_cond_t wake;
     struct work_list queue; /* guarded by db->lock */
     size_t queued, patient; /* guarded by db->lock: works in it, and how many may wait */
+    size_t load;            /* guarded by db->lock: works not finished */
     struct pg *pg;          /* the thread's own */
 };
 
@@ -53,6 +64,7 @@ struct db {
     int64_t give_up_at_ms;     /* guarded by lock; monotonic, once closing */
     atomic_bool up;
     size_t waiting, queue_max; /* the loop's */
+    struct id_table routes;    /* the loop's */
     bool refuses;              /* the loop's: db_close has begun */
     int thread_count;
     struct db_thread threads[];
@@ -289,6 +301,7 @@ static void *thread_main(void *arg)
                 list[i]->err = ECANCELED;
             list_add(&db->finished, list[i]);
         }
+        t->load -= n;
         pthread_mutex_unlock(&db->lock);
         uv_async_send(&db->async);
     }
@@ -296,6 +309,14 @@ static void *thread_main(void *arg)
 }
 
 /* ---- on the loop ---- */
+
+static void leave_route(struct db *db, struct route *r)
+{
+    if (--r->works > 0)
+        return;
+    id_table_remove(&db->routes, &r->id);
+    free(r);
+}
 
 static void deliver(struct db *db)
 {
@@ -306,6 +327,7 @@ static void deliver(struct db *db)
     while (w) {
         struct work *next = w->next;
         db->waiting--;
+        leave_route(db, w->route);
         w->o.done(w->err, w->o.arg);
         free(w);
         w = next;
@@ -317,6 +339,39 @@ static void on_async(uv_async_t *async)
     deliver(async->data);
 }
 
+/* The lock is held. */
+static struct db_thread *choose_thread(struct db *db, const struct db_order *order)
+{
+    struct db_thread *home = &db->threads[order->tenant_id % db->thread_count];
+    struct db_thread *least = &db->threads[0];
+
+    if (order->mode == DB_KEEP && order->tenant_id > 0 && home->load < TOGETHER_MAX)
+        return home;
+    for (int i = 1; i < db->thread_count; i++)
+        if (db->threads[i].load < least->load)
+            least = &db->threads[i];
+    return least;
+}
+
+/* The lock is held. */
+static struct route *take_route(struct db *db, const struct db_order *order)
+{
+    struct uuid id = {0};
+
+    memcpy(id.bytes + sizeof(id.bytes) - sizeof(order->key), &order->key,
+           sizeof(order->key));
+    struct route *r = id_table_find(&db->routes, &id);
+    if (!r) {
+        r = xcalloc(1, sizeof(*r));
+        r->id = id;
+        r->thread = choose_thread(db, order);
+        if (!id_table_add(&db->routes, &id, r))
+            abort(); /* it was looked for */
+    }
+    r->works++;
+    return r;
+}
+
 int db_submit_order(struct db *db, const struct db_order *order)
 {
     if (db->refuses)
@@ -326,13 +381,13 @@ int db_submit_order(struct db *db, const struct db_order *order)
     struct work *w = xcalloc(1, sizeof(*w));
     w->o = *order;
     w->ripe_at_ms = order->patient ? mono_ms() + GATHER_MS : 0;
-    /* Ids differ in their last bits and in their first; mix before choosing. */
-    uint64_t key = (order->key ^ (order->key >> 32)) * UINT64_C(0x9e3779b97f4a7c15);
-    struct db_thread *t = &db->threads[(key >> 33) % (uint64_t)db->thread_count];
     db->waiting++;
     pthread_mutex_lock(&db->lock);
+    w->route = take_route(db, order);
+    struct db_thread *t = w->route->thread;
     list_add(&t->queue, w);
     t->queued++;
+    t->load++;
     t->patient += order->patient;
     /* Who gathers need not be woken for one more. */
     if (!order->patient || t->queued == 1 || t->queued >= TOGETHER_MAX)
@@ -364,6 +419,7 @@ static void on_closed(uv_handle_t *h)
     struct db *db = h->data;
 
     pthread_mutex_destroy(&db->lock);
+    id_table_free(&db->routes);
     free(db);
 }
 

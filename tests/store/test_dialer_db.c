@@ -165,6 +165,43 @@ static void neighbours_are_run_at_once_in_their_order(void **state)
     close_loop();
 }
 
+static void submit_of_tenant(struct db *db, struct job *j, int tenant_id)
+{
+    assert_int_equal(db_submit_order(db, &(struct db_order){.mode = DB_KEEP,
+                                                            .key = (uint64_t)j->number,
+                                                            .tenant_id = tenant_id,
+                                                            .work = run_sql,
+                                                            .done = on_done,
+                                                            .arg = j}),
+                     0);
+}
+
+/* Of several threads those of one tenant meet on one, until it has enough. */
+static void a_tenant_keeps_to_one_thread_until_it_is_behind(void **state)
+{
+    enum { FULL = 64, N = FULL + 1 };
+    struct db *db = open_db(4, 1000);
+    struct job jobs[N];
+    int order[N], done = 0;
+
+    (void)state;
+    for (int i = 0; i < N; i++)
+        jobs[i] = (struct job){.number = i,
+                               .sql = i == 0 ? "SELECT pg_sleep(1)" : "SELECT 1",
+                               .order = order,
+                               .done_count = &done};
+    memset(company, 0, sizeof(company));
+    submit_of_tenant(db, &jobs[0], 1);
+    for (int i = 1; i < N; i++)
+        submit_together(db, &jobs[i], (uint64_t)i, 1);
+    run_until(&done, N);
+    assert_int_equal(order[0], N - 1);
+    assert_int_equal(order[1], 0);
+    assert_int_equal(company[1], FULL - 1);
+    db_close(db, 0);
+    close_loop();
+}
+
 /* Two works, the second so much later; of many tries the quickest, as others work here
  * too. True: at once they were run. */
 static bool run_two(struct db *db, bool second_patient, int later_ms, int64_t *took_ms)
@@ -231,17 +268,6 @@ static void what_fails_together_is_run_alone(void **state)
     }
     db_close(db, 0);
     close_loop();
-}
-
-static void submit_of_tenant(struct db *db, struct job *j, int tenant_id)
-{
-    assert_int_equal(db_submit_order(db, &(struct db_order){.mode = DB_KEEP,
-                                                            .key = (uint64_t)j->number,
-                                                            .tenant_id = tenant_id,
-                                                            .work = run_sql,
-                                                            .done = on_done,
-                                                            .arg = j}),
-                     0);
 }
 
 /* The first one waits for a lock until all the others are in the queue. */
@@ -426,6 +452,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(work_of_one_key_runs_in_the_order_it_came),
         cmocka_unit_test(neighbours_are_run_at_once_in_their_order),
+        cmocka_unit_test(a_tenant_keeps_to_one_thread_until_it_is_behind),
         cmocka_unit_test(the_patient_wait_for_company_but_let_nobody_wait),
         cmocka_unit_test(what_fails_together_is_run_alone),
         cmocka_unit_test(neighbours_of_a_tenant_share_a_transaction),
