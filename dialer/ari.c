@@ -58,16 +58,6 @@ static void on_dial(struct ari *a, const struct uuid *id, const char *status)
             str_cut(c->dial_status, sizeof(c->dial_status), status);
 }
 
-static void on_state(struct ari *a, const struct uuid *id, const char *state)
-{
-    struct ari_call *c = known_call(a, id);
-
-    if (c && str_is(state, "Ringing"))
-        placed_ringing(a->dialer, id);
-    else if (c && str_is(state, "Up"))
-        c->was_up = true;
-}
-
 static void on_answer(struct ari *a, const struct uuid *id)
 {
     struct ari_call *c = known_call(a, id);
@@ -90,8 +80,6 @@ static void on_outbound(struct ari *a, const struct uuid *id, const struct ari_e
         on_answer(a, id);
     } else if (ev->kind == ARI_DIAL) {
         on_dial(a, id, ev->dial_status);
-    } else if (ev->kind == ARI_CHANNEL_STATE) {
-        on_state(a, id, ev->channel_state);
     } else if (ev->kind == ARI_DESTROYED) {
         ari_call_get(a, id, NULL); /* when nobody here knows it the ledger may */
     }
@@ -114,6 +102,8 @@ static void on_channel(struct ari *a, const struct ari_event *ev)
     c = ari_call_find_channel(a, ev->channel);
     if (!c)
         return;
+    if (str_is(ev->channel_state, "Up")) /* one that goes at once has no StasisStart */
+        c->was_up = true;
     if (ev->kind == ARI_HANGUP_REQUEST || ev->kind == ARI_STASIS_END)
         c->leaving = true;
     if (ev->kind == ARI_KEY)

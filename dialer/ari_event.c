@@ -12,7 +12,6 @@ static const struct {
 } types[] = {
     {"StasisStart", ARI_STASIS_START},
     {"StasisEnd", ARI_STASIS_END},
-    {"ChannelStateChange", ARI_CHANNEL_STATE},
     {"Dial", ARI_DIAL},
     {"ChannelDtmfReceived", ARI_KEY},
     {"ChannelTalkingStarted", ARI_TALKS},
@@ -112,7 +111,6 @@ int ari_event_parse(const char *bytes, size_t len, struct ari_event *out)
         return EBADMSG;
     struct ari_event ev = {.kind = kind_of(type)};
     ev.application = text(json, "application");
-    ev.at_ms = ari_event_instant(text(json, "timestamp"));
     read_channel(json, &ev);
     ev.arg = json_string_value(json_array_get(json_object_get(json, "args"), 0));
     if (!ev.arg)
@@ -131,6 +129,8 @@ int ari_event_parse(const char *bytes, size_t len, struct ari_event *out)
     read_recording(json_object_get(json, "recording"), &ev);
     if (ev.kind == ARI_OTHER)
         ev.recording = "";
+    if (ev.recording[0])
+        ev.at_ms = ari_event_instant(text(json, "timestamp"));
     if (!is_whole(&ev))
         return EBADMSG;
     ev.json = json_incref(json);

@@ -16,7 +16,6 @@ enum ari_event_kind {
     ARI_OTHER, /* of no interest, known or not */
     ARI_STASIS_START,
     ARI_STASIS_END,
-    ARI_CHANNEL_STATE,
     ARI_DIAL,
     ARI_KEY,
     ARI_TALKS, /* the other side, where TALK_DETECT listens */
@@ -34,7 +33,7 @@ enum ari_event_kind {
 struct ari_event {
     enum ari_event_kind kind;
     const char *application;
-    int64_t at_ms;       /* when it happened, by the switch's clock; 0 not told */
+    int64_t at_ms;       /* of a recording's: when, by the switch's clock; 0 not told */
     const char *channel; /* the id; of the called one for ARI_DIAL */
     const char *channel_state;
     const char *caller; /* number as the switch has it */

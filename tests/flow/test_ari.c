@@ -84,7 +84,7 @@ void placed_ended(struct dialer *d, const struct uuid *attempt,
 
     (void)d;
     (void)attempt;
-    snprintf(text, sizeof(text), "ended %d", end->cause);
+    snprintf(text, sizeof(text), "ended %d%s", end->cause, end->was_up ? " up" : "");
     note(text);
 }
 
@@ -398,6 +398,17 @@ static void events_before_the_answer_are_told(void **state)
     originate(0);
     assert_true(until(was_told, "accepted 0"));
     assert_true(until(was_told, "ended 0"));
+}
+
+/* It answered and hung up before it could enter the application. */
+static void who_goes_at_once_was_up_all_the_same(void **state)
+{
+    (void)state;
+    t.known = true;
+    t.early = "{\"type\":\"ChannelDestroyed\",\"cause\":16,\"channel\":{\"id\":\"" CHANNEL
+              "\",\"state\":\"Up\"}}";
+    originate(0);
+    assert_true(until(was_told, "ended 16 up"));
 }
 
 static void a_cut_socket_stops_originations_and_is_made_again_with_a_resync(void **state)
@@ -759,6 +770,7 @@ int main(void)
         ari_test(a_duplicate_that_lives_is_ours_and_one_that_does_not_is_unknown),
         ari_test(refusals_are_told_apart),
         ari_test(events_before_the_answer_are_told),
+        ari_test(who_goes_at_once_was_up_all_the_same),
         ari_test(a_cut_socket_stops_originations_and_is_made_again_with_a_resync),
         ari_test(a_switch_that_does_not_come_back_is_lost),
         ari_test(a_door_that_is_shut_at_once_is_knocked_at_again),
