@@ -169,8 +169,7 @@ static bool read_params(struct hook *h)
     return is_text(&h->query) && is_text(&h->body);
 }
 
-static void hash_request(const struct hook *h, const char *nonce,
-                         struct provider_event *ev)
+void hook_event(const struct hook *h, const char *nonce, struct provider_event *ev)
 {
     CLEANUP(buf_free) struct buf all = {0};
 
@@ -188,18 +187,33 @@ static void hash_request(const struct hook *h, const char *nonce,
 
 static void answer_again(struct provider_answer *a, struct response *resp)
 {
+    static const char *const types[] = {"application/json", "text/xml",
+                                        "application/xml"};
+
     hook_count_one(HOOK_AGAIN);
     resp->status = a->status;
-    resp->content_type = str_is(a->content_type, "application/json") ? "application/json"
-                         : str_is(a->content_type, "text/xml")       ? "text/xml"
-                                                                     : "text/plain";
+    resp->content_type = "text/plain";
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        if (str_is(a->content_type, types[i]))
+            resp->content_type = types[i];
     buf_free(&resp->body);
     buf_add(&resp->body, a->body.data ? a->body.data : "", a->body.len);
     buf_free(&a->body);
 }
 
-static int keep_answer(struct hook *h, const struct provider_event *ev,
-                       const struct response *resp)
+int hook_find_before(struct hook *h, const struct provider_event *ev, bool *known,
+                     struct response *resp)
+{
+    struct provider_answer before = {0};
+
+    int err = provider_event_find(h->pg, ev, known, &before);
+    if (!err && *known)
+        answer_again(&before, resp);
+    return err;
+}
+
+int hook_keep(struct hook *h, const struct provider_event *ev,
+              const struct response *resp)
 {
     struct provider_answer a = {.status = resp->status, .body = resp->body};
 
@@ -211,8 +225,6 @@ static int keep_answer(struct hook *h, const struct provider_event *ev,
 static int run_once(struct hook *h, const struct hook_route *route,
                     const struct provider_event *ev, struct response *resp, bool *known)
 {
-    struct provider_answer before = {0};
-
     int err = pg_begin_later(h->pg, h->provider.tenant_id);
     if (!err) /* the answer leaves after a flush (response.unflushed) */
         err = pg_run_later(h->pg, "SET LOCAL synchronous_commit = off", NULL);
@@ -220,15 +232,13 @@ static int run_once(struct hook *h, const struct hook_route *route,
         pg_rollback(h->pg);
         return err;
     }
-    err = provider_event_find(h->pg, ev, known, &before);
-    if (!err && *known) {
-        answer_again(&before, resp);
+    err = hook_find_before(h, ev, known, resp);
+    if (!err && *known)
         return pg_end(h->pg, 0);
-    }
     if (!err)
         err = route->run(h, resp);
     if (!err)
-        err = keep_answer(h, ev, resp);
+        err = hook_keep(h, ev, resp);
     if (!err && h->after) /* what comes of it does not wait for the answer */
         err = pg_run_later(h->pg, "SET LOCAL synchronous_commit TO DEFAULT", NULL);
     return pg_end(h->pg, err);
@@ -323,7 +333,7 @@ void hook_serve(const struct request *req, const char *hook,
     }
     const char *end = strstr(url, req->url);
     snprintf(h.base, sizeof(h.base), "%.*s/hooks/%s", (int)(end - url), url, hook);
-    hash_request(&h, nonce, &ev);
+    hook_event(&h, nonce, &ev);
     h.pg = pg_pool_take(h.server->hook_pool);
     run(&h, route, &ev, resp);
 }

@@ -67,6 +67,17 @@ void hook_serve(const struct request *req, const char *hook,
 void hook_shed(const struct request *req, const char *hook,
                const struct hook_route *route, struct response *resp);
 
+/* Around a handler in its transaction, as hook_serve does: what was told before is
+ * answered as it was then. nonce: NULL none. */
+struct provider_event;
+void hook_event(const struct hook *h, const char *nonce, struct provider_event *ev);
+/* EACCES: the nonce was used for another request. */
+NODISCARD int hook_find_before(struct hook *h, const struct provider_event *ev,
+                               bool *known, struct response *resp);
+/* EEXIST: somebody else has just answered it: roll back, and it is found. */
+NODISCARD int hook_keep(struct hook *h, const struct provider_event *ev,
+                        const struct response *resp);
+
 /* Since the start; read by /metrics. */
 enum hook_count {
     HOOK_DONE,

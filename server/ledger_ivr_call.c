@@ -8,6 +8,7 @@
 #include "base/pg.h"
 #include "campaigns/call_store.h"
 #include "campaigns/flow_store.h"
+#include "campaigns/provider_event_store.h"
 #include "campaigns/sample_store.h"
 #include "server/hook_accounts.h"
 #include "server/ledger_ivr.h"
@@ -275,19 +276,41 @@ static bool is_believed(struct ledger_turn *t, const char *sorry, struct respons
     return false;
 }
 
-static int run(struct ledger_turn *t, ledger_fn *fn, const char **words,
-               struct response *resp)
+static int answer(struct ledger_turn *t, ledger_fn *fn, struct response *resp)
 {
-    struct pg *pg = t->hook.pg;
-    const int tenant = t->hook.provider.tenant_id;
+    const char *words = NULL;
 
-    int err = pg_begin(pg, tenant);
-    if (err)
-        return err;
-    err = caller_find(pg, tenant, phone_of(ledger_param(t, "From")), &t->caller);
+    int err = caller_find(t->hook.pg, t->hook.provider.tenant_id,
+                          phone_of(ledger_param(t, "From")), &t->caller);
     if (!err)
-        err = fn(t, words, resp);
-    return pg_end(pg, err);
+        err = fn(t, &words, resp);
+    if (!err && words)
+        ledger_say(words, resp);
+    return err;
+}
+
+/* Of an account, what was told before is answered as it was then: a call's first request
+ * would otherwise begin it anew. Without one anybody tells anything. */
+static int answer_once(struct ledger_turn *t, ledger_fn *fn, struct response *resp)
+{
+    struct provider_event ev;
+    bool known = false;
+
+    if (uuid_is_zero(&t->hook.server->ledger_account))
+        return answer(t, fn, resp);
+    hook_event(&t->hook, NULL, &ev);
+    int err = hook_find_before(&t->hook, &ev, &known, resp);
+    if (err || known)
+        return err;
+    err = answer(t, fn, resp);
+    return err ? err : hook_keep(&t->hook, &ev, resp);
+}
+
+static int run(struct ledger_turn *t, ledger_fn *fn, struct response *resp)
+{
+    int err = pg_begin(t->hook.pg, t->hook.provider.tenant_id);
+
+    return err ? err : pg_end(t->hook.pg, answer_once(t, fn, resp));
 }
 
 void ledger_shed(const struct request *req, const char *sorry, struct response *resp)
@@ -306,7 +329,6 @@ void ledger_take(const struct request *req, ledger_fn *fn, const char *sorry,
     CLEANUP(turn_free)
     struct ledger_turn t = {
         .hook = {.req = req, .server = req->app, .now_ms = clock_now_ms()}};
-    const char *words = NULL;
     int err = EAGAIN;
 
     if (!is_believed(&t, sorry, resp) || !request_form(req, &t.hook.body, resp) ||
@@ -316,15 +338,14 @@ void ledger_take(const struct request *req, ledger_fn *fn, const char *sorry,
     for (int i = 0; i < TRIES && (err == EAGAIN || err == EEXIST); i++) {
         voice_close(&t.voice);
         buf_free(&resp->body);
-        words = NULL;
-        err = run(&t, fn, &words, resp);
+        err = run(&t, fn, resp);
         hook_after(&t.hook, err == 0);
     }
     pg_pool_give(t.hook.server->hook_pool, t.hook.pg);
     t.hook.pg = NULL;
-    if (err)
+    if (err) {
         log_error("ledger_ivr", "call=%.40s err=%d the caller hears an apology",
                   LOG_ESC(ledger_param(&t, "CallSid")), err);
-    if (err || words)
-        ledger_say(err ? sorry : words, resp);
+        ledger_say(sorry, resp);
+    }
 }

@@ -151,7 +151,9 @@ static int feed(struct turn *t, const struct ivr_input *in)
 
 static json_t *seen_now(const struct turn *t)
 {
-    return t->nonce ? json_pack("[[s, s]]", t->nonce, t->request_sha256) : json_array();
+    return t->nonce ? json_pack("[[s, s, s]]", t->nonce, t->request_sha256,
+                                t->call.document ? t->call.document : "")
+                    : json_array();
 }
 
 static int write_call(struct turn *t)
@@ -262,6 +264,7 @@ static void forget(struct turn *t)
     json_decref(t->new_path);
     json_decref(t->new_inputs);
     t->new_path = t->new_inputs = NULL;
+    t->told_before = NULL;
     t->known = t->changed = false;
 }
 
@@ -277,7 +280,7 @@ static void hash_request(struct turn *t)
 }
 
 /* Was that nonce used in this call? *same: for this very request. */
-static bool is_seen(const struct turn *t, bool *same)
+static bool is_seen(struct turn *t, bool *same)
 {
     size_t i;
     json_t *one;
@@ -289,6 +292,7 @@ static bool is_seen(const struct turn *t, bool *same)
         if (!str_is(json_string_value(json_array_get(one, 0)), t->nonce))
             continue;
         *same = str_is(json_string_value(json_array_get(one, 1)), t->request_sha256);
+        t->told_before = json_string_value(json_array_get(one, 2));
         return true;
     }
     return false;
@@ -325,7 +329,9 @@ static void answer(struct turn *t, const char *words, struct response *resp)
     }
     resp->status = 200;
     resp->content_type = xml;
-    buf_puts(&resp->body, t->call.document ? t->call.document : "<Response/>");
+    buf_puts(&resp->body, t->told_before     ? t->told_before
+                          : t->call.document ? t->call.document
+                                             : "<Response/>");
 }
 
 void turn_take(struct turn *t, turn_fn *fn, const char *sorry, struct response *resp)

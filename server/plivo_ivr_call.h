@@ -23,6 +23,7 @@ struct turn {
     bool changed; /* call has been written */
     struct voice_call voice;
     json_t *new_path, *new_inputs;
+    const char *told_before; /* told twice: that answer, of call.seen; else NULL */
     char request_sha256[SHA256_TEXT_MAX];
 };
 

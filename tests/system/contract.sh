@@ -91,6 +91,13 @@ done
 check "nothing was changed" 0 "$(sql 'SELECT count(*) FROM calls')"
 carrier tok /voice-ledger/voice/ivr/incoming CallSid=CA1 From=+251911000101 To=+15550100
 grep -q '^200 .*action="https://voice.example.test/voice-ledger/voice/ivr/recording"' "$T/out" || fail "not believed: $(cat "$T/out")"
+cp "$T/out" "$T/first"
+# The same again is nothing new, whatever has become of the call.
+carrier tok /voice-ledger/voice/ivr/recording CallSid=CA1 From=+251911000101 RecordingUrl=https://api.twilio.com/2010-04-01/Accounts/AC01/Recordings/RE1 RecordingSid=RE1 RecordingDuration=4
+grep -q '^200 .*Your recording has been received' "$T/out" || fail "recorded: $(cat "$T/out")"
+carrier tok /voice-ledger/voice/ivr/incoming CallSid=CA1 From=+251911000101 To=+15550100
+cmp -s "$T/out" "$T/first" || fail "the first request again: $(cat "$T/out")"
+check "calls" 1 "$(sql 'SELECT count(*) FROM calls')"
 # The audio that its documents name lies beside them.
 mkdir -p "$T/data/prompts"
 asset=$(printf audio | sha256sum | cut -c1-64)

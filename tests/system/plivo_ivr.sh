@@ -63,6 +63,8 @@ cp "$T/answer" "$T/second"
 before=$(truth)
 answers 200 'Invalid input' tok-plivo handle-input CallUUID=c1 Digits=9 --nonce n2
 cmp -s "$T/answer" "$T/second" || fail "another answer to the same request: $(cat "$T/answer")"
+answers 200 'Welcome' tok-plivo "$@" --nonce n1
+cmp -s "$T/answer" "$T/first" || fail "the first request again, later: $(cat "$T/answer")"
 answers 403 'nonce was used' tok-plivo handle-input CallUUID=c1 Digits=1 --nonce n2
 check "changed by the same again" "$before" "$(truth)"
 
