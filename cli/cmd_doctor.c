@@ -241,6 +241,7 @@ static int run(struct cli *cli, int argc, char **argv)
     look_at_content(&d);
     look_at_database(&d);
     look_at_redis(&d);
+    doctor_look_at_server(&d);
     doctor_look_at_services(&d);
     if (d.json)
         cli_print_json(json_pack("{s:b, s:O}", "fit", d.fails == 0, "lines", d.lines));
@@ -254,7 +255,8 @@ static const struct cli_verb verbs[] = {
     {"", "[--json]",
      "Looks at everything that calls depend on and says what to do: time zone and "
      "numbering data,\n"
-     "rule packs, do-not-call lists, trunks, clocks, Postgres, Redis, disk, services. "
+     "rule packs, do-not-call lists, trunks, clocks, Postgres, Redis, disk, the server "
+     "and its contracts, services. "
      "Exit 1 when something keeps calls from "
      "going out.",
      "furrow doctor", run},

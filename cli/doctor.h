@@ -21,6 +21,8 @@ void doctor_found(struct doctor *d, const char *what, enum grade grade, const ch
  * their regions ask for. */
 void doctor_look_at_lists(struct doctor *d);
 void doctor_look_at_trunks(struct doctor *d);
+/* furrow-server, where its contracts are reached and who may ask them. */
+void doctor_look_at_server(struct doctor *d);
 /* Speech service and language model, as this environment names them; ffmpeg. */
 void doctor_look_at_services(struct doctor *d);
 

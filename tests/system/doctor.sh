@@ -94,4 +94,34 @@ says '^FAIL +trunk +line: Asterisk at .* does not answer .*is it running'
 says '^warn +speech +.* does not answer .*FURROW_ASR_URL'
 furrow doctor --json >"$T/json" 2>"$T/log/doctor" && fail "doctor --json found nothing"
 python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); assert not d["fit"] and any(l["what"] == "trunk" and l["state"] == "FAIL" for l in d["lines"])' "$T/json" || fail "doctor --json"
+
+# The server and its contracts.
+FURROW_PORT=$(free_port) FURROW_PLIVO_IVR_LISTEN=$(free_port)
+export FURROW_PORT FURROW_PLIVO_IVR_LISTEN
+doctor
+says "^warn +server +nobody answers at http://127.0.0.1:$FURROW_PORT: start furrow-server"
+says '^ok +contract +ivr-simulator: below /ivr-simulator; not asked'
+says '^warn +voice API +nobody has a key; .*furrow key create'
+start server env FURROW_PORT_FILE="$T/server.port" "$BIN/furrow-server"
+wait_for 20 "the server listens" test -s "$T/server.port"
+furrow key create app --scope voice >"$T/log/key" 2>&1 || fail key
+doctor
+says "^ok +server +http://127.0.0.1:$FURROW_PORT answers"
+says "^ok +contract +plivo-ivr: below /plivo-ivr, at http://127.0.0.1:$FURROW_PLIVO_IVR_LISTEN\$"
+says '^warn +contract +plivo-ivr: whoever reaches it .*FURROW_PLIVO_IVR_TOKEN'
+says '^warn +contract +plivo-ivr: webhooks are believed unsigned; PLIVO_AUTH_TOKEN'
+says '^warn +contract +voice-ledger: webhooks are believed unsigned'
+says '^ok +voice API +1 keys, 1 of them without a limit'
+says '^warn +voice API +no worker is running'
+PLIVO_AUTH_TOKEN=t FURROW_PLIVO_IVR_TOKEN=t FURROW_IVR_SIMULATOR_LISTEN=$(free_port) FURROW_CONTRACTS=plivo-ivr
+export PLIVO_AUTH_TOKEN FURROW_PLIVO_IVR_TOKEN FURROW_IVR_SIMULATOR_LISTEN FURROW_CONTRACTS
+doctor
+says "^warn +contract +ivr-simulator: http://127.0.0.1:$FURROW_IVR_SIMULATOR_LISTEN/ does not answer: is furrow-server running with these"
+grep -q 'voice-ledger\|voice API\|FURROW_PLIVO_IVR_TOKEN\|PLIVO_AUTH_TOKEN' "$T/out" && fail "what is not there: $(cat "$T/out")"
+FURROW_PLIVO_IVR_TENANT=nobody
+export FURROW_PLIVO_IVR_TENANT
+doctor
+says "^FAIL +contract +plivo-ivr is to serve the tenant 'nobody'"
+FURROW_PORT=none doctor
+says '^FAIL +server +its configuration is wrong'
 echo ok
