@@ -4,9 +4,19 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/str.h"
 #include "base/xalloc.h"
+
+bool form_is_type(const char *content_type)
+{
+    static const char form[] = "application/x-www-form-urlencoded";
+    const size_t len = sizeof(form) - 1;
+
+    return content_type && strncasecmp(content_type, form, len) == 0 &&
+           (!content_type[len] || strchr("; \t", content_type[len]));
+}
 
 static int hex_digit(char c)
 {

@@ -7,6 +7,7 @@
 #ifndef BASE_FORM_H
 #define BASE_FORM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/attrs.h"
@@ -28,6 +29,8 @@ struct form {
 
 enum { FORM_PAIRS_MAX = 1000 };
 
+/* Of a Content-Type header, NULL for none; parameters may follow. */
+bool form_is_type(const char *content_type);
 /* E2BIG: more pairs than FORM_PAIRS_MAX. form_free() in any case. */
 NODISCARD int form_parse(struct form *f, const char *text, size_t len);
 void form_free(struct form *f);

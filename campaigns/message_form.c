@@ -180,16 +180,32 @@ bool message_read_report(const struct message_told *t, struct message_news *out)
 
 /* ---- letters ---- */
 
-/* With or without its plus. 0: a name, or no number at all. */
-static int64_t number_of(const char *text)
+static enum phone_error read_number(const char *lead, const char *text,
+                                    const char *region, struct phone *out)
 {
-    struct phone phone = {0};
-    char full[64] = "+";
-    size_t bare = *text >= '0' && *text <= '9';
+    char full[64];
 
-    if (str_copy(full + bare, sizeof(full) - bare, text))
-        return 0;
-    enum phone_error bad = phone_parse(full, strlen(full), "", &phone);
+    *out = (struct phone){0};
+    if (str_copy(full, sizeof(full), lead) ||
+        str_copy(full + strlen(lead), sizeof(full) - strlen(lead), text))
+        return PHONE_NOT_A_NUMBER;
+    return phone_parse(full, strlen(full), region, out);
+}
+
+/* With its plus, without, with one that was not escaped and came as a space, or as it is
+ * dialled in the region. 0: a name, or no number at all. */
+static int64_t number_of(const char *text, const char *region)
+{
+    struct phone phone, local;
+
+    text += strspn(text, " ");
+    bool abroad = strncmp(text, "00", 2) == 0;
+    bool bare = *text >= '0' && *text <= '9';
+    enum phone_error bad = read_number(bare ? "+" : "", text + 2 * abroad, "", &phone);
+
+    if (bad != PHONE_VALID && bare && !abroad && *region &&
+        read_number("", text, region, &local) == PHONE_VALID)
+        return local.e164;
     /* Who wrote has the number, whatever plan it is in. */
     return bad == PHONE_VALID || bad == PHONE_INVALID ? phone.e164 : 0;
 }
@@ -216,7 +232,8 @@ bool message_read_letter(const struct message_told *t, struct message_letter *ou
 
     *out = (struct message_letter){0};
     take(t, n.from, from, sizeof(from));
-    out->from = number_of(from);
+    out->from = number_of(
+        from, t->kind == PROVIDER_HTTP && t->http ? t->http->inbound.region : "");
     if (out->from <= 0)
         return false;
     take(t, t->kind == PROVIDER_HTTP && t->http ? t->http->inbound.id : n.id,

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/doc_reader.h"
+#include "contacts/phone.h"
 
 /* ---- places ---- */
 
@@ -272,7 +273,18 @@ static const struct doc_field inbound_fields[] = {
     {.key = "from", .required = true, TEXT_OF(inbound.from), .hint = name_hint},
     {.key = "to", TEXT_OF(inbound.to), .hint = name_hint},
     {.key = "text", .required = true, TEXT_OF(inbound.text), .hint = name_hint},
+    {.key = "region",
+     TEXT_OF(inbound.region),
+     .hint = "of numbers that come without their country, e.g. \"ET\""},
 };
+
+static void read_inbound(struct doc_reader *r, json_t *value, struct provider_http *h)
+{
+    doc_read_object(r, value, "/inbound", inbound_fields, ARRAY_LEN(inbound_fields), h);
+    if (h->inbound.region[0] && !phone_region_is_known(h->inbound.region))
+        doc_issue(r, "/inbound/region", JSON_PLACE_VALUE, "two capital letters: \"ET\"",
+                  "there is no such region");
+}
 
 static void check_pointer(struct doc_reader *r, const char *pointer, const char *value)
 {
@@ -330,8 +342,7 @@ static int read_parts(const char *text, struct provider_http *h, struct errtext 
         doc_read_object(&r, report, "/report", report_fields, ARRAY_LEN(report_fields),
                         h);
     if (inbound)
-        doc_read_object(&r, inbound, "/inbound", inbound_fields,
-                        ARRAY_LEN(inbound_fields), h);
+        read_inbound(&r, inbound, h);
     return issues.found ? issue_as_text(&issues, e) : 0;
 }
 

@@ -58,6 +58,7 @@ struct provider_http {
     struct {
         char id[HTTP_NAME_MAX], from[HTTP_NAME_MAX], to[HTTP_NAME_MAX],
             text[HTTP_NAME_MAX];
+        char region[4]; /* "ET": whose numbers come as they are dialled there; "" none */
     } inbound;
 };
 

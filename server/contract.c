@@ -255,10 +255,7 @@ bool request_query(const struct request *req, struct form *out, struct response 
 
 bool request_is_form(const struct request *req)
 {
-    static const char type[] = "application/x-www-form-urlencoded";
-    const char *given = request_header(req, "Content-Type");
-
-    return given && strncasecmp(given, type, strlen(type)) == 0;
+    return form_is_type(request_header(req, "Content-Type"));
 }
 
 bool request_form(const struct request *req, struct form *out, struct response *resp)

@@ -149,21 +149,13 @@ static bool is_text(const struct form *f)
     return true;
 }
 
-static bool is_form(const struct request *req)
-{
-    static const char type[] = "application/x-www-form-urlencoded";
-    const char *given = request_header(req, "Content-Type");
-
-    return given && strncasecmp(given, type, strlen(type)) == 0;
-}
-
 static bool read_params(struct hook *h)
 {
     const char *query = strchr(h->req->url, '?');
 
     if (query && form_parse(&h->query, query + 1, strlen(query + 1)))
         return false;
-    if (is_form(h->req) && h->req->body_len > 0 &&
+    if (form_is_type(request_header(h->req, "Content-Type")) && h->req->body_len > 0 &&
         form_parse(&h->body, h->req->body, h->req->body_len))
         return false;
     return is_text(&h->query) && is_text(&h->body);

@@ -134,13 +134,13 @@ struct answer {
     const char *user, *notes; /* borrowed from the form */
 };
 
-/* Comma or point; the whole text must be one number of kilograms. */
+/* The whole text must be one number of kilograms, in decimal digits. */
 static bool read_kg(const char *text, double *kg)
 {
     char *end = NULL;
 
     *kg = strtod(text, &end);
-    return end != text && !*end && isfinite(*kg);
+    return end != text && !*end && isfinite(*kg) && !strpbrk(text, "xX");
 }
 
 static bool read_answer(const struct request *req, const struct form *f, struct answer *a,

@@ -80,15 +80,6 @@ static const char *hmac_base64(const EVP_MD *hash, const char *token,
     return out;
 }
 
-static bool is_form(const struct signed_request *r)
-{
-    static const char type[] = "application/x-www-form-urlencoded";
-
-    return r->content_type && strncasecmp(r->content_type, type, strlen(type)) == 0 &&
-           (!r->content_type[strlen(type)] ||
-            strchr("; \t", r->content_type[strlen(type)]));
-}
-
 static bool is_post(const struct signed_request *r)
 {
     return str_is(r->method, "POST");
@@ -159,7 +150,7 @@ bool signature_is_twilio(const char *token, const struct signed_request *r)
 
     if (!*token || !r->signature || !*r->signature || !split_url(r->url, &u))
         return false;
-    if (is_post(r) && is_form(r)) {
+    if (is_post(r) && form_is_type(r->content_type)) {
         if (form_parse(&pairs, r->body, r->body_len))
             return false;
     } else if (r->body_len > 0 && !body_is_named(r, &u)) {
@@ -208,7 +199,7 @@ bool signature_is_plivo_v3(const char *token, const struct signed_request *r)
 
     if (!*token || !r->signature || !r->nonce || !*r->nonce || !split_url(r->url, &u))
         return false;
-    if (r->body_len > 0 && !(is_post(r) && is_form(r)))
+    if (r->body_len > 0 && !(is_post(r) && form_is_type(r->content_type)))
         return false;
     int err = u.query ? form_parse(&query, u.query, strlen(u.query)) : 0;
     if (!err)

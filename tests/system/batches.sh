@@ -87,8 +87,11 @@ check 'handed over again' "$n" "$(sql "SELECT count(*) FROM commands WHERE sourc
 token=$(sql 'SELECT verification_token FROM batches WHERE number = 2')
 page=$SERVER/voice-ledger/verify/$token
 curl -s -m 10 "$page" | grep -q 'name="verified_quantity"' || fail "there is no form"
-verify() { curl -s -m 10 -o "$T/out" -w '%{http_code}' -d 'verified_quantity=118.5' --data-urlencode "telegram_user_id=$1" "$page"; }
+verify() { curl -s -m 10 -o "$T/out" -w '%{http_code}' -d "verified_quantity=${2:-118.5}" --data-urlencode "telegram_user_id=$1" "$page"; }
 check 'a farmer may not' 403 "$(verify +251911000001)"
+for kg in 0x76 nan 1e400 118,5 -1 '118.5 kg'; do
+    check "a quantity of '$kg'" 422 "$(verify +251911000003 "$kg")"
+done
 check 'a manager may' 303 "$(verify +251911000003)"
 check 'once' 409 "$(verify +251911000003)"
 sql "UPDATE batches SET verification_expires_at = now(), verified_at = NULL WHERE number = 1"

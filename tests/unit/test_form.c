@@ -99,9 +99,22 @@ static void too_many_pairs_are_refused(void **state)
     form_free(&f);
 }
 
+static void a_forms_type_is_known(void **state)
+{
+    (void)state;
+    assert_true(form_is_type("application/x-www-form-urlencoded"));
+    assert_true(form_is_type("Application/X-WWW-Form-Urlencoded;charset=utf-8"));
+    assert_true(form_is_type("application/x-www-form-urlencoded ; x=y"));
+    assert_false(form_is_type("application/x-www-form-urlencodedx"));
+    assert_false(form_is_type("application/json"));
+    assert_false(form_is_type(""));
+    assert_false(form_is_type(NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_forms_type_is_known),
         cmocka_unit_test(pairs_are_decoded_in_their_order),
         cmocka_unit_test(they_sort_by_name_and_then_value),
         cmocka_unit_test(any_bytes_are_read_within_bounds),

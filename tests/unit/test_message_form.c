@@ -1,6 +1,8 @@
 /* campaigns/message_form: what each kind of provider says of messages. */
 #include "unit/cm.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,6 +118,53 @@ static bool wrote(enum provider_kind kind, const char *body, struct message_lett
     return any;
 }
 
+static void a_number_is_read_however_it_is_written(void **state)
+{
+    static const struct {
+        const char *region, *from;
+        int64_t number;
+    } cases[] = {
+        {"", "+251911234567", 251911234567},
+        {"", "251911234567", 251911234567},
+        {"", " 251911234567", 251911234567},
+        {"", "00251911234567", 251911234567},
+        {"", "+251 91 123 4567", 251911234567},
+        {"", "0911234567", 0},
+        {"ET", "0911234567", 251911234567},
+        {"ET", "911234567", 251911234567},
+        {"ET", "251911234567", 251911234567},
+        {"ET", "+254711000111", 254711000111},
+        {"ET", "254711000111", 254711000111},
+        {"ET", "8042", 0},
+        {"ET", "Ethiotel", 0},
+    };
+    struct errtext e = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(provider_http_free) struct provider_http h = {0};
+        json_auto_t *json = json_pack("{s:s, s:s}", "f", cases[i].from, "t", "STOP");
+        char settings[200];
+        struct message_letter l;
+        snprintf(
+            settings, sizeof(settings),
+            "{\"inbound\": {\"from\": \"/f\", \"text\": \"/t\", \"region\": \"%s\"}}",
+            cases[i].region);
+        assert_int_equal(provider_http_read(settings, &h, &e), 0);
+        const struct message_told t = {.kind = PROVIDER_HTTP, .http = &h, .json = json};
+        bool any = message_read_letter(&t, &l);
+        if (any != (cases[i].number > 0) || l.from != cases[i].number)
+            fail_msg("'%s' in '%s': %lld", cases[i].from, cases[i].region,
+                     (long long)l.from);
+    }
+    CLEANUP(provider_http_free) struct provider_http h = {0};
+    assert_int_equal(
+        provider_http_read("{\"inbound\": {\"from\": \"f\", \"text\": \"t\", "
+                           "\"region\": \"XX\"}}",
+                           &h, &e),
+        EINVAL);
+}
+
 static void letters_of_each_provider_are_read(void **state)
 {
     struct message_letter l;
@@ -149,6 +198,7 @@ int main(void)
         cmocka_unit_test(reports_of_each_provider_are_read),
         cmocka_unit_test(a_gateways_reports_are_read_as_its_settings_say),
         cmocka_unit_test(letters_of_each_provider_are_read),
+        cmocka_unit_test(a_number_is_read_however_it_is_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
