@@ -16,10 +16,11 @@ static int check(const struct extension_row *row, struct errtext *e)
 
     for (size_t i = 0; i < len; i++)
         if (!isdigit((unsigned char)row->number[i]))
-            return errtext_set(e, EINVAL, 0, 0,
-                               "'%s' is no number to dial in: digits only, as the switch "
-                               "passes them, e.g. 2001 or 251115550100",
-                               row->number);
+            return errtext_set(
+                e, EINVAL, 0, 0,
+                "'%s' is no number to dial in: digits only, as the switch "
+                "passes them, e.g. 2001 or 251115550100, or all of +251115550100",
+                row->number);
     if (len == 0)
         return errtext_set(e, EINVAL, 0, 0, "an extension needs a number");
     if (row->missed_call && !row->callback_campaign[0])
@@ -74,9 +75,11 @@ static int add(struct pg *pg, int tenant_id, const struct extension_row *row,
                  "furrow_ts($6))",
                  &a);
     if (err == EEXIST)
-        return errtext_set(e, err, 0, 0,
-                           "number %s is taken; 'furrow extension list' shows yours",
-                           row->number);
+        return errtext_set(
+            e, err, 0, 0,
+            "number %s is taken; if 'furrow extension list' shows it, it is "
+            "yours: remove it first",
+            row->number);
     return err ? errtext_set(e, err, 0, 0, "%s", pg_error(pg)) : 0;
 }
 

@@ -71,7 +71,12 @@ static int unsealed(const struct secret_keys *keys, struct provider *p,
     int err = sealed ? open_tokens(keys, p, sealed, len) : ENOMEM;
 
     PQfreemem(sealed);
-    if (err == EACCES)
+    if (err == EACCES && keys->n == 0)
+        errtext_set(e, err, 0, 0,
+                    "FURROW_SECRET_KEY is not set here, and the token of provider '%s' "
+                    "opens with nothing else",
+                    p->name);
+    else if (err == EACCES)
         errtext_set(e, err, 0, 0,
                     "the token of provider '%s' is sealed by another key than "
                     "FURROW_SECRET_KEY; give that one as FURROW_SECRET_KEY_OLD and run "

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/migrate.h"
 #include "base/pg.h"
+#include "base/str.h"
 #include "base/xalloc.h"
 
 static const struct config_option options[] = {
@@ -92,10 +93,29 @@ int cli_open_pg(struct cli *cli)
 
 int cli_print_json(json_t *json)
 {
-    json_dumpf(json, stdout, JSON_INDENT(2));
+    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
     putchar('\n');
     json_decref(json);
     return CLI_OK;
+}
+
+static void write_phone(json_t *row)
+{
+    char text[PHONE_TEXT_MAX];
+    json_int_t phone = json_integer_value(json_object_get(row, "phone"));
+
+    if (phone)
+        json_object_set_new(row, "phone", json_string(phone_text(phone, text)));
+}
+
+int cli_print_rows(json_t *json)
+{
+    json_t *row = NULL;
+    size_t i = 0;
+
+    write_phone(json);
+    json_array_foreach(json, i, row) write_phone(row);
+    return cli_print_json(json);
 }
 
 const char *cli_text(const json_t *object, const char *key)

@@ -74,6 +74,8 @@ int cli_only_json(int argc, char **argv, bool *json);
 
 /* Prints and frees json (a reference is taken over). */
 int cli_print_json(json_t *json);
+/* The same for rows of the database: their "phone" is a number there and +E.164 here. */
+int cli_print_rows(json_t *json);
 
 /* The text of a member; "" when it is missing or none. Borrowed. */
 const char *cli_text(const json_t *object, const char *key);

@@ -222,6 +222,7 @@ static void look_at_database(struct doctor *d)
         doctor_found(d, "kill switch", OK, "calling is on");
     doctor_look_at_lists(d);
     doctor_look_at_trunks(d);
+    doctor_look_at_providers(d);
 }
 
 static int run(struct cli *cli, int argc, char **argv)

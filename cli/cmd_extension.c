@@ -18,6 +18,21 @@ static int copy(char *to, size_t size, const char *what, const char *value)
                                      : CLI_OK;
 }
 
+/* "+1 (555) 010-0100", as a provider's console shows it, is the digits that are dialled.
+ */
+static int take_number(const char *given, char *out, size_t size)
+{
+    size_t n = 0;
+
+    if (given[0] != '+')
+        return copy(out, size, "the number", given);
+    for (const char *c = given + 1; *c && n + 1 < size; c++)
+        if (!strchr(" -().", *c))
+            out[n++] = *c;
+    out[n] = '\0';
+    return CLI_OK;
+}
+
 static int parse_add(struct extension_row *x, int argc, char **argv)
 {
     static const struct option options[] = {{"flow", required_argument, NULL, 'f'},
@@ -48,7 +63,7 @@ static int parse_add(struct extension_row *x, int argc, char **argv)
         return cli_usage(
             "--missed-call needs --campaign NAME: its rules say when and how "
             "often is called back");
-    return copy(x->number, sizeof(x->number), "the number", argv[optind]);
+    return take_number(argv[optind], x->number, sizeof(x->number));
 }
 
 static int cmd_add(struct cli *cli, int argc, char **argv)
@@ -107,28 +122,32 @@ static int cmd_list(struct cli *cli, int argc, char **argv)
 
 static int cmd_remove(struct cli *cli, int argc, char **argv)
 {
+    struct extension_row x = {0};
     struct errtext e = {0};
 
     if (argc != 2)
         return cli_usage(argc < 2 ? "which number?" : "one number at a time");
-    int code = cli_open_pg(cli);
+    int code = take_number(argv[1], x.number, sizeof(x.number));
+    if (!code)
+        code = cli_open_pg(cli);
     if (code)
         return code;
-    if (extension_remove(cli->pg, cli->tenant_id, argv[1], &e))
+    if (extension_remove(cli->pg, cli->tenant_id, x.number, &e))
         return cli_fail("%s", e.text);
-    printf("%s removed\n", argv[1]);
+    printf("%s removed\n", x.number);
     return CLI_OK;
 }
 
 static const struct cli_verb verbs[] = {
     {.name = "add",
      .arguments = "NUMBER --flow NAME [--missed-call --campaign NAME]",
-     .about = "Let a number be called in: the newest revision of the flow answers.\n\n"
-              "  NUMBER             digits, as the switch passes them\n"
-              "  --flow NAME        a published flow\n"
-              "  --missed-call      hang up unanswered and call back, so that the caller "
-              "pays nothing\n"
-              "  --campaign NAME    the campaign whose rules a callback obeys",
+     .about =
+         "Let a number be called in: the newest revision of the flow answers.\n\n"
+         "  NUMBER             digits, as the switch passes them, or +1 555 010 0100\n"
+         "  --flow NAME        a published flow\n"
+         "  --missed-call      hang up unanswered and call back, so that the caller "
+         "pays nothing\n"
+         "  --campaign NAME    the campaign whose rules a callback obeys",
      .example = "furrow extension add 2001 --flow coffee",
      .run = cmd_add},
     {.name = "list",

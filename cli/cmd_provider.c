@@ -117,6 +117,28 @@ static int open_keys(const struct cli *cli, struct secret_keys *keys)
     return CLI_OK;
 }
 
+struct hook_address {
+    const char *label, *key, *path, *twilio, *plivo, *others; /* NULL: has none of it */
+};
+
+/* In the words of each provider's console. */
+static const struct hook_address addresses[] = {
+    {"calls in", "answer_url", "voice", "the number's 'A call comes in', POST",
+     "the application's answer URL, POST", NULL},
+    {"calls' end", "status_url", "status", "the number's 'Call status changes', POST",
+     "the application's hangup URL, POST", NULL},
+    {"messages", "message_url", "sms", "the number's 'A message comes in', POST",
+     "the messaging application's message URL, POST", "messages that come in, POST"},
+    {"reports", "report_url", "message", NULL, NULL, "delivery reports, POST"},
+};
+
+static const char *address_is(const struct hook_address *a, enum provider_kind kind)
+{
+    return kind == PROVIDER_TWILIO  ? a->twilio
+           : kind == PROVIDER_PLIVO ? a->plivo
+                                    : a->others;
+}
+
 static void tell_hooks(const struct cli *cli, const struct provider *p)
 {
     char url[2 * PROVIDER_URL_MAX];
@@ -127,9 +149,25 @@ static void tell_hooks(const struct cli *cli, const struct provider *p)
              "by which the\n            provider reaches furrow-server");
         return;
     }
-    if (provider_carries_calls(p->kind))
-        printf("  calls in  %s/voice   (the number's answer URL, POST)\n", url);
-    printf("  messages  %s/sms     (the number's message URL, POST)\n", url);
+    puts("  enter at the provider's console:");
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+        const char *is = address_is(&addresses[i], p->kind);
+        if (is)
+            printf("  %-11s %s/%-8s (%s)\n", addresses[i].label, url, addresses[i].path,
+                   is);
+    }
+}
+
+static void add_hooks(const char *base, const struct provider *p, json_t *to)
+{
+    char url[2 * PROVIDER_URL_MAX + 16];
+
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+        if (!address_is(&addresses[i], p->kind))
+            continue;
+        snprintf(url, sizeof(url), "%s/%s", base, addresses[i].path);
+        json_object_set_new(to, addresses[i].key, json_string(url));
+    }
 }
 
 /* ---- verbs ---- */
@@ -211,10 +249,14 @@ static json_t *to_json(const struct cli *cli, const struct provider *p)
     char url[2 * PROVIDER_URL_MAX];
     bool known = provider_hook_url(p, cli->config.common.public_url, url, sizeof(url));
 
-    return json_pack("{s:s, s:s, s:s, s:s?, s:o}", "name", p->name, "kind",
-                     provider_kind_name(p->kind), "account", p->account, "webhooks",
-                     known ? url : NULL, "settings",
-                     json_loads(p->settings_json, 0, NULL));
+    json_t *out =
+        json_pack("{s:s, s:s, s:s, s:s?, s:o}", "name", p->name, "kind",
+                  provider_kind_name(p->kind), "account", p->account, "webhooks",
+                  known ? url : NULL, "settings", json_loads(p->settings_json, 0, NULL));
+
+    if (known)
+        add_hooks(url, p, out);
+    return out;
 }
 
 static int list(struct cli *cli, int argc, char **argv)
@@ -320,14 +362,15 @@ static const struct cli_verb verbs[] = {
      "  --signing-token-file FILE what its webhooks are signed with, when that is "
      "another "
      "one\n"
-     "  --settings JSON           api_url, public_url, user (SID of a Twilio API key), "
-     "cps",
+     "  --settings JSON           all of its settings at once: docs/providers.md lists "
+     "them",
      "furrow provider add main --kind twilio --account AC0123 --token-file - < token",
      add},
     {"set",
      "NAME [--account ID] [--token-file FILE] [--signing-token-file FILE] [--settings "
      "JSON]",
-     "Change an account; what is not named stays.",
+     "Change an account; what is not named stays. --settings takes the place of all "
+     "settings.",
      "furrow provider set main --token-file new-token", set},
     {"list", "[--json]", "All accounts, without their tokens.", "furrow provider list",
      list},

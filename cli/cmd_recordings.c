@@ -81,7 +81,7 @@ static int list(struct cli *cli, int argc, char **argv)
     if (recording_admin_list(cli->pg, cli->tenant_id, a.state, a.limit, &rows))
         return cli_fail("recordings: %s", pg_error(cli->pg));
     if (a.json)
-        return cli_print_json(rows);
+        return cli_print_rows(rows);
     printf("%-36s  %-12s  %-4s  %-16s  %7s  %s\n", "id", "state", "lang", "phone",
            "seconds", "text, or what is wrong");
     json_array_foreach(rows, i, row)
@@ -132,7 +132,7 @@ static int show(struct cli *cli, int argc, char **argv)
     if (code)
         return code;
     int err = recording_admin_show(cli->pg, cli->tenant_id, &id, &row);
-    return err ? complain(cli, err, argv[optind], NULL) : cli_print_json(row);
+    return err ? complain(cli, err, argv[optind], NULL) : cli_print_rows(row);
 }
 
 /* What a person hears before writing it down. */

@@ -338,7 +338,7 @@ static int list(struct cli *cli, int argc, char **argv)
     if (message_list(cli->pg, cli->tenant_id, c.state, limit, &all))
         return cli_fail("%s", pg_error(cli->pg));
     if (c.json)
-        return cli_print_json(all);
+        return cli_print_rows(all);
     json_array_foreach(all, i, m) tell_message(m);
     json_decref(all);
     return CLI_OK;

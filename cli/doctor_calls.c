@@ -230,18 +230,13 @@ static void look_at_dialers(struct doctor *d)
 static void look_at_account(struct doctor *d, const struct trunk_row *t)
 {
     CLEANUP(provider_wipe) struct provider p = {0};
-    CLEANUP(secret_keys_wipe) struct secret_keys keys = {0};
-    const char *key = getenv("FURROW_SECRET_KEY"), *old = getenv("FURROW_SECRET_KEY_OLD");
-    const char *public_url = getenv("FURROW_PUBLIC_URL");
+    const struct config_common *c = &d->cli->config.common;
     struct errtext e = {0};
     char hook[PROVIDER_URL_MAX + 64];
 
-    int err = secret_keys_read(&keys, key ? key : "", old ? old : "", &e);
-    if (!err)
-        err = provider_find(d->cli->pg, &keys, d->cli->tenant_id, t->account, &p, &e);
-    if (err)
+    if (doctor_open_account(d, t->account, &p, &e))
         doctor_found(d, "trunk", FAIL, "%s: %s", t->name, e.text);
-    else if (!provider_hook_url(&p, public_url ? public_url : "", hook, sizeof(hook)))
+    else if (!provider_hook_url(&p, c->public_url, hook, sizeof(hook)))
         doctor_found(d, "trunk", FAIL,
                      "%s: the provider must reach furrow-server: set FURROW_PUBLIC_URL, "
                      "or public_url with 'furrow provider set %s --settings'",

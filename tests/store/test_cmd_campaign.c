@@ -246,6 +246,11 @@ static void extensions_name_flow_and_callback_campaign(void **state)
            "number 2001 is taken");
     expect(RUN("extension", "list", "--json"), 0, "\"campaign\": \"callbacks\"", "");
     expect(RUN("extension", "remove", "2001"), 0, "removed", "");
+    expect(RUN("extension", "add", "+1 (555) 010-0100", "--flow", "coffee"), 0,
+           "15550100100: answered", "");
+    expect(RUN("extension", "add", "555 0100", "--flow", "coffee"), 1, "",
+           "no number to dial in");
+    expect(RUN("extension", "remove", "+15550100100"), 0, "15550100100 removed", "");
     expect(RUN("extension", "remove", "2001"), 1, "", "no extension 2001");
 }
 

@@ -303,6 +303,7 @@ static void an_operator_says_how_messages_leave(void **state)
 {
     (void)state;
     text_has(RUN(0, "sms", "show"), "as furrow-worker is configured");
+    text_has(RUN(0, "sms", "show", "--json"), "null");
     text_has(RUN(2, "sms", "set", "--sender", "8042"), "--account");
     text_has(RUN(1, "sms", "set", "--account", "mian", "--sender", "8042"),
              "did you mean 'main'");
@@ -349,6 +350,7 @@ static void an_operator_tries_one_and_sees_what_became_of_it(void **state)
         "WHERE body = 'ሰላም'");
     text_has(RUN(0, "sms", "list", "--state", "failed"), "the provider answered 400");
     assert_null(strstr(RUN(0, "sms", "list", "--state", "failed"), "queued"));
+    text_has(RUN(0, "sms", "list", "--json"), "\"phone\": \"+251911234567\"");
     text_has(RUN(2, "sms", "list", "--state", "gone"), "--state is queued");
     const char *said = RUN(0, "sms", "status");
     text_has(said, "queued         1");

@@ -62,6 +62,40 @@ static void an_account_is_added_and_its_token_is_sealed(void **state)
              "there is a provider 'main' already");
 }
 
+static void an_account_says_what_to_enter_at_its_console(void **state)
+{
+    (void)state;
+    const char *said = RUN(0, "provider", "show", "main");
+    text_has(said, "/voice ");
+    text_has(said, "/status ");
+    text_has(said, "'Call status changes'");
+    text_has(RUN(0, "provider", "show", "main", "--json"), "/status\"");
+    write_token("key");
+    said = RUN(0, "provider", "add", "at", "--kind", "africastalking", "--account", "u",
+               "--token-file", token_file);
+    text_has(said, "/message ");
+    assert_null(strstr(said, "/voice "));
+    RUN(0, "provider", "remove", "at");
+}
+
+/* The account works; who may call in, and whether its URL leads here, is said too. */
+static void the_doctor_looks_at_accounts_without_a_trunk(void **state)
+{
+    char key[SECRET_KEY_TEXT_MAX];
+
+    (void)state;
+    assert_int_equal(str_copy(key, sizeof(key), getenv("FURROW_SECRET_KEY")), 0);
+    setenv("FURROW_PUBLIC_URL", "http://127.0.0.1:1", 1);
+    text_has(RUN(1, "doctor"), "main: its token opens; no number may be called in");
+    text_has(RUN(1, "doctor"), "http://127.0.0.1:1/healthz is not reached from here");
+    unsetenv("FURROW_SECRET_KEY");
+    text_has(RUN(1, "doctor"), "main: FURROW_SECRET_KEY is not set");
+    setenv("FURROW_SECRET_KEY", key, 1);
+    unsetenv("FURROW_PUBLIC_URL");
+    text_has(RUN(1, "doctor"), "main: no public URL is known here");
+    setenv("FURROW_PUBLIC_URL", "https://voice.example.test", 1);
+}
+
 static void what_cannot_work_is_refused(void **state)
 {
     (void)state;
@@ -152,6 +186,10 @@ static void a_key_is_changed_without_losing_a_token(void **state)
     text_has(RUN(1, "provider", "add", "y", "--kind", "plivo", "--account", "MA1",
                  "--token-file", token_file),
              "FURROW_SECRET_KEY is not set");
+    e = (struct errtext){0};
+    assert_int_equal(provider_find(db, &(struct secret_keys){0}, TENANT, "main", &p, &e),
+                     EACCES);
+    text_has(e.text, "FURROW_SECRET_KEY is not set here");
     setenv("FURROW_SECRET_KEY", next, 1);
 }
 
@@ -276,6 +314,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_account_is_added_and_its_token_is_sealed),
+        cmocka_unit_test(an_account_says_what_to_enter_at_its_console),
+        cmocka_unit_test(the_doctor_looks_at_accounts_without_a_trunk),
         cmocka_unit_test(what_cannot_work_is_refused),
         cmocka_unit_test(a_part_is_changed_and_the_rest_stays),
         cmocka_unit_test(a_hook_tells_its_owner_and_nothing_else),
