@@ -226,7 +226,7 @@ static int run_once(struct hook *h, const struct hook_route *route,
     }
     err = hook_find_before(h, ev, known, resp);
     if (!err && *known)
-        return pg_end(h->pg, 0);
+        return pg_end(h->pg, route->again ? route->again(h) : 0);
     if (!err)
         err = route->run(h, resp);
     if (!err)

@@ -53,6 +53,9 @@ typedef int(hook_fn)(struct hook *h, struct response *resp);
 struct hook_route {
     enum hook_group group;
     hook_fn *run;
+    /* Of a request that was answered before, in its transaction: what must be done all
+     * the same. NULL: nothing. */
+    int (*again)(struct hook *h);
     /* The answer to one that failed, or that cannot be served now; h->pg is NULL. NULL:
      * 503. */
     void (*failed)(const struct hook *h, struct response *resp);

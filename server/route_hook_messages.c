@@ -143,7 +143,8 @@ static int take_letter_once(struct hook *h, const struct message_letter *letter)
 
     if (!letter->provider_id[0])
         return take_letter(h, letter);
-    buf_printf(&id, "letter\n%s", letter->provider_id);
+    buf_printf(&id, "letter\n%s\n%lld\n%s", letter->provider_id, (long long)letter->from,
+               letter->text);
     sha256_of(id.data, id.len, ev.key);
     memcpy(ev.request, ev.key, sizeof(ev.request));
     int err = provider_event_find(h->pg, &ev, &known, &before);
@@ -154,6 +155,20 @@ static int take_letter_once(struct hook *h, const struct message_letter *letter)
     return err ? err
                : provider_event_keep(h->pg, h->provider.tenant_id, &ev, &before,
                                      clock_real_ms());
+}
+
+/* A gateway that gives its messages no ids says a second STOP as it said the first; there
+ * may have been a START between them. */
+static int receive_again(struct hook *h)
+{
+    CLEANUP(free_cleanup) struct message_letter *letter = xcalloc(1, sizeof(*letter));
+    CLEANUP(telling_free) struct telling t = {0};
+
+    tell(h, &t);
+    return message_read_letter(&t.told, letter) && !letter->provider_id[0] &&
+                   opt_out_is_said(letter->text)
+               ? take_letter(h, letter)
+               : 0;
 }
 
 static int receive(struct hook *h, struct response *resp)
@@ -176,7 +191,8 @@ static int receive(struct hook *h, struct response *resp)
 
 void route_hook_sms(const struct request *req, struct response *resp)
 {
-    static const struct hook_route route = {.group = HOOK_MESSAGES, .run = receive};
+    static const struct hook_route route = {
+        .group = HOOK_MESSAGES, .run = receive, .again = receive_again};
 
     hook_serve(req, req->params[0], &route, resp);
 }

@@ -26,13 +26,13 @@ static int refuse_call(const struct hook *h, struct response *resp, const char *
     return 0;
 }
 
-/* With or without its plus; 0: withheld, or no number. */
+/* With or without its plus, or with one that came as a space; 0: withheld, or no number.
+ */
 static int64_t number_of(const char *text)
 {
     int64_t n = 0;
 
-    if (*text == '+')
-        text++;
+    text += *text == '+' || *text == ' ';
     return str_to_i64(text, &n) && n > 0 ? n : 0;
 }
 

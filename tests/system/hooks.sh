@@ -92,6 +92,14 @@ answers 200 '<Response></Response>' plivo tok-plivo "/hooks/$PL/sms" --v2 --nonc
 answers 200 '<Response></Response>' plivo tok-plivo "/hooks/$PL/sms" --v2 --nonce 4 MessageUUID=m3 From=251911000002 Text=jalqabi
 check "an old START that is told late" 1 "$(in_force 251911000002)"
 
+# A gateway that gives no ids: the second STOP is the same request as the first.
+furrow provider add gw --kind http --token-file "$T/t3" --settings '{"inbound": {"from": "from", "text": "text", "region": "ET"}}' >"$T/out" || fail "$(cat "$T/out")"
+GW=$(hook_of gw)
+for word in STOP START STOP STOP; do
+    answers 200 '' http - "/hooks/$GW/sms" from=0911000031 text=$word
+done
+check "STOP, START, STOP without ids" 1 "$(in_force 251911000031)"
+
 # ---- delivery reports ---------------------------------------------------------------------
 # A message that an account sent.
 sent() { # PHONE PROVIDER PROVIDER_ID
