@@ -410,15 +410,23 @@ static size_t read_clock(struct reader *r, size_t i)
 
 /* ---- words that leave no single instant ---- */
 
+static const char *const negations[] = {
+    "not",   "don't",      "dont",       "don\u2019t", "never",      "can't",
+    "cant",  "cannot",     "can\u2019t", "won't",      "won\u2019t", "couldn't",
+    "isn't", "isn\u2019t", "stop",       "except",     "unless",     NULL};
+
 static bool turns_the_sense(const char *w)
 {
     static const char *const words[] = {
-        "not",     "don't",  "dont",    "don\u2019t", "never",  "or",       "either",
-        "except",  "before", "between", "until",      "till",   "from",     "within",
-        "every",   "each",   "daily",   "always",     "unless", "midnight", "weekend",
-        "once",    "twice",  "few",     "couple",     "some",   "month",    "months",
-        "year",    "years",  "week",    "weeks",      "hour",   "hours",    "minute",
-        "minutes", NULL};
+        "or",      "either", "before",  "between",   "until",  "till",     "from",
+        "within",  "every",  "each",    "daily",     "always", "midnight", "weekend",
+        "once",    "twice",  "few",     "couple",    "some",   "month",    "months",
+        "year",    "years",  "week",    "weeks",     "hour",   "hours",    "minute",
+        "minutes", "half",   "quarter", "yesterday", "last",   "ago",      "gmt",
+        "utc",     NULL};
+    static const char *const months[] = {"january", "february", "march",    "april",
+                                         "june",    "july",     "august",   "september",
+                                         "october", "november", "december", NULL};
     static const char *const ordinals[] = {
         "first",        "second",      "third",        "fourth",     "fifth",
         "sixth",        "seventh",     "eighth",       "ninth",      "tenth",
@@ -426,7 +434,39 @@ static bool turns_the_sense(const char *w)
         "sixteenth",    "seventeenth", "eighteenth",   "nineteenth", "twentieth",
         "twenty-first", "thirtieth",   "thirty-first", NULL};
 
-    return is_one_of(w, words) || is_one_of(w, ordinals);
+    return is_one_of(w, negations) || is_one_of(w, words) || is_one_of(w, months) ||
+           is_one_of(w, ordinals);
+}
+
+/* "busy at five", "after friday": a time that is named and not meant. */
+static bool names_another(const struct reader *r, size_t i)
+{
+    static const char *const phrases[] = {"in may",       "on may",       "your time",
+                                          "eastern time", "central time", "mountain time",
+                                          "pacific time"};
+    struct reader ahead = *r;
+
+    for (size_t k = 0; k < ARRAY_LEN(phrases); k++)
+        if (spoken_phrase(r->s, i, phrases[k]))
+            return true;
+    if (spoken_is(r->s, i, "after"))
+        return read_day(&ahead, i + 1) > 0;
+    return spoken_is(r->s, i, "busy") &&
+           (read_day(&ahead, i + 1) > 0 || read_clock(&ahead, i + 1) > 0);
+}
+
+/* "not now", "I can't talk right now" say nothing of later. */
+static size_t skip_not_now(const struct reader *r, size_t i)
+{
+    enum { WORDS = 4 };
+    double number = 0;
+
+    if (!is_one_of(word_at(r, i), negations))
+        return 0;
+    for (size_t n = 1; n <= WORDS && spoken_number(r->s, i + n, &number) == 0; n++)
+        if (spoken_is(r->s, i + n, "now"))
+            return n + 1;
+    return 0;
 }
 
 /* "good morning" says nothing of when; nor does "this number". */
@@ -441,7 +481,7 @@ static size_t skip_courtesy(const struct reader *r, size_t i)
         if (n)
             return n;
     }
-    return 0;
+    return skip_not_now(r, i);
 }
 
 static void read_words(struct reader *r)
@@ -457,8 +497,8 @@ static void read_words(struct reader *r)
         if (n)
             continue;
         const char *w = word_at(r, i);
-        r->vague |= turns_the_sense(w) || isdigit((unsigned char)w[0]) ||
-                    spoken_number(r->s, i, &number) > 0;
+        r->vague |= turns_the_sense(w) || names_another(r, i) ||
+                    isdigit((unsigned char)w[0]) || spoken_number(r->s, i, &number) > 0;
         n = 1;
     }
 }

@@ -114,6 +114,9 @@ static void times_as_people_say_them_are_read(void **state)
         {"tonight at seven", "11-24 19:00"},
         {"this evening at seven thirty", "11-24 19:30"},
         {"good morning, I am busy, call me at three pm", "11-24 15:00"},
+        {"I can't talk right now, call me at three pm", "11-24 15:00"},
+        {"not now, tomorrow at three pm", "11-25 15:00"},
+        {"you may call me at three pm", "11-24 15:00"},
     };
 
     (void)state;
@@ -179,6 +182,23 @@ static void what_is_not_one_instant_is_left_to_a_person(void **state)
         {"next week", "vague"},
         {"in zero minutes", "vague"},
         {"in a thousand weeks", "vague"},
+        {"I can't at five pm", "vague"},
+        {"I cannot talk at five pm", "vague"},
+        {"I won\u2019t be there at five pm", "vague"},
+        {"I am busy at five pm", "vague"},
+        {"I am busy tomorrow at five pm", "vague"},
+        {"you called me yesterday at five pm", "vague"},
+        {"last friday at five pm", "vague"},
+        {"stop calling me at five pm", "vague"},
+        {"the day after friday at five pm", "vague"},
+        {"in december at five pm", "vague"},
+        {"in May at five pm", "vague"},
+        {"at five pm GMT", "vague"},
+        {"five pm eastern time", "vague"},
+        {"at five pm your time", "vague"},
+        {"half five in the afternoon", "vague"},
+        {"at a quarter of five pm", "vague"},
+        {"in two hours and a half", "vague"},
         {"today at nine in the morning", "past"},
     };
 
