@@ -24,6 +24,7 @@
 
 #include "base/attrs.h"
 #include "base/errors.h"
+#include "base/str.h"
 #include "base/uuid.h"
 
 struct pg;
@@ -37,6 +38,7 @@ struct pg_options {
      * indexes, whatever the statistics of a table say that was empty when counted. */
     bool by_key;
     int statement_ms; /* a statement that takes longer is given up (EPROTO); 0: none is */
+    int lock_ms;      /* the same for one that waits for a lock */
     /* Of a pool: a connection that is held for longer is cut, so that its holder gets
      * ECONNRESET from a database that neither answers nor is gone; 0: none is. */
     int hold_ms;
@@ -137,10 +139,27 @@ NODISCARD int pg_bytes_dup(const PGresult *res, int row, int col, uint8_t **out,
 int64_t pg_affected(PGresult *res);
 
 /* Arrays as text parameters: "{1,2,3}". buf_free() after use. */
-struct buf;
 void pg_array_i64(struct buf *b, const int64_t *v, size_t n);
 void pg_array_text(struct buf *b, const char *const *v, size_t n);
 void pg_array_uuid(struct buf *b, const struct uuid *v, size_t n);
+
+/* A column of many rows for unnest(), in binary form: for what is asked or written for
+ * many at once. Zero-initialise; filled row by row, all of one kind; in the SQL it is
+ * $n::bigint[], text[], uuid[], bytea[] or boolean[]. */
+struct pg_column {
+    struct buf data;
+    uint32_t type; /* of its items, once there is one */
+    int n;
+};
+void pg_column_i64(struct pg_column *c, int64_t v);
+void pg_column_id(struct pg_column *c, int64_t id);      /* of 1 on; else SQL null */
+void pg_column_text(struct pg_column *c, const char *v); /* NULL gives SQL null */
+void pg_column_uuid(struct pg_column *c, const struct uuid *v);
+void pg_column_bytes(struct pg_column *c, const void *v, size_t len);
+void pg_column_bool(struct pg_column *c, bool v);
+/* Borrows c until pg_run; nothing is added to it after. */
+void pg_arg_column(struct pg_args *a, struct pg_column *c);
+void pg_columns_free(struct pg_column *c, size_t n); /* an array of them */
 
 /* A pool of equal connections for threads that hold one only while a
  * transaction runs. take blocks until one is free; never NULL. */

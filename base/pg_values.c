@@ -1,6 +1,8 @@
 /* What goes into a statement and what comes out of it: parameters, arrays, cells. */
 #include "base/pg.h"
 
+#include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -184,4 +186,88 @@ void pg_array_uuid(struct buf *b, const struct uuid *v, size_t n)
         buf_puts(b, uuid_text(&v[i], text));
     }
     buf_puts(b, "}");
+}
+
+/* ---- columns ---- */
+
+/* Of pg_type, which never change. */
+enum { TYPE_BOOL = 16, TYPE_BYTES = 17, TYPE_I64 = 20, TYPE_TEXT = 25, TYPE_UUID = 2950 };
+enum { HEADER = 5 }; /* words before the items */
+
+static void put_word(struct buf *b, uint32_t v)
+{
+    const uint32_t word = htonl(v);
+
+    buf_add(b, &word, sizeof(word));
+}
+
+static void put_item(struct pg_column *c, uint32_t type, const void *v, size_t len)
+{
+    if (c->n++ == 0) {
+        c->type = type;
+        for (int i = 0; i < HEADER; i++)
+            put_word(&c->data, 0);
+    }
+    put_word(&c->data, v ? (uint32_t)len : UINT32_MAX);
+    if (v)
+        buf_add(&c->data, v, len);
+}
+
+void pg_column_i64(struct pg_column *c, int64_t v)
+{
+    const uint64_t item = htobe64((uint64_t)v);
+
+    put_item(c, TYPE_I64, &item, sizeof(item));
+}
+
+void pg_column_id(struct pg_column *c, int64_t id)
+{
+    if (id > 0)
+        pg_column_i64(c, id);
+    else
+        put_item(c, TYPE_I64, NULL, 0);
+}
+
+void pg_column_text(struct pg_column *c, const char *v)
+{
+    put_item(c, TYPE_TEXT, v, v ? strlen(v) : 0);
+}
+
+void pg_column_uuid(struct pg_column *c, const struct uuid *v)
+{
+    put_item(c, TYPE_UUID, v ? v->bytes : NULL, sizeof(v->bytes));
+}
+
+void pg_column_bytes(struct pg_column *c, const void *v, size_t len)
+{
+    put_item(c, TYPE_BYTES, v, len);
+}
+
+void pg_column_bool(struct pg_column *c, bool v)
+{
+    const char item = v ? 1 : 0;
+
+    put_item(c, TYPE_BOOL, &item, sizeof(item));
+}
+
+void pg_arg_column(struct pg_args *a, struct pg_column *c)
+{
+    /* Dimensions, whether there are nulls, type, length, first index. */
+    const uint32_t header[HEADER] = {htonl(1), htonl(1), htonl(c->type),
+                                     htonl((uint32_t)c->n), htonl(1)};
+
+    if (c->n == 0) {
+        pg_arg_text(a, "{}");
+        return;
+    }
+    memcpy(c->data.data, header, sizeof(header));
+    pg_arg_bytes(a, c->data.data, c->data.len);
+}
+
+void pg_columns_free(struct pg_column *c, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        buf_free(&c[i].data);
+        c[i] = (struct pg_column){0};
+    }
 }

@@ -75,30 +75,32 @@ static int tz_min_of(const char *zone, int64_t at_ms)
     return zone[0] && tz_find(zone, &tz) == 0 ? tz_offset_s(tz, at_ms) / 60 : 0;
 }
 
-static int make_contact(const PGresult *res, const struct call_start *s,
-                        struct call_context *out)
+/* From that row's attributes, region, zone, variant and whether there is one. */
+static int make_contact(const PGresult *res, int row, int col, int64_t phone,
+                        int64_t at_ms, struct call_context *out)
 {
-    const bool found = pg_bool(res, 0, COL_FOUND);
+    const bool found = pg_bool(res, row, col + COL_FOUND - COL_ATTRS);
     struct phone parsed = {0};
     char number[PHONE_TEXT_MAX] = "";
 
-    if (s->phone > 0) {
-        (void)phone_from_e164(s->phone, &parsed);
-        phone_text(s->phone, number);
+    if (phone > 0) {
+        (void)phone_from_e164(phone, &parsed);
+        phone_text(phone, number);
     }
     if (found) {
-        out->tz_min = tz_min_of(pg_text(res, 0, COL_ZONE), s->at_ms);
-    } else if (s->phone > 0) {
-        const struct zone_set *zones = zones_of(s->phone, parsed.type);
-        out->tz_min = zones->n > 0 ? tz_min_of(zones->names[0], s->at_ms) : 0;
+        out->tz_min = tz_min_of(pg_text(res, row, col + COL_ZONE - COL_ATTRS), at_ms);
+    } else if (phone > 0) {
+        const struct zone_set *zones = zones_of(phone, parsed.type);
+        out->tz_min = zones->n > 0 ? tz_min_of(zones->names[0], at_ms) : 0;
     }
-    out->contact = found ? json_loads(pg_text(res, 0, COL_ATTRS), 0, NULL) : NULL;
+    out->contact = found ? json_loads(pg_text(res, row, col), 0, NULL) : NULL;
     if (!json_is_object(out->contact)) {
         json_decref(out->contact);
         out->contact = json_object();
     }
-    const char *region = found ? pg_text(res, 0, COL_REGION) : parsed.region;
-    const char *variant = pg_text(res, 0, COL_VARIANT);
+    const char *region =
+        found ? pg_text(res, row, col + COL_REGION - COL_ATTRS) : parsed.region;
+    const char *variant = pg_text(res, row, col + COL_VARIANT - COL_ATTRS);
     if (json_object_set_new(out->contact, "phone", json_string(number)) ||
         json_object_set_new(out->contact, "region", json_string(region)))
         return ENOMEM;
@@ -121,7 +123,7 @@ int call_begin(struct pg *pg, const struct call_start *start, struct call_contex
     c.flow_source = xstrdup(pg_text(res, 0, COL_SOURCE));
     str_cut(c.flow_sha256, sizeof(c.flow_sha256), pg_text(res, 0, COL_SHA256));
     str_cut(c.language, sizeof(c.language), pg_text(res, 0, COL_LANGUAGE));
-    err = make_contact(res, start, &c);
+    err = make_contact(res, 0, COL_ATTRS, start->phone, start->at_ms, &c);
     if (!err)
         err = pg_bytes_dup(res, 0, COL_KEPT, &c.kept, &c.kept_len);
     if (err)
@@ -137,6 +139,98 @@ void call_context_free(struct call_context *c)
     free(c->flow_source);
     free(c->kept);
     *c = (struct call_context){0};
+}
+
+/* ---- many that begin ---- */
+
+static const char ask_sql[] =
+    "WITH q AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) "
+    "WITH ORDINALITY q(account_id, phone, name, dialled, n)), d AS MATERIALIZED (SELECT "
+    "u.dialled, x.callback_campaign_id, r.id, r.sha256 FROM (SELECT DISTINCT dialled "
+    "FROM q) u, LATERAL (SELECT x.flow_id, x.callback_campaign_id FROM extensions x "
+    "WHERE x.number = u.dialled AND NOT x.missed_call LIMIT 1) x, LATERAL (SELECT r.id, "
+    "r.sha256 FROM flow_revisions r WHERE r.flow_id = x.flow_id ORDER BY r.revision DESC "
+    "LIMIT 1) r) SELECT q.n, d.id, coalesce(d.callback_campaign_id, 0), d.sha256, "
+    "coalesce((SELECT h.language FROM caller_history h WHERE h.phone = q.phone), ''), "
+    "k.attrs, k.region, (SELECT z.zones[1] FROM zone_groups z WHERE z.id = "
+    "k.zone_group), NULL, k.id IS NOT NULL FROM q JOIN d USING (dialled) LEFT JOIN "
+    "LATERAL (SELECT k.id, k.attrs, k.region, k.zone_group FROM contacts k WHERE k.phone "
+    "= q.phone ORDER BY k.id DESC LIMIT 1) k ON true WHERE NOT EXISTS (SELECT FROM "
+    "voice_sessions s WHERE s.account_id = q.account_id AND s.provider_call_id = q.name) "
+    "AND NOT EXISTS (SELECT FROM kept_calls g WHERE g.phone = q.phone AND "
+    "g.flow_revision_id = d.id)";
+
+static int read_ask(const PGresult *res, int row, struct call_ask *ask)
+{
+    ask->flow_revision_id = pg_i64(res, row, 1);
+    ask->callback_campaign_id = pg_i64(res, row, 2);
+    str_cut(ask->context.flow_sha256, sizeof(ask->context.flow_sha256),
+            pg_text(res, row, 3));
+    str_cut(ask->context.language, sizeof(ask->context.language), pg_text(res, row, 4));
+    return make_contact(res, row, 5, ask->phone, ask->at_ms, &ask->context);
+}
+
+int calls_ask(struct pg *pg, struct call_ask *asks, size_t n)
+{
+    enum { ACCOUNT, PHONE, NAME, DIALLED, COLUMNS };
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_column c[COLUMNS] = {0};
+    struct pg_args a = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        pg_column_i64(&c[ACCOUNT], asks[i].account_id);
+        pg_column_id(&c[PHONE], asks[i].phone);
+        pg_column_text(&c[NAME], asks[i].provider_call_id);
+        pg_column_text(&c[DIALLED], asks[i].dialled + (asks[i].dialled[0] == '+'));
+        asks[i].alone = true;
+    }
+    for (size_t i = 0; i < COLUMNS; i++)
+        pg_arg_column(&a, &c[i]);
+    int err = pg_run(pg, &res, ask_sql, &a);
+    pg_columns_free(c, COLUMNS);
+    for (int row = 0; !err && row < PQntuples(res); row++) {
+        int64_t i = pg_i64(res, row, 0) - 1;
+        if (i < 0 || i >= (int64_t)n || !asks[i].alone)
+            return EPROTO;
+        err = read_ask(res, row, &asks[i]);
+        asks[i].alone = err != 0;
+    }
+    return err;
+}
+
+int calls_add(struct pg *pg, const struct call_start *const *starts, size_t n)
+{
+    enum { ID, CAMPAIGN, CONTACT, PHONE, EXTENSION, REVISION, SLOT, AT, COLUMNS };
+    struct pg_column c[COLUMNS] = {0};
+    struct pg_args a = {0};
+
+    if (n == 0)
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct call_start *s = starts[i];
+        pg_column_uuid(&c[ID], &s->id);
+        pg_column_id(&c[CAMPAIGN], s->campaign_id);
+        pg_column_id(&c[CONTACT], s->contact_id);
+        pg_column_id(&c[PHONE], s->phone);
+        pg_column_text(&c[EXTENSION], s->extension);
+        pg_column_i64(&c[REVISION], s->flow_revision_id);
+        pg_column_i64(&c[SLOT], s->slot);
+        pg_column_i64(&c[AT], s->at_ms);
+    }
+    pg_arg_i64(&a, starts[0]->tenant_id);
+    for (size_t i = 0; i < COLUMNS; i++)
+        pg_arg_column(&a, &c[i]);
+    int err = pg_run_later(
+        pg,
+        "INSERT INTO calls (id, tenant_id, direction, campaign_id, contact_id, phone, "
+        "extension, flow_revision_id, slot, started_at) SELECT v.id, $1::int, 'in', "
+        "v.campaign, v.contact, v.phone, v.extension, v.revision, v.slot, "
+        "furrow_ts(v.at_ms) FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], "
+        "$5::bigint[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[]) v(id, "
+        "campaign, contact, phone, extension, revision, slot, at_ms)",
+        &a);
+    pg_columns_free(c, COLUMNS);
+    return err;
 }
 
 /* ---- recordings ---- */
@@ -223,6 +317,37 @@ int call_finish(struct pg *pg, const struct call_end *end)
     bool own = false;
     int err = pg_begin_own(pg, end->tenant_id, &own);
     return err ? err : pg_end_own(pg, own, finish(pg, end, results));
+}
+
+int calls_finish(struct pg *pg, const struct call_end *const *ends, size_t n)
+{
+    enum { ID, AT, OUTCOME, RESULTS, COLUMNS };
+    struct pg_column c[COLUMNS] = {0};
+    struct pg_args a = {0};
+
+    if (n == 0)
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        CLEANUP(free_cleanup)
+        char *results =
+            ends[i]->results ? json_dumps(ends[i]->results, JSON_COMPACT) : NULL;
+        pg_column_uuid(&c[ID], &ends[i]->id);
+        pg_column_i64(&c[AT], ends[i]->at_ms);
+        pg_column_text(&c[OUTCOME], ends[i]->outcome);
+        pg_column_text(&c[RESULTS], results);
+    }
+    for (size_t i = 0; i < COLUMNS; i++)
+        pg_arg_column(&a, &c[i]);
+    /* IS TRUE: found by their keys, not by the index of all that are open. */
+    int err = pg_run_later(
+        pg,
+        "UPDATE calls c SET ended_at = furrow_ts(v.at_ms), outcome = v.outcome, results "
+        "= coalesce(v.results::jsonb, c.results) FROM unnest($1::uuid[], $2::bigint[], "
+        "$3::text[], $4::text[]) v(id, at_ms, outcome, results) WHERE c.id = v.id AND "
+        "(c.ended_at IS NULL) IS TRUE",
+        &a);
+    pg_columns_free(c, COLUMNS);
+    return err;
 }
 
 /* ---- after a crash ---- */

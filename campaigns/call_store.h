@@ -56,6 +56,22 @@ NODISCARD int call_begin(struct pg *pg, const struct call_start *start,
                          struct call_context *out);
 void call_context_free(struct call_context *c);
 
+/* Many inbound calls at once, in the caller's transaction: what each begins with, and
+ * then the rows of those that do begin. alone: it wants what cannot be done for many (an
+ * unknown number or one that is only rung, a call that is gone on with, one that the
+ * account has already); nothing else is said of it then. */
+struct call_ask {
+    int64_t account_id, phone, at_ms;
+    const char *provider_call_id, *dialled;
+    /* The answer: */
+    bool alone;
+    int64_t flow_revision_id, callback_campaign_id;
+    struct call_context context; /* without flow_source */
+};
+NODISCARD int calls_ask(struct pg *pg, struct call_ask *asks, size_t n);
+/* Sent with the next statement, which returns the error; n may be 0. */
+NODISCARD int calls_add(struct pg *pg, const struct call_start *const *starts, size_t n);
+
 struct call_event {
     const char *kind, *node;
     json_t *data; /* borrowed; NULL is {} */
@@ -121,8 +137,9 @@ NODISCARD int call_commit_step(struct pg *pg, const struct call_step *step);
 
 /* Is this one of those that only write state and events? */
 bool call_step_is_plain(const struct call_step *step);
-/* Many plain steps of one tenant, each of another call, in one transaction: errs[i] is 0
- * or EEXIST as above. Any error that is returned: nothing was changed. */
+/* Many plain steps of one tenant, each of another call, in one transaction (the caller's
+ * when one is open): errs[i] is 0 or EEXIST as above. Any error that is returned: nothing
+ * was changed. */
 NODISCARD int call_commit_steps(struct pg *pg, const struct call_step *const *steps,
                                 size_t n, int *errs);
 
@@ -143,6 +160,10 @@ struct call_end {
 /* Idempotent; the first end wins. Recordings of the call still `live` are left
  * to their own end (RecordingFinished may come later). */
 NODISCARD int call_finish(struct pg *pg, const struct call_end *end);
+
+/* Of many, in the caller's transaction; sent with the next statement, which returns the
+ * error. n may be 0. */
+NODISCARD int calls_finish(struct pg *pg, const struct call_end *const *ends, size_t n);
 
 /* After a crash: calls of the slot without an end and recordings still `live`. Not those
  * over a provider: their flows run on in furrow-server. */

@@ -27,140 +27,77 @@ static int id_order(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct uuid));
 }
 
-/* Sessions and events of steps as columns for unnest(). */
-struct columns {
-    struct buf calls, seqs, statuses, states, at; /* one item a step */
-    struct buf ids, of, kinds, nodes, data;       /* one an event; of: its step */
-};
+/* Of the sessions, one item a step; and of the events, one each (OF: its step). */
+enum { CALL, SEQ, STATUS, STATE, AT, ID, OF, KIND, NODE, DATA, COLUMNS };
 
-static void columns_free(struct columns *c)
+static void add_session(struct pg_column *c, const struct call_step *s)
 {
-    struct buf *all[] = {&c->calls, &c->seqs, &c->statuses, &c->states, &c->at,
-                         &c->ids,   &c->of,   &c->kinds,    &c->nodes,  &c->data};
-
-    for (size_t i = 0; i < ARRAY_LEN(all); i++)
-        buf_free(all[i]);
+    pg_column_uuid(&c[CALL], &s->call_id);
+    pg_column_i64(&c[SEQ], s->seq);
+    pg_column_text(&c[STATUS], s->status);
+    pg_column_bytes(&c[STATE], s->state, s->state_len);
+    pg_column_i64(&c[AT], s->at_ms);
 }
 
-static void add_hex(struct buf *b, const void *bytes, size_t len)
+static int add_events(struct pg_column *c, const struct call_step *s, size_t step)
 {
-    static const char digits[] = "0123456789abcdef";
-    const uint8_t *p = bytes;
+    CLEANUP(free_cleanup)
+    struct uuid *ids = xcalloc(s->event_count + 1, sizeof(*ids));
 
-    buf_puts(b, "\"\\\\x"); /* in an array's quotes: \\x begins a bytea */
-    for (size_t i = 0; i < len; i++) {
-        const char two[2] = {digits[p[i] >> 4], digits[p[i] & 15]};
-        buf_add(b, two, sizeof(two));
+    for (size_t i = 0; i < s->event_count; i++)
+        ids[i] = uuid_v7(s->at_ms);
+    /* Read back in the order they happened. */
+    qsort(ids, s->event_count, sizeof(*ids), id_order);
+    for (size_t i = 0; i < s->event_count; i++) {
+        const struct call_event *e = &s->events[i];
+        CLEANUP(free_cleanup)
+        char *data = e->data ? json_dumps(e->data, JSON_COMPACT) : xstrdup("{}");
+        if (!data)
+            return EINVAL;
+        pg_column_uuid(&c[ID], &ids[i]);
+        pg_column_i64(&c[OF], (int64_t)step + 1);
+        pg_column_text(&c[KIND], e->kind);
+        pg_column_text(&c[NODE], e->node ? e->node : "");
+        pg_column_text(&c[DATA], data);
     }
-    buf_puts(b, "\"");
-}
-
-static void fill_sessions(struct columns *c, const struct call_step *const *steps,
-                          size_t n)
-{
-    CLEANUP(free_cleanup) struct uuid *calls = xcalloc(n, sizeof(*calls));
-    CLEANUP(free_cleanup) int64_t *numbers = xcalloc(2 * n, sizeof(*numbers));
-    CLEANUP(free_cleanup) const char **statuses = xcalloc(n, sizeof(*statuses));
-
-    for (size_t i = 0; i < n; i++) {
-        calls[i] = steps[i]->call_id;
-        numbers[i] = steps[i]->seq;
-        numbers[n + i] = steps[i]->at_ms;
-        statuses[i] = steps[i]->status;
-        buf_puts(&c->states, i ? "," : "{");
-        add_hex(&c->states, steps[i]->state, steps[i]->state_len);
-    }
-    buf_puts(&c->states, "}");
-    pg_array_uuid(&c->calls, calls, n);
-    pg_array_i64(&c->seqs, numbers, n);
-    pg_array_i64(&c->at, numbers + n, n);
-    pg_array_text(&c->statuses, statuses, n);
-}
-
-static int fill_events(struct columns *c, const struct call_step *const *steps, size_t n,
-                       size_t total)
-{
-    CLEANUP(free_cleanup) struct uuid *ids = xcalloc(total + 1, sizeof(*ids));
-    CLEANUP(free_cleanup) int64_t *of = xcalloc(total + 1, sizeof(*of));
-    CLEANUP(free_cleanup) const char **texts = xcalloc(2 * total + 1, sizeof(*texts));
-    CLEANUP(free_cleanup) char **data = xcalloc(total + 1, sizeof(*data));
-    size_t at = 0;
-    int err = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        size_t first = at;
-        for (size_t k = 0; k < steps[i]->event_count; k++, at++) {
-            const struct call_event *e = &steps[i]->events[k];
-            ids[at] = uuid_v7(steps[i]->at_ms);
-            of[at] = (int64_t)i + 1;
-            texts[at] = e->kind;
-            texts[total + at] = e->node ? e->node : "";
-            data[at] = e->data ? json_dumps(e->data, JSON_COMPACT) : xstrdup("{}");
-            if (!data[at])
-                err = EINVAL;
-        }
-        /* Read back in the order they happened. */
-        qsort(ids + first, at - first, sizeof(*ids), id_order);
-    }
-    if (!err) {
-        pg_array_uuid(&c->ids, ids, total);
-        pg_array_i64(&c->of, of, total);
-        pg_array_text(&c->kinds, texts, total);
-        pg_array_text(&c->nodes, texts + total, total);
-        pg_array_text(&c->data, (const char *const *)data, total);
-    }
-    for (size_t i = 0; i < total; i++)
-        free(data[i]);
-    return err;
-}
-
-static int fill(struct columns *c, const struct call_step *const *steps, size_t n)
-{
-    size_t total = 0;
-
-    for (size_t i = 0; i < n; i++)
-        total += steps[i]->event_count;
-    fill_sessions(c, steps, n);
-    return fill_events(c, steps, n, total);
+    return 0;
 }
 
 /* The new states and, of the steps whose seq was the next one, the events. */
 static const char write_sql[] =
-    "WITH s AS (SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::bytea[], "
-    "$5::bigint[]) WITH ORDINALITY v(call_id, seq, status, state, at_ms, n)), kept AS "
+    "WITH s AS (SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::bytea[], "
+    "$6::bigint[]) WITH ORDINALITY v(call_id, seq, status, state, at_ms, n)), kept AS "
     "(INSERT INTO ivr_sessions AS k (call_id, tenant_id, seq, status, state, updated_at) "
-    "SELECT call_id, $6::int, seq, status, state, furrow_ts(at_ms) FROM s ON CONFLICT "
+    "SELECT call_id, $1::int, seq, status, state, furrow_ts(at_ms) FROM s ON CONFLICT "
     "(call_id) DO UPDATE SET seq = excluded.seq, status = excluded.status, state = "
     "excluded.state, updated_at = excluded.updated_at WHERE k.seq = excluded.seq - 1 "
     "RETURNING call_id), told AS (INSERT INTO call_events (id, tenant_id, call_id, seq, "
-    "kind, node, data, at) SELECT e.id, $6::int, s.call_id, s.seq, e.kind, e.node, "
-    "e.data::jsonb, furrow_ts(s.at_ms) FROM unnest($7::uuid[], $8::int[], $9::text[], "
+    "kind, node, data, at) SELECT e.id, $1::int, s.call_id, s.seq, e.kind, e.node, "
+    "e.data::jsonb, furrow_ts(s.at_ms) FROM unnest($7::uuid[], $8::bigint[], $9::text[], "
     "$10::text[], $11::text[]) e(id, of, kind, node, data) JOIN s ON s.n = e.of JOIN "
-    "kept "
-    "USING (call_id)) SELECT s.n FROM s JOIN kept USING (call_id)";
+    "kept USING (call_id)) SELECT s.n FROM s JOIN kept USING (call_id)";
 
-/* alone: as a transaction; else in the caller's. */
+/* In the caller's transaction when one is open. */
 static int write_steps(struct pg *pg, const struct call_step *const *steps, size_t n,
-                       bool alone, int *errs)
+                       int *errs)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct columns c = {0};
+    struct pg_column c[COLUMNS] = {0};
     struct pg_args a = {0};
-    int tenant_id = steps[0]->tenant_id;
+    int tenant_id = steps[0]->tenant_id, err = 0;
 
-    int err = fill(&c, steps, n);
-    if (!err) {
-        const struct buf *texts[] = {&c.calls, &c.seqs, &c.statuses, &c.states, &c.at};
-        const struct buf *more[] = {&c.ids, &c.of, &c.kinds, &c.nodes, &c.data};
-        for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-            pg_arg_text(&a, texts[i]->data);
-        pg_arg_i64(&a, tenant_id);
-        for (size_t i = 0; i < ARRAY_LEN(more); i++)
-            pg_arg_text(&a, more[i]->data);
-        err = alone ? pg_run_alone(pg, tenant_id, &res, write_sql, &a)
-                    : pg_run(pg, &res, write_sql, &a);
+    for (size_t i = 0; i < n && !err; i++) {
+        add_session(c, steps[i]);
+        err = add_events(c, steps[i], i);
     }
-    columns_free(&c);
+    if (!err) {
+        pg_arg_i64(&a, tenant_id);
+        for (size_t i = 0; i < COLUMNS; i++)
+            pg_arg_column(&a, &c[i]);
+        err = pg_in_transaction(pg) ? pg_run(pg, &res, write_sql, &a)
+                                    : pg_run_alone(pg, tenant_id, &res, write_sql, &a);
+    }
+    pg_columns_free(c, COLUMNS);
     if (err)
         return err;
     for (size_t i = 0; i < n; i++)
@@ -316,7 +253,7 @@ static int commit_step(struct pg *pg, const struct call_step *s)
     if (n > skip && (s->opt_out || s->callback_at_ms > 0))
         err = facts_lock_numbers(pg, s->tenant_id, numbers + skip, n - skip);
     if (!err)
-        err = write_steps(pg, &s, 1, false, &refused);
+        err = write_steps(pg, &s, 1, &refused);
     if (!err)
         err = refused;
     if (!err && s->opt_out)
@@ -345,7 +282,7 @@ bool call_step_is_plain(const struct call_step *s)
 int call_commit_steps(struct pg *pg, const struct call_step *const *steps, size_t n,
                       int *errs)
 {
-    return write_steps(pg, steps, n, true, errs);
+    return write_steps(pg, steps, n, errs);
 }
 
 int call_commit_step(struct pg *pg, const struct call_step *step)

@@ -34,6 +34,15 @@ NODISCARD int provider_event_find(struct pg *pg, const struct provider_event *ev
 NODISCARD int provider_event_keep(struct pg *pg, int tenant_id,
                                   const struct provider_event *ev,
                                   const struct provider_answer *answer, int64_t now_ms);
+/* The same of many at once. known[i], out[i] and, EACCES, errs[i] are as above. */
+NODISCARD int provider_events_find(struct pg *pg, const struct provider_event *const *evs,
+                                   size_t n, bool *known, struct provider_answer *out,
+                                   int *errs);
+/* Sent with the next statement, which returns the error. */
+NODISCARD int provider_events_keep(struct pg *pg, int tenant_id,
+                                   const struct provider_event *const *evs,
+                                   const struct provider_answer *answers, size_t n,
+                                   int64_t now_ms);
 /* Of every tenant: those older than before_ms, at most max. *n is how many went. */
 NODISCARD int provider_event_forget(struct pg *pg, int64_t before_ms, int max, int *n);
 

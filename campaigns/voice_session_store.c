@@ -16,6 +16,8 @@
     "s.document, furrow_ms(s.queued_at), s.ended_at IS NOT NULL, k.state, s.queue, "     \
     "s.queue_priority, s.agent, furrow_ms(s.begun_at)"
 
+enum { COLUMN_COUNT = 24 };
+
 /* Both: who waited for a row gets it as it is then, but a row beside it that is not
  * locked as it was before. A session's state is written with the session. */
 #define LOCK "FOR UPDATE OF s, k"
@@ -59,36 +61,36 @@ int voice_session_add(struct pg *pg, const struct voice_session *s, int64_t now_
         &a);
 }
 
-static int read_row(const PGresult *res, struct voice_session *out)
+static int read_row(const PGresult *res, int row, struct voice_session *out)
 {
-    struct voice_session s = {.tenant_id = (int)pg_i64(res, 0, 1),
-                              .account_id = pg_i64(res, 0, 2),
-                              .inbound = pg_bool(res, 0, 4),
-                              .flow_revision_id = pg_i64(res, 0, 5),
-                              .phone = pg_i64(res, 0, 7),
-                              .tz_min = (int)pg_i64(res, 0, 10),
-                              .campaign_id = pg_i64(res, 0, 11),
-                              .callback_campaign_id = pg_i64(res, 0, 12),
-                              .queued_at_ms = pg_i64(res, 0, 17),
-                              .ended = pg_bool(res, 0, 18),
-                              .queue_priority = (int)pg_i64(res, 0, 21),
-                              .begun_at_ms = pg_i64(res, 0, 23)};
+    struct voice_session s = {.tenant_id = (int)pg_i64(res, row, 1),
+                              .account_id = pg_i64(res, row, 2),
+                              .inbound = pg_bool(res, row, 4),
+                              .flow_revision_id = pg_i64(res, row, 5),
+                              .phone = pg_i64(res, row, 7),
+                              .tz_min = (int)pg_i64(res, row, 10),
+                              .campaign_id = pg_i64(res, row, 11),
+                              .callback_campaign_id = pg_i64(res, row, 12),
+                              .queued_at_ms = pg_i64(res, row, 17),
+                              .ended = pg_bool(res, row, 18),
+                              .queue_priority = (int)pg_i64(res, row, 21),
+                              .begun_at_ms = pg_i64(res, row, 23)};
 
-    if (pg_uuid(res, 0, 0, &s.call) ||
-        str_copy(s.provider_call_id, sizeof(s.provider_call_id), pg_text(res, 0, 3)) ||
-        str_copy(s.flow_sha256, sizeof(s.flow_sha256), pg_text(res, 0, 6)) ||
-        str_copy(s.dialled, sizeof(s.dialled), pg_text(res, 0, 8)) ||
-        str_copy(s.language, sizeof(s.language), pg_text(res, 0, 9)) ||
-        str_copy(s.recording, sizeof(s.recording), pg_text(res, 0, 15)) ||
-        str_copy(s.queue, sizeof(s.queue), pg_text(res, 0, 20)) ||
-        str_copy(s.agent, sizeof(s.agent), pg_text(res, 0, 22)))
+    if (pg_uuid(res, row, 0, &s.call) ||
+        str_copy(s.provider_call_id, sizeof(s.provider_call_id), pg_text(res, row, 3)) ||
+        str_copy(s.flow_sha256, sizeof(s.flow_sha256), pg_text(res, row, 6)) ||
+        str_copy(s.dialled, sizeof(s.dialled), pg_text(res, row, 8)) ||
+        str_copy(s.language, sizeof(s.language), pg_text(res, row, 9)) ||
+        str_copy(s.recording, sizeof(s.recording), pg_text(res, row, 15)) ||
+        str_copy(s.queue, sizeof(s.queue), pg_text(res, row, 20)) ||
+        str_copy(s.agent, sizeof(s.agent), pg_text(res, row, 22)))
         return EBADMSG;
-    int err = pg_bytes_dup(res, 0, 19, &s.state, &s.state_len);
+    int err = pg_bytes_dup(res, row, 19, &s.state, &s.state_len);
     if (err)
         return err;
-    s.contact = json_loads(pg_text(res, 0, 13), 0, NULL);
-    s.results = json_loads(pg_text(res, 0, 14), 0, NULL);
-    s.document = xstrdup(pg_text(res, 0, 16));
+    s.contact = json_loads(pg_text(res, row, 13), 0, NULL);
+    s.results = json_loads(pg_text(res, row, 14), 0, NULL);
+    s.document = xstrdup(pg_text(res, row, 16));
     *out = s;
     return 0;
 }
@@ -101,7 +103,7 @@ static int find(struct pg *pg, const char *sql, const struct pg_args *a,
     int err = pg_run(pg, &res, sql, a);
     if (!err && PQntuples(res) == 0)
         err = ENOENT;
-    return err ? err : read_row(res, out);
+    return err ? err : read_row(res, 0, out);
 }
 
 int voice_session_find(struct pg *pg, int64_t account_id, const struct uuid *call,
@@ -174,6 +176,123 @@ int voice_session_write(struct pg *pg, const struct voice_session *s, int64_t no
         "CASE WHEN $6 THEN coalesce(ended_at, furrow_ts($7)) END WHERE call_id "
         "= $1",
         &a);
+}
+
+/* ---- many at once ---- */
+
+int voice_sessions_find(struct pg *pg, const struct voice_named *calls, size_t n,
+                        struct voice_session *out, bool *found)
+{
+    enum { ACCOUNT, CALL, ALL };
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_column c[ALL] = {0};
+    struct pg_args a = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        pg_column_i64(&c[ACCOUNT], calls[i].account_id);
+        pg_column_uuid(&c[CALL], &calls[i].call);
+        found[i] = false;
+    }
+    for (size_t i = 0; i < ALL; i++)
+        pg_arg_column(&a, &c[i]);
+    int err = pg_run(pg, &res,
+                     "SELECT v.*, q.n FROM unnest($1::bigint[], $2::uuid[]) WITH "
+                     "ORDINALITY q(account_id, call_id, n), LATERAL (SELECT " COLUMNS
+                     " FROM voice_sessions s JOIN ivr_sessions k ON k.call_id = "
+                     "q.call_id WHERE s.call_id = q.call_id AND coalesce(s.account_id, "
+                     "0) = q.account_id " LOCK " SKIP LOCKED) v",
+                     &a);
+    pg_columns_free(c, ALL);
+    for (int row = 0; !err && row < PQntuples(res); row++) {
+        int64_t i = pg_i64(res, row, COLUMN_COUNT) - 1;
+        if (i < 0 || i >= (int64_t)n || found[i])
+            return EPROTO;
+        err = read_row(res, row, &out[i]);
+        found[i] = !err;
+    }
+    return err;
+}
+
+static void add_json(struct pg_column *c, const json_t *json)
+{
+    CLEANUP(free_cleanup) char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+
+    pg_column_text(c, text ? text : "{}");
+}
+
+int voice_sessions_add(struct pg *pg, int tenant_id,
+                       const struct voice_session *const *all, size_t n, int64_t now_ms)
+{
+    enum { CALL, ACCOUNT, NAME, INBOUND, REVISION, SHA256, PHONE, DIALLED, LANGUAGE };
+    enum { TZ = LANGUAGE + 1, CAMPAIGN, CALLBACK, CONTACT, DOCUMENT, RESULTS, ALL };
+    struct pg_column c[ALL] = {0};
+    struct pg_args a = {0};
+
+    if (n == 0)
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct voice_session *s = all[i];
+        pg_column_uuid(&c[CALL], &s->call);
+        pg_column_id(&c[ACCOUNT], s->account_id);
+        pg_column_text(&c[NAME], s->provider_call_id);
+        pg_column_bool(&c[INBOUND], s->inbound);
+        pg_column_i64(&c[REVISION], s->flow_revision_id);
+        pg_column_text(&c[SHA256], s->flow_sha256);
+        pg_column_id(&c[PHONE], s->phone);
+        pg_column_text(&c[DIALLED], s->dialled);
+        pg_column_text(&c[LANGUAGE], s->language);
+        pg_column_i64(&c[TZ], s->tz_min);
+        pg_column_id(&c[CAMPAIGN], s->campaign_id);
+        pg_column_id(&c[CALLBACK], s->callback_campaign_id);
+        add_json(&c[CONTACT], s->contact);
+        pg_column_text(&c[DOCUMENT], s->document ? s->document : "");
+        add_json(&c[RESULTS], s->results);
+    }
+    pg_arg_i64(&a, tenant_id);
+    pg_arg_ms(&a, now_ms);
+    for (size_t i = 0; i < ALL; i++)
+        pg_arg_column(&a, &c[i]);
+    int err = pg_run_later(
+        pg,
+        "INSERT INTO voice_sessions (tenant_id, call_id, account_id, provider_call_id, "
+        "inbound, flow_revision_id, flow_sha256, phone, dialled, language, tz_min, "
+        "campaign_id, callback_campaign_id, contact, document, results, begun_at, "
+        "changed_at) SELECT $1::int, v.a, v.b, v.c, v.d, v.e, v.f, v.g, v.h, v.i, v.j, "
+        "v.k, v.l, v.m::jsonb, v.n, v.o::jsonb, furrow_ts($2), furrow_ts($2) FROM "
+        "unnest($3::uuid[], $4::bigint[], $5::text[], $6::boolean[], $7::bigint[], "
+        "$8::text[], $9::bigint[], $10::text[], $11::text[], $12::bigint[], "
+        "$13::bigint[], $14::bigint[], $15::text[], $16::text[], $17::text[]) v(a, b, c, "
+        "d, e, f, g, h, i, j, k, l, m, n, o)",
+        &a);
+    pg_columns_free(c, ALL);
+    return err;
+}
+
+int voice_sessions_write(struct pg *pg, const struct voice_session *const *all, size_t n,
+                         int64_t now_ms)
+{
+    enum { CALL, DOCUMENT, RESULTS, ALL };
+    struct pg_column c[ALL] = {0};
+    struct pg_args a = {0};
+
+    if (n == 0)
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        pg_column_uuid(&c[CALL], &all[i]->call);
+        pg_column_text(&c[DOCUMENT], all[i]->document ? all[i]->document : "");
+        add_json(&c[RESULTS], all[i]->results);
+    }
+    pg_arg_ms(&a, now_ms);
+    for (size_t i = 0; i < ALL; i++)
+        pg_arg_column(&a, &c[i]);
+    int err = pg_run_later(
+        pg,
+        "UPDATE voice_sessions s SET document = v.document, results = v.results::jsonb, "
+        "changed_at = furrow_ts($1) FROM unnest($2::uuid[], $3::text[], $4::text[]) "
+        "v(call_id, document, results) WHERE s.call_id = v.call_id",
+        &a);
+    pg_columns_free(c, ALL);
+    return err;
 }
 
 /* ---- from outside ---- */

@@ -177,7 +177,7 @@ void hook_event(const struct hook *h, const char *nonce, struct provider_event *
 
 /* ---- once ---- */
 
-static void answer_again(struct provider_answer *a, struct response *resp)
+void hook_answer_again(struct provider_answer *a, struct response *resp)
 {
     static const char *const types[] = {"application/json", "text/xml",
                                         "application/xml"};
@@ -200,7 +200,7 @@ int hook_find_before(struct hook *h, const struct provider_event *ev, bool *know
 
     int err = provider_event_find(h->pg, ev, known, &before);
     if (!err && *known)
-        answer_again(&before, resp);
+        hook_answer_again(&before, resp);
     return err;
 }
 
@@ -270,7 +270,7 @@ static void run(struct hook *h, const struct hook_route *route,
 
 /* ---- one request ---- */
 
-static void hook_free(struct hook *h)
+void hook_free(struct hook *h)
 {
     provider_wipe(&h->provider);
     form_free(&h->query);
@@ -298,6 +298,33 @@ static bool find_account(struct hook *h, const char *name, const struct hook_rou
     return err == 0;
 }
 
+bool hook_prepare(struct hook *h, const char *hook, const struct hook_route *route,
+                  struct provider_event *ev, struct response *resp)
+{
+    char url[REQUEST_URL_MAX + 2 * PROVIDER_URL_MAX];
+    const char *nonce = NULL;
+
+    if (!find_account(h, hook, route, resp))
+        return false;
+    if (!asked_url(h, url, sizeof(url))) {
+        refuse(h, resp, 403, "forbidden",
+               "by which URL was this asked? set public_url of furrow-server");
+        return false;
+    }
+    if (!is_proved(h, route->group, url, &nonce)) {
+        refuse(h, resp, 403, "forbidden", "the signature is not that of this account");
+        return false;
+    }
+    if (!read_params(h)) {
+        refuse(h, resp, 400, "bad_encoding", "parameters are not UTF-8 text");
+        return false;
+    }
+    const char *end = strstr(url, h->req->url);
+    snprintf(h->base, sizeof(h->base), "%.*s/hooks/%s", (int)(end - url), url, hook);
+    hook_event(h, nonce, ev);
+    return true;
+}
+
 void hook_serve(const struct request *req, const char *hook,
                 const struct hook_route *route, struct response *resp)
 {
@@ -305,27 +332,9 @@ void hook_serve(const struct request *req, const char *hook,
     struct hook h = {
         .req = req, .server = req->app, .now_ms = clock_now_ms(), .can_wait = true};
     struct provider_event ev;
-    char url[REQUEST_URL_MAX + 2 * PROVIDER_URL_MAX];
-    const char *nonce = NULL;
 
-    if (!find_account(&h, hook, route, resp))
+    if (!hook_prepare(&h, hook, route, &ev, resp))
         return;
-    if (!asked_url(&h, url, sizeof(url))) {
-        refuse(&h, resp, 403, "forbidden",
-               "by which URL was this asked? set public_url of furrow-server");
-        return;
-    }
-    if (!is_proved(&h, route->group, url, &nonce)) {
-        refuse(&h, resp, 403, "forbidden", "the signature is not that of this account");
-        return;
-    }
-    if (!read_params(&h)) {
-        refuse(&h, resp, 400, "bad_encoding", "parameters are not UTF-8 text");
-        return;
-    }
-    const char *end = strstr(url, req->url);
-    snprintf(h.base, sizeof(h.base), "%.*s/hooks/%s", (int)(end - url), url, hook);
-    hook_event(&h, nonce, &ev);
     h.pg = pg_pool_take(h.server->hook_pool);
     run(&h, route, &ev, resp);
 }

@@ -16,6 +16,9 @@
 #include "server/server.h"
 
 struct pg;
+struct provider_event;
+struct provider_answer;
+struct voice_gather;
 
 struct hook {
     const struct request *req;
@@ -27,6 +30,9 @@ struct hook {
     struct pg *pg; /* in the transaction */
     int64_t now_ms;
     bool at_once; /* nothing is asked that might not answer */
+    /* Served with others (server/hook_many.h): pg is NULL, and what would be written is
+     * gathered there. NULL: each statement is run where it stands. */
+    struct voice_gather *gather;
     /* Whoever serves it calls hook_after(), and sends what comes later to the account's
      * own addresses: its calls may wait for an API or in a queue. */
     bool can_wait;
@@ -64,6 +70,14 @@ struct hook_route {
 /* hook: the name in the path. */
 void hook_serve(const struct request *req, const char *hook,
                 const struct hook_route *route, struct response *resp);
+
+/* Its first part: whose it is, whether it is them, what they say. True: *ev names it, and
+ * *h is to be hook_free()d in any case. False: the answer is in resp. */
+bool hook_prepare(struct hook *h, const char *hook, const struct hook_route *route,
+                  struct provider_event *ev, struct response *resp);
+void hook_free(struct hook *h); /* for CLEANUP too */
+/* What was answered before; takes a->body. */
+void hook_answer_again(struct provider_answer *a, struct response *resp);
 
 /* One for which there is no time: what route->failed answers, else 503 with Retry-After.
  * Of an account that was seen before it must be proved, as always. */

@@ -16,9 +16,15 @@
 
 enum { LOOK_MS = 50 };
 
-struct line {
+enum kind { ALONE, MANY, KINDS };
+
+struct queue {
     struct http_place *first, **end;
-    int waiting, running;
+};
+
+struct line {
+    struct queue queues[KINDS];
+    int waiting, running, running_many; /* running: threads */
     long served, shed;
     int64_t shed_at_ms; /* 0: never */
 };
@@ -37,32 +43,62 @@ struct http_gate {
 
 static void append(struct line *l, struct http_place *task)
 {
+    struct queue *q = &l->queues[task->many ? MANY : ALONE];
+
     task->next = NULL;
-    *l->end = task;
-    l->end = &task->next;
+    *q->end = task;
+    q->end = &task->next;
     l->waiting++;
 }
 
-static struct http_place *take_first(struct line *l)
+static struct http_place *take_first(struct line *l, enum kind kind)
 {
-    struct http_place *task = l->first;
+    struct queue *q = &l->queues[kind];
+    struct http_place *task = q->first;
 
-    l->first = task->next;
-    if (!l->first)
-        l->end = &l->first;
+    q->first = task->next;
+    if (!q->first)
+        q->end = &q->first;
     l->waiting--;
+    task->next = NULL;
     return task;
 }
 
-/* The most urgent one that may run; NULL: none. */
+/* A chain of them. */
+static struct http_place *take_many(struct line *l)
+{
+    struct http_place *first = take_first(l, MANY), *last = first;
+
+    for (int n = 1; n < HTTP_MANY_MAX && l->queues[MANY].first; n++) {
+        last->next = take_first(l, MANY);
+        last = last->next;
+    }
+    return first;
+}
+
+/* Who stands in line for the longest of those that may be served; NULL: nobody. */
+static struct queue *next_queue(struct line *l)
+{
+    struct queue *alone = &l->queues[ALONE], *many = &l->queues[MANY];
+
+    if (!many->first || l->running_many >= HTTP_MANY_THREADS)
+        return alone->first ? alone : NULL;
+    return alone->first && alone->first->since_ms <= many->first->since_ms ? alone : many;
+}
+
+/* The most urgent one that may run, or some that may together; NULL: none. */
 static struct http_place *next_task(struct http_gate *g)
 {
     for (int c = HTTP_CLASSES - 1; c >= 0; c--) {
         struct line *l = &g->lines[c];
-        if (l->first && l->running < g->limits.of[c].running_max) {
-            l->running++;
-            return take_first(l);
-        }
+        struct queue *q = l->running < g->limits.of[c].running_max ? next_queue(l) : NULL;
+        if (!q)
+            continue;
+        l->running++;
+        if (q == &l->queues[ALONE])
+            return take_first(l, ALONE);
+        l->running_many++;
+        return take_many(l);
     }
     return NULL;
 }
@@ -74,6 +110,38 @@ static void through(struct http_gate *g, struct http_place *task, bool shed)
 
     g->fn(task, shed);
     MHD_resume_connection(c);
+}
+
+/* Wakes those that were served. *left: the others. Returns how many were. */
+static long through_many(struct http_gate *g, struct http_place *task,
+                         struct http_place **left)
+{
+    long served = 0;
+
+    g->fn(task, false);
+    while (task) {
+        struct http_place *next = task->next;
+        if (task->many) {
+            served++;
+            MHD_resume_connection(task->connection);
+        } else {
+            *left = task;
+            left = &task->next;
+        }
+        task = next;
+    }
+    *left = NULL;
+    return served;
+}
+
+/* They were in line before. */
+static void put_back(struct line *l, struct http_place *left)
+{
+    while (left) {
+        struct http_place *next = left->next;
+        append(l, left);
+        left = next;
+    }
 }
 
 static void *run(void *arg)
@@ -90,12 +158,22 @@ static void *run(void *arg)
             continue;
         }
         struct line *l = &g->lines[task->class];
+        struct http_place *left = NULL;
+        const bool many = task->many;
+        long served = 1;
         pthread_mutex_unlock(&g->lock);
-        through(g, task, false);
+        if (many)
+            served = through_many(g, task, &left);
+        else
+            through(g, task, false);
         pthread_mutex_lock(&g->lock);
         l->running--;
-        l->served++;
-        if (l->first) /* of a class at its limit, others may sleep */
+        l->running_many -= many;
+        l->served += served;
+        for (const struct http_place *p = left; p && p->next; p = p->next)
+            pthread_cond_signal(&g->work);
+        put_back(l, left);
+        if (l->waiting > 0) /* of a class at its limit, others may sleep */
             pthread_cond_signal(&g->work);
     }
     pthread_mutex_unlock(&g->lock);
@@ -108,16 +186,18 @@ static struct http_place *take_overdue(struct http_gate *g, int64_t now)
 {
     struct http_place *overdue = NULL, **end = &overdue;
 
-    for (int c = HTTP_CLASSES - 1; c >= 0; c--) {
-        struct line *l = &g->lines[c];
-        while (l->first &&
-               (g->stopping || now - l->first->since_ms >= g->limits.of[c].patience_ms)) {
-            *end = take_first(l);
-            end = &(*end)->next;
-            l->shed++;
-            l->shed_at_ms = now;
+    for (int c = HTTP_CLASSES - 1; c >= 0; c--)
+        for (int kind = 0; kind < KINDS; kind++) {
+            struct line *l = &g->lines[c];
+            const struct queue *q = &l->queues[kind];
+            while (q->first && (g->stopping || now - q->first->since_ms >=
+                                                   g->limits.of[c].patience_ms)) {
+                *end = take_first(l, kind);
+                end = &(*end)->next;
+                l->shed++;
+                l->shed_at_ms = now;
+            }
         }
-    }
     *end = NULL;
     return overdue;
 }
@@ -125,7 +205,7 @@ static struct http_place *take_overdue(struct http_gate *g, int64_t now)
 static bool is_anybody_waiting(const struct http_gate *g)
 {
     for (int c = 0; c < HTTP_CLASSES; c++)
-        if (g->lines[c].first)
+        if (g->lines[c].waiting > 0)
             return true;
     return false;
 }
@@ -174,7 +254,14 @@ static void *watch(void *arg)
 
 static int64_t oldest_ms(const struct line *l, int64_t now)
 {
-    return l->first ? now - l->first->since_ms : 0;
+    int64_t oldest = 0;
+
+    for (int kind = 0; kind < KINDS; kind++) {
+        const struct http_place *first = l->queues[kind].first;
+        if (first && now - first->since_ms > oldest)
+            oldest = now - first->since_ms;
+    }
+    return oldest;
 }
 
 static bool is_shut(const struct http_gate *g, enum http_class class, int64_t now)
@@ -207,17 +294,19 @@ bool http_gate_refuses(struct http_gate *g, enum http_class class)
 }
 
 bool http_gate_enter(struct http_gate *g, struct http_place *task,
-                     struct MHD_Connection *c, enum http_class class)
+                     struct MHD_Connection *c, enum http_class class, bool many)
 {
     int64_t now = mono_ms();
 
     pthread_mutex_lock(&g->lock);
     bool in = !refuse(g, class, now);
     if (in) {
-        *task = (struct http_place){.connection = c, .class = class, .since_ms = now};
+        *task = (struct http_place){
+            .connection = c, .class = class, .since_ms = now, .many = many};
         MHD_suspend_connection(c);
         append(&g->lines[class], task);
-        pthread_cond_signal(&g->work);
+        if (!many || g->lines[class].running_many < HTTP_MANY_THREADS)
+            pthread_cond_signal(&g->work);
         if (!g->watching) {
             g->watching = true;
             pthread_cond_signal(&g->look);
@@ -269,7 +358,8 @@ int http_gate_new(struct http_gate **out, int threads, const struct http_limits 
     g->fn = fn;
     g->threads = xcalloc((size_t)threads, sizeof(*g->threads));
     for (int c = 0; c < HTTP_CLASSES; c++)
-        g->lines[c].end = &g->lines[c].first;
+        for (int kind = 0; kind < KINDS; kind++)
+            g->lines[c].queues[kind].end = &g->lines[c].queues[kind].first;
     pthread_mutex_init(&g->lock, NULL);
     pthread_cond_init(&g->work, NULL);
     pthread_condattr_init(&attr);

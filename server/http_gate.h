@@ -8,6 +8,10 @@
  * first, at most waiting_max requests stand in line, and none for longer than
  * patience_ms: then it is told to come back. While a more urgent class waits longer than
  * a class's patience, that class is refused at the door.
+ *
+ * Requests that may be served together are: while HTTP_MANY_THREADS threads serve some,
+ * those that come stand in line, and the next of these threads takes them all. Who comes
+ * alone waits for nobody.
  */
 #ifndef SERVER_HTTP_GATE_H
 #define SERVER_HTTP_GATE_H
@@ -27,10 +31,13 @@ struct http_place {
     struct MHD_Connection *connection;
     enum http_class class;
     int64_t since_ms; /* monotonic */
+    bool many;        /* it may be served together with others */
 };
 
 /* Serves it, or says why not; of a thread of the gate. The connection's handler is called
- * again after it. */
+ * again after it. With task->many, and unless they are shed, it is a chain of those that
+ * came meanwhile, HTTP_MANY_MAX at most; those of them whose many is false after it were
+ * not served, and stand in line again for a thread of their own. */
 typedef void(http_gate_fn)(struct http_place *task, bool shed);
 
 NODISCARD int http_gate_new(struct http_gate **out, int threads,
@@ -38,7 +45,7 @@ NODISCARD int http_gate_new(struct http_gate **out, int threads,
 /* From the connection's handler, which is called again once fn is through with it. False:
  * there is no place; counted as shed. */
 bool http_gate_enter(struct http_gate *g, struct http_place *task,
-                     struct MHD_Connection *c, enum http_class class);
+                     struct MHD_Connection *c, enum http_class class, bool many);
 /* Would it be refused now? If so it is counted as shed. */
 bool http_gate_refuses(struct http_gate *g, enum http_class class);
 void http_gate_load(struct http_gate *g, struct http_load *out);

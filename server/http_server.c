@@ -267,12 +267,44 @@ static void serve_shed(struct exchange *x, struct request *req)
     origin_allow(req, &x->resp);
 }
 
+/* Those of one function; others wait for their own handlers. */
+static void serve_many(struct http_place *first)
+{
+    struct exchange *all[HTTP_MANY_MAX];
+    struct request reqs[HTTP_MANY_MAX];
+    struct response *resps[HTTP_MANY_MAX];
+    bool done[HTTP_MANY_MAX] = {false};
+    route_many_fn *many = ((struct exchange *)first)->route->many;
+    size_t n = 0;
+
+    for (struct http_place *p = first; p; p = p->next) {
+        struct exchange *x = (struct exchange *)p;
+        p->many = x->route->many == many;
+        if (!p->many)
+            continue;
+        respond_anew(x);
+        reqs[n] = request_of(x);
+        resps[n] = &x->resp;
+        all[n++] = x;
+    }
+    many(reqs, resps, done, n);
+    for (size_t i = 0; i < n; i++) {
+        all[i]->answered = all[i]->task.many = done[i];
+        if (done[i])
+            origin_allow(&reqs[i], resps[i]);
+    }
+}
+
 /* Of the gate, or of the loop where nothing is to be waited for. */
 static void serve_task(struct http_place *task, bool shed)
 {
     struct exchange *x = (struct exchange *)task; /* its first member */
-    struct request req = request_of(x);
 
+    if (task->many && !shed) {
+        serve_many(task);
+        return;
+    }
+    struct request req = request_of(x);
     if (x->judging) {
         x->judging = false;
         x->shed = shed;
@@ -367,7 +399,8 @@ static enum MHD_Result answer(struct http_server *s, struct exchange *x)
             serve_task(&x->task, false);
         else if (x->shed)
             serve_task(&x->task, true);
-        else if (http_gate_enter(s->gate, &x->task, x->connection, x->route->class))
+        else if (http_gate_enter(s->gate, &x->task, x->connection, x->route->class,
+                                 !x->refuse && x->route->many))
             return MHD_YES;
         else
             serve_task(&x->task, true);
@@ -423,7 +456,7 @@ static bool take(const struct http_server *s, struct exchange *x, const char *da
         return true;
     } else if (!x->judged && x->route->scope == SCOPE_API) {
         x->judging = true;
-        if (http_gate_enter(s->gate, &x->task, x->connection, x->route->class))
+        if (http_gate_enter(s->gate, &x->task, x->connection, x->route->class, false))
             return false;
         x->judging = false;
         x->shed = true;

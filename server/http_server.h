@@ -89,6 +89,13 @@ struct response {
 
 typedef void(route_fn)(const struct request *req, struct response *resp);
 
+/* Serves many requests at once, those of them that it can: done[i] is set, and
+ * resps[i] is filled in. The others are served one by one by their own handlers, as if it
+ * had seen nothing of them. */
+enum { HTTP_MANY_MAX = 64, HTTP_MANY_THREADS = 2 };
+typedef void(route_many_fn)(const struct request *reqs, struct response *const *resps,
+                            bool *done, size_t n);
+
 /* What is served first when not all can be (server/http_gate.h), the most urgent last. */
 enum http_class {
     HTTP_REST,     /* APIs, uploads: whoever asks can ask again */
@@ -112,6 +119,8 @@ struct route {
     /* The answer to one that cannot be served now. It asks no database and no other
      * machine. NULL: 503 with Retry-After. */
     route_fn *shed;
+    /* Of SCOPE_OPEN. NULL: each is served by itself. */
+    route_many_fn *many;
 };
 
 /* How an error is told. */

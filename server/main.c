@@ -25,13 +25,14 @@
 #include "server/api_calls.h"
 #include "server/call_languages.h"
 #include "server/hook_accounts.h"
+#include "server/hook_many.h"
 #include "server/hook_url.h"
 #include "server/ledger_ivr.h"
 #include "server/load.h"
 #include "server/mounts.h"
 #include "server/plivo_ivr.h"
+#include "server/pools.h"
 #include "server/queue_watch.h"
-#include "server/redis_pool.h"
 #include "server/server.h"
 #include "server/spoken.h"
 #include "server/text_call.h"
@@ -39,12 +40,10 @@
 
 enum {
     RENEW_MS = 5000,
-    HOLD_MORE_MS = 1000, /* for a database that does not end a statement itself */
-    SILENCE_MS = 1000,   /* between two looks for calls that are silent */
-    LOSE_MS = 10000,     /* between two looks for recordings of which no provider tells */
+    SILENCE_MS = 1000, /* between two looks for calls that are silent */
+    LOSE_MS = 10000,   /* between two looks for recordings of which no provider tells */
     LOSE_TENANTS_MAX = 4096,
     SWEEP_MS = 3600 * 1000,
-    POOL_SIZE = 4,
     JSON_BODY_MAX = 16384,
     HOOK_BODY_MAX = 65536,
     HOOK_KEEP_MS = 2 * 24 * 3600 * 1000, /* what a provider may still tell again */
@@ -332,6 +331,7 @@ const struct config_table server_config_table = {.program = "furrow-server",
 /* The first ones are there wherever a contract stands alone, too. */
 enum { EVERYWHERE = 4 };
 #define VOICE_ROUTE    NULL, HTTP_VOICE, route_hook_voice_shed
+#define VOICE_MANY     VOICE_ROUTE, hook_voice_many
 #define CALLBACK_ROUTE NULL, HTTP_CALLBACK
 static const struct route routes[] = {
     {"GET", "/healthz", SCOPE_OPEN, 0, route_healthz, NULL, HTTP_AT_ONCE},
@@ -342,16 +342,16 @@ static const struct route routes[] = {
     {"GET", "/recordings/{sha256}", SCOPE_MEDIA, 0, route_recording},
     {"POST", "/v1/opt-outs", SCOPE_API, JSON_BODY_MAX, route_opt_out, "opt_outs"},
     {"POST", "/hooks/{hook}/voice", SCOPE_OPEN, HOOK_BODY_MAX, route_hook_voice_in,
-     VOICE_ROUTE},
-    {"GET", "/hooks/{hook}/voice", SCOPE_OPEN, 0, route_hook_voice_in, VOICE_ROUTE},
+     VOICE_MANY},
+    {"GET", "/hooks/{hook}/voice", SCOPE_OPEN, 0, route_hook_voice_in, VOICE_MANY},
     {"POST", "/hooks/{hook}/voice/{call}", SCOPE_OPEN, HOOK_BODY_MAX,
      route_hook_voice_out, VOICE_ROUTE},
     {"GET", "/hooks/{hook}/voice/{call}", SCOPE_OPEN, 0, route_hook_voice_out,
      VOICE_ROUTE},
     {"POST", "/hooks/{hook}/voice/{call}/{token}/{wait}", SCOPE_OPEN, HOOK_BODY_MAX,
-     route_hook_voice_act, VOICE_ROUTE},
+     route_hook_voice_act, VOICE_MANY},
     {"GET", "/hooks/{hook}/voice/{call}/{token}/{wait}", SCOPE_OPEN, 0,
-     route_hook_voice_act, VOICE_ROUTE},
+     route_hook_voice_act, VOICE_MANY},
     {"POST", "/hooks/{hook}/status", SCOPE_OPEN, HOOK_BODY_MAX, route_hook_status_in,
      CALLBACK_ROUTE},
     {"GET", "/hooks/{hook}/status", SCOPE_OPEN, 0, route_hook_status_in, CALLBACK_ROUTE},
@@ -413,19 +413,6 @@ static int authorise(struct request *req, const char *key, const char *scope, in
     return err;
 }
 
-/* The commit of a transaction that has written takes along all before it. */
-static int flush(void *app)
-{
-    const struct server *s = app;
-
-    struct pg *pg = pg_pool_take(s->flush);
-    int err =
-        pg_run(pg, NULL, "SELECT pg_logical_emit_message(true, 'furrow', '')", NULL);
-
-    pg_pool_give(s->flush, pg);
-    return err;
-}
-
 /* Without a key there are no accounts at providers; a wrong one is a mistake. */
 static int read_keys(struct server *s, struct errtext *e)
 {
@@ -443,30 +430,6 @@ static int read_keys(struct server *s, struct errtext *e)
     return c->secret_key[0]
                ? secret_keys_read(&s->keys, c->secret_key, c->secret_key_old, e)
                : 0;
-}
-
-static int open_pool(struct server *s, struct errtext *e)
-{
-    const struct pg_options pg = {.url = s->config.common.database_url,
-                                  .role = "furrow_app",
-                                  .name = "furrow-server"};
-
-    struct pg_options hooks = pg;
-
-    hooks.by_key = true;
-    hooks.statement_ms = (int)s->config.hook_statement_ms;
-    hooks.hold_ms = hooks.statement_ms ? hooks.statement_ms + HOLD_MORE_MS : 0;
-    int err = pg_pool_new(&s->pool, &pg, POOL_SIZE, e);
-    if (!err)
-        err = pg_pool_new(&s->hook_pool, &hooks, (int)s->config.threads + 1, e);
-    if (!err)
-        err = pg_pool_new(&s->flush, &hooks, 1, e);
-    if (err)
-        return err;
-    struct pg *one = pg_pool_take(s->pool);
-    err = clock_share(one, e);
-    pg_pool_give(s->pool, one);
-    return err;
 }
 
 static int write_port(const char *path, int port)
@@ -644,11 +607,9 @@ int main(int argc, char **argv)
     s.secrets = flow_secrets_read(s.config.secrets_file);
     int err = read_keys(&s, &e);
     if (!err)
-        err = open_pool(&s, &e);
+        err = pools_open(&s, &e);
     if (!err)
         s.accounts = hook_accounts_new(s.hook_pool, &s.keys);
-    if (!err)
-        err = redis_pool_new(&s.redis, s.config.common.redis_url, POOL_SIZE, &e);
     if (!err)
         err = build_mounts(&s, &mounts, &e);
     if (!err)
@@ -664,7 +625,7 @@ int main(int argc, char **argv)
                                                      .limits = load_limits(&s.config),
                                                      .media_token = s.config.media_token,
                                                      .authorise = authorise,
-                                                     .flush = flush,
+                                                     .flush = pools_flush,
                                                      .spool_dir = spool_dir,
                                                      .mounts = mounts.list,
                                                      .mount_count = mounts.n,
@@ -690,10 +651,7 @@ int main(int argc, char **argv)
     spoken_free(s.spoken);
     flow_secrets_free(s.secrets);
     hook_accounts_free(s.accounts);
-    redis_pool_free(s.redis);
-    pg_pool_free(s.flush);
-    pg_pool_free(s.hook_pool);
-    pg_pool_free(s.pool);
+    pools_close(&s);
     secret_keys_wipe(&s.keys);
     log_info("server", "state=stopped");
     return err ? EXIT_FAILURE : EXIT_SUCCESS;

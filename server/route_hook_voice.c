@@ -26,10 +26,9 @@ static int refuse_call(const struct hook *h, struct response *resp, const char *
     return 0;
 }
 
-/* With or without its plus, or with one that came as a space; 0: withheld, or no number.
- */
-static int64_t number_of(const char *text)
+int64_t voice_caller(const struct hook *h)
 {
+    const char *text = hook_param(h, "From");
     int64_t n = 0;
 
     text += *text == '+' || *text == ' ';
@@ -45,10 +44,17 @@ static int begin(struct voice_call *v, struct hook *h, struct call_start *start)
     struct call_context context = {0};
     struct voice_session *s = &v->session;
     struct ivr_input in = {.kind = IVR_IN_START};
+    int err = 0;
 
     start->tenant_id = h->provider.tenant_id;
     start->at_ms = h->now_ms;
-    int err = call_begin(h->pg, start, &context);
+    if (h->gather) {
+        context = h->gather->ask->context;
+        h->gather->ask->context = (struct call_context){0};
+        h->gather->start = *start;
+    } else {
+        err = call_begin(h->pg, start, &context);
+    }
     if (err)
         return err;
     s->call = start->id;
@@ -64,7 +70,8 @@ static int begin(struct voice_call *v, struct hook *h, struct call_start *start)
     str_cut(s->flow_sha256, sizeof(s->flow_sha256), context.flow_sha256);
     str_cut(s->provider_call_id, sizeof(s->provider_call_id), voice_provider_call(h));
     str_cut(s->dialled, sizeof(s->dialled), hook_param(h, "To"));
-    err = voice_session_add(h->pg, s, h->now_ms);
+    if (!h->gather)
+        err = voice_session_add(h->pg, s, h->now_ms);
     if (!err)
         err = voice_open(v, h);
     /* One of another version is passed over. */
@@ -88,13 +95,35 @@ static int again(struct voice_call *v, struct hook *h, struct response *resp)
  */
 static int missed(struct hook *h, const struct call_extension *x, struct response *resp)
 {
-    int64_t phone = number_of(hook_param(h, "From"));
+    int64_t phone = voice_caller(h);
     int err = 0;
 
     if (phone && x->callback_campaign_id)
         err = call_request_callback(h->pg, h->provider.tenant_id, x->callback_campaign_id,
                                     phone, h->now_ms, h->now_ms, NULL);
     return err ? err : refuse_call(h, resp, "missed_call");
+}
+
+static int begin_in(struct voice_call *v, struct hook *h, int64_t flow_revision_id,
+                    int64_t callback_campaign_id, struct response *resp)
+{
+    struct call_start start = {.id = uuid_v7(h->now_ms),
+                               .inbound = true,
+                               .phone = voice_caller(h),
+                               .extension = hook_param(h, "To"),
+                               .flow_revision_id = flow_revision_id,
+                               .slot = -1};
+
+    v->session.callback_campaign_id = callback_campaign_id;
+    int err = begin(v, h, &start);
+    return err ? err : voice_answer(v, resp);
+}
+
+int voice_gather_in(struct voice_call *v, struct hook *h, struct response *resp)
+{
+    const struct call_ask *ask = h->gather->ask;
+
+    return begin_in(v, h, ask->flow_revision_id, ask->callback_campaign_id, resp);
 }
 
 static int answer_in(struct hook *h, struct response *resp)
@@ -117,15 +146,7 @@ static int answer_in(struct hook *h, struct response *resp)
         return err;
     if (x.missed_call)
         return missed(h, &x, resp);
-    struct call_start start = {.id = uuid_v7(h->now_ms),
-                               .inbound = true,
-                               .phone = number_of(hook_param(h, "From")),
-                               .extension = hook_param(h, "To"),
-                               .flow_revision_id = x.flow_revision_id,
-                               .slot = -1};
-    v.session.callback_campaign_id = x.callback_campaign_id;
-    err = begin(&v, h, &start);
-    return err ? err : voice_answer(&v, resp);
+    return begin_in(&v, h, x.flow_revision_id, x.callback_campaign_id, resp);
 }
 
 /* That it is up, and who answered where the provider waited to know; Plivo says neither
@@ -209,10 +230,53 @@ static int said(struct voice_call *v, struct ivr_parsed *p)
     return err == ENODATA ? 0 : err; /* then the last document again */
 }
 
+/* v->session is there. */
+static int act_on(struct voice_call *v, struct hook *h, struct response *resp)
+{
+    const char *token = h->req->params[2], *wait = h->req->params[3];
+    struct ivr_parsed parsed;
+
+    int err = voice_open(v, h);
+    if (!err)
+        err = voice_request(v, token, wait, &parsed);
+    if (err == EBADMSG) /* no address of ours: where it was */
+        return voice_answer(v, resp);
+    if (!err && parsed.kind == IVR_PARSED_NOTHING &&
+        parsed.input.kind == IVR_IN_RECORDED && parsed.input.recorded.ref)
+        err = voice_recorded(v, &parsed);
+    if (!err && parsed.agent)
+        err = voice_queue_agent(v, parsed.agent);
+    if (!err && parsed.queued_at_ms && parsed.kind != IVR_PARSED_NOTHING)
+        err = voice_queue_look(v, token, wait, &parsed);
+    if (!err && voice_is_overdue(v))
+        parsed = (struct ivr_parsed){
+            .kind = IVR_PARSED_INPUT,
+            .input = {.kind = IVR_IN_DEADLINE, .token = v->state->seq}};
+    if (!err && parsed.kind == IVR_PARSED_INPUT)
+        err = said(v, &parsed);
+    if (!err && parsed.kind == IVR_PARSED_DOCUMENT && parsed.aside)
+        return voice_answer_aside(v, &parsed, resp);
+    if (!err && parsed.kind == IVR_PARSED_DOCUMENT) {
+        free(v->session.document);
+        v->session.document = xstrdup(parsed.document);
+    }
+    return err ? err : voice_answer(v, resp);
+}
+
+/* One that waits in a queue, or is over, has more to it than a step. */
+int voice_gather_act(struct voice_call *v, struct hook *h, struct response *resp)
+{
+    const struct voice_session *s = &v->session;
+
+    if (s->ended || s->queued_at_ms || s->queue[0] || s->agent[0])
+        return VOICE_ALONE;
+    int err = act_on(v, h, resp);
+    return !err && s->queued_at_ms ? VOICE_ALONE : err;
+}
+
 static int act(struct hook *h, struct response *resp)
 {
     CLEANUP(voice_close) struct voice_call v = {0};
-    struct ivr_parsed parsed;
     struct uuid id;
 
     if (uuid_parse(h->req->params[1], &id))
@@ -220,32 +284,7 @@ static int act(struct hook *h, struct response *resp)
     int err = voice_session_find(h->pg, h->provider.id, &id, &v.session);
     if (err == ENOENT)
         return refuse_call(h, resp, "no_such_call");
-    if (!err)
-        err = voice_open(&v, h);
-    if (!err)
-        err = voice_request(&v, h->req->params[2], h->req->params[3], &parsed);
-    if (err == EBADMSG) /* no address of ours: where it was */
-        return voice_answer(&v, resp);
-    if (!err && parsed.kind == IVR_PARSED_NOTHING &&
-        parsed.input.kind == IVR_IN_RECORDED && parsed.input.recorded.ref)
-        err = voice_recorded(&v, &parsed);
-    if (!err && parsed.agent)
-        err = voice_queue_agent(&v, parsed.agent);
-    if (!err && parsed.queued_at_ms && parsed.kind != IVR_PARSED_NOTHING)
-        err = voice_queue_look(&v, h->req->params[2], h->req->params[3], &parsed);
-    if (!err && voice_is_overdue(&v))
-        parsed = (struct ivr_parsed){
-            .kind = IVR_PARSED_INPUT,
-            .input = {.kind = IVR_IN_DEADLINE, .token = v.state->seq}};
-    if (!err && parsed.kind == IVR_PARSED_INPUT)
-        err = said(&v, &parsed);
-    if (!err && parsed.kind == IVR_PARSED_DOCUMENT && parsed.aside)
-        return voice_answer_aside(&v, &parsed, resp);
-    if (!err && parsed.kind == IVR_PARSED_DOCUMENT) {
-        free(v.session.document);
-        v.session.document = xstrdup(parsed.document);
-    }
-    return err ? err : voice_answer(&v, resp);
+    return err ? err : act_on(&v, h, resp);
 }
 
 void route_hook_voice_act(const struct request *req, struct response *resp)

@@ -65,6 +65,7 @@ struct server {
     struct pg_pool *pool;
     struct pg_pool *flush;     /* one, of the thread of http_server_options.flush */
     struct pg_pool *hook_pool; /* of requests of providers: nobody else makes them wait */
+    struct pg_pool *many_pool; /* of those that are served many at once */
     struct redis_pool *redis;
     struct hook_accounts *accounts;
     struct uuid ledger_account; /* its webhooks' name; zero: none */

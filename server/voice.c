@@ -7,8 +7,6 @@
 
 #include "base/log.h"
 #include "base/xalloc.h"
-#include "campaigns/call_effects.h"
-#include "campaigns/call_store.h"
 #include "campaigns/flow_store.h"
 #include "campaigns/kept_call_store.h"
 #include "campaigns/provider_call_store.h"
@@ -48,6 +46,8 @@ static int load_program(struct voice_call *v)
     v->program = programs_find(v->hook->server->programs, s->flow_sha256);
     if (v->program)
         return 0;
+    if (v->hook->gather)
+        return VOICE_ALONE;
     int err = flow_load(pg, s->tenant_id, s->flow_revision_id, &row, &source);
     return err ? err
                : programs_get(v->hook->server->programs, pg, s->tenant_id, source,
@@ -177,11 +177,17 @@ static void remember(struct voice_call *v)
 
 static int finish(struct voice_call *v, const char *outcome)
 {
-    return call_finish(v->hook->pg, &(struct call_end){.id = v->session.call,
-                                                       .tenant_id = v->session.tenant_id,
-                                                       .at_ms = v->hook->now_ms,
-                                                       .outcome = outcome,
-                                                       .results = v->session.results});
+    const struct call_end end = {.id = v->session.call,
+                                 .tenant_id = v->session.tenant_id,
+                                 .at_ms = v->hook->now_ms,
+                                 .outcome = outcome,
+                                 .results = v->session.results};
+
+    if (!v->hook->gather)
+        return call_finish(v->hook->pg, &end);
+    v->hook->gather->end = end;
+    v->hook->gather->ends = true;
+    return 0;
 }
 
 /* Of a call that it has placed: what the flow came to, for the attempt's disposition. */
@@ -199,46 +205,73 @@ static int tell_dialer(const struct voice_call *v, const struct call_step *step)
     return err == ENOENT ? 0 : err;
 }
 
-static int commit(struct voice_call *v)
+/* Borrows from e, and from v->arena. */
+static int describe_step(struct voice_call *v, struct call_effects *e,
+                         struct call_step *step)
 {
     const struct voice_session *s = &v->session;
-    const bool ended = v->out.state->status == IVR_ENDED;
-    CLEANUP(call_effects_free)
-    struct call_effects e = {.call = v->id,
-                             .recording = s->recording,
-                             .source = provider_kind_name(v->hook->provider.kind),
-                             .location = "",
-                             .inbound = s->inbound,
-                             .callback_campaign_id = s->callback_campaign_id};
-    struct call_step step = {.call_id = s->call,
-                             .tenant_id = s->tenant_id,
-                             .at_ms = v->hook->now_ms,
-                             .phone = s->phone,
-                             .campaign_id = s->campaign_id,
-                             .seq = (int)v->out.state->seq,
-                             .status = ended ? "ended" : "waiting"};
     const uint8_t *bytes;
 
-    int err = ivr_state_write(v->out.state, v->arena, &bytes, &step.state_len);
+    *e = (struct call_effects){.call = v->id,
+                               .recording = s->recording,
+                               .source = provider_kind_name(v->hook->provider.kind),
+                               .location = "",
+                               .inbound = s->inbound,
+                               .callback_campaign_id = s->callback_campaign_id};
+    *step = (struct call_step){.call_id = s->call,
+                               .tenant_id = s->tenant_id,
+                               .at_ms = v->hook->now_ms,
+                               .phone = s->phone,
+                               .campaign_id = s->campaign_id,
+                               .seq = (int)v->out.state->seq,
+                               .status = v->out.state->status == IVR_ENDED ? "ended"
+                                                                           : "waiting"};
+    int err = ivr_state_write(v->out.state, v->arena, &bytes, &step->state_len);
     if (err)
         return err;
-    step.state = bytes;
-    str_cut(e.note_code, sizeof(e.note_code), v->note_code);
-    str_cut(e.note_detail, sizeof(e.note_detail), v->note_detail);
+    step->state = bytes;
+    str_cut(e->note_code, sizeof(e->note_code), v->note_code);
+    str_cut(e->note_detail, sizeof(e->note_detail), v->note_detail);
     v->note_code[0] = '\0';
-    call_effects_fill(&e, &v->out, &step);
-    if (e.note_code[0])
-        log_warn("voice", "call=%s warning=%s detail=%s", v->id, e.note_code,
-                 LOG_ESC(e.note_detail));
+    call_effects_fill(e, &v->out, step);
+    if (e->note_code[0])
+        log_warn("voice", "call=%s warning=%s detail=%s", v->id, e->note_code,
+                 LOG_ESC(e->note_detail));
+    return 0;
+}
+
+static int gather_step(struct voice_call *v)
+{
+    struct voice_gather *g = v->hook->gather;
+
+    if (g->stepped)
+        return VOICE_ALONE;
+    g->stepped = true;
+    int err = describe_step(v, &g->effects, &g->step);
+    return err ? err : call_step_is_plain(&g->step) ? 0 : VOICE_ALONE;
+}
+
+static int commit_step(struct voice_call *v)
+{
+    CLEANUP(call_effects_free) struct call_effects e = {0};
+    struct call_step step;
+
+    int err = describe_step(v, &e, &step);
+    if (err)
+        return err;
     err = call_commit_step(v->hook->pg, &step);
     table_result_free(&v->data);
     v->data = e.data_result;
     e.data_result.row = NULL;
-    if (!err && (step.opt_out || step.callback_at_ms))
-        err = tell_dialer(v, &step);
-    if (!err && ended)
-        err = finish(v, v->out.state->outcome);
-    return err;
+    return !err && (step.opt_out || step.callback_at_ms) ? tell_dialer(v, &step) : err;
+}
+
+static int commit(struct voice_call *v)
+{
+    int err = v->hook->gather ? gather_step(v) : commit_step(v);
+
+    return !err && v->out.state->status == IVR_ENDED ? finish(v, v->out.state->outcome)
+                                                     : err;
 }
 
 void voice_note(struct voice_call *v, const char *code, const char *detail)
@@ -303,13 +336,16 @@ static bool cannot_ask(struct voice_call *v, const struct ivr_effect *fx,
 /* What the step asks for and is answered at once: then *in is that answer. */
 static int answer_here(struct voice_call *v, struct ivr_input *in, bool *here)
 {
+    const bool gathers = v->hook->gather != NULL;
     int err = 0;
 
     *here = false;
     *in = (struct ivr_input){.token = v->state->seq};
     for (size_t i = 0; i < v->out.effect_count && !*here && !err; i++) {
         const struct ivr_effect *fx = &v->out.effects[i];
-        if (fx->kind == IVR_FX_DIAL)
+        if (gathers && (fx->kind == IVR_FX_HTTP || fx->kind == IVR_FX_ENQUEUE))
+            err = VOICE_ALONE;
+        else if (fx->kind == IVR_FX_DIAL)
             *here = is_refused(v, fx, in);
         else if (fx->kind == IVR_FX_HTTP)
             *here = cannot_ask(v, fx, in);
@@ -366,6 +402,8 @@ int voice_recorded(struct voice_call *v, const struct ivr_parsed *p)
     enum ivr_recorded result = p->input.recorded.result;
     int err = 0;
 
+    if (v->hook->gather)
+        return VOICE_ALONE;
     if (result == IVR_RECORDED_OK)
         err = voice_recording_at(v->hook->pg, name, p->recording_url);
     if (!err)
@@ -395,6 +433,8 @@ int voice_hung_up(struct voice_call *v, int cause)
     struct ivr_input cut = {.kind = IVR_IN_RECORDED};
     struct ivr_input gone = {.kind = IVR_IN_HANGUP};
 
+    if (v->hook->gather)
+        return VOICE_ALONE;
     v->session.ended = true;
     if (!v->state || v->state->status == IVR_ENDED)
         return 0;
@@ -438,12 +478,14 @@ int voice_answer(struct voice_call *v, struct response *resp)
         buf_puts(&resp->body, s->document);
     else
         voice_sorry(v->hook, voice_language(v), &resp->body);
-    return voice_session_write(v->hook->pg, s, v->hook->now_ms);
+    return v->hook->gather ? 0 : voice_session_write(v->hook->pg, s, v->hook->now_ms);
 }
 
 int voice_answer_aside(struct voice_call *v, const struct ivr_parsed *p,
                        struct response *resp)
 {
+    if (v->hook->gather)
+        return VOICE_ALONE;
     resp->status = 200;
     resp->content_type = "text/xml";
     buf_puts(&resp->body, p->document);

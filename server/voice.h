@@ -10,6 +10,10 @@
 #ifndef SERVER_VOICE_H
 #define SERVER_VOICE_H
 
+#include <errno.h>
+
+#include "campaigns/call_effects.h"
+#include "campaigns/call_store.h"
 #include "campaigns/program_store.h"
 #include "campaigns/table.h"
 #include "campaigns/voice_session_store.h"
@@ -36,6 +40,19 @@ struct voice_call {
     char agent_to[48]; /* "ext:2001": whose phone is to ring; "" nobody's */
     char hold_url[3 * PROVIDER_URL_MAX];
     char note_code[32], note_detail[96]; /* a warning for the next step's events */
+};
+
+/* What a request that is served with others (server/hook_many.h) reads and writes, once
+ * for all of them. Of a request that wants more than one plain step every function here
+ * fails with VOICE_ALONE, and has changed nothing but *v. */
+enum { VOICE_ALONE = EXDEV };
+struct voice_gather {
+    struct call_ask *ask; /* of a call that begins; NULL: of one that is known */
+    struct call_start start;
+    bool stepped, ends;
+    struct call_step step;
+    struct call_effects effects; /* call_effects_free() */
+    struct call_end end;
 };
 
 /* "twiml" or "plivo"; NULL: its calls cannot be answered here. */
@@ -96,5 +113,18 @@ int voice_media(const struct ivr_prompt *p, char *uri, size_t size, void *arg);
 const char *voice_hold_url(const struct hook *h, char *url, size_t size);
 /* The provider's id of the call that the request is about; "" none. Borrowed. */
 const char *voice_provider_call(const struct hook *h);
+
+/* ---- route_hook_voice.c ---- */
+
+/* Whose number calls, with or without its plus, or with one that came as a space; 0:
+ * withheld, or no number. */
+int64_t voice_caller(const struct hook *h);
+/* As its own handler would serve it, but gathered: */
+/* the first request of a call in, with its call_ask; one that a document led to, with
+ * its session in *v. */
+NODISCARD int voice_gather_in(struct voice_call *v, struct hook *h,
+                              struct response *resp);
+NODISCARD int voice_gather_act(struct voice_call *v, struct hook *h,
+                               struct response *resp);
 
 #endif

@@ -84,6 +84,8 @@ int voice_queue_look(struct voice_call *v, const char *token, const char *wait,
     struct agent_taken taken = {0};
     enum found found = FOUND_NOBODY;
 
+    if (v->hook->gather)
+        return VOICE_ALONE;
     if (p->kind == IVR_PARSED_INPUT && p->input.kind != IVR_IN_QUEUE_NEWS)
         return 0; /* it leaves by itself */
     int err = take(v, &taken, &found);
@@ -114,6 +116,8 @@ int voice_queue_agent(struct voice_call *v, enum ivr_agent_news news)
 
     if (!s->agent[0] || news == IVR_AGENT_NO_NEWS)
         return 0;
+    if (v->hook->gather)
+        return VOICE_ALONE;
     if (news == IVR_AGENT_CONNECTED) {
         log_info("voice", "call=%s queue=%s agent=%s state=talking", v->id,
                  LOG_ESC(s->queue), LOG_ESC(s->agent));
@@ -132,6 +136,8 @@ int voice_queue_left(struct voice_call *v)
 {
     struct voice_session *s = &v->session;
 
+    if (v->hook->gather)
+        return VOICE_ALONE;
     s->queue[0] = s->agent[0] = '\0';
     v->document.agent = NULL;
     return agent_left(v->hook->pg, s->tenant_id, &s->call, false, v->hook->now_ms);

@@ -100,6 +100,82 @@ static void a_call_begins_with_what_is_known_of_the_number(void **state)
                      0);
 }
 
+/* What many begin with at once is what each would by itself; those that want more are
+ * left alone. */
+static void many_calls_begin_and_end_at_once(void **state)
+{
+    struct call_start known = a_call(true), unknown = a_call(true), kept = a_call(true);
+    struct call_ask asks[5];
+    struct call_context one = {0};
+
+    (void)state;
+    ledger_run(pg, "INSERT INTO extensions (tenant_id, number, flow_id, created_at) "
+                   "SELECT 1, '711', flow_id, now() FROM flow_revisions WHERE id = "
+                   "(SELECT max(id) FROM flow_revisions)");
+    ledger_run(pg, "INSERT INTO extensions (tenant_id, number, flow_id, missed_call, "
+                   "created_at) SELECT 1, '712', flow_id, true, now() FROM "
+                   "flow_revisions WHERE id = (SELECT max(id) FROM flow_revisions)");
+    int64_t newest = ledger_i64(
+        pg, "SELECT r.id FROM flow_revisions r JOIN extensions x USING (flow_id) WHERE "
+            "x.number = '711' ORDER BY r.revision DESC LIMIT 1");
+    ledger_contact(pg, campaign, addis, known.phone, 0);
+    ledger_run(pg,
+               "INSERT INTO kept_calls (tenant_id, phone, flow_revision_id, call_id, "
+               "state, at) VALUES (1, %" PRId64 ", %" PRId64
+               ", gen_random_uuid(), '', now())",
+               kept.phone, newest);
+    const int64_t phones[] = {known.phone, unknown.phone, kept.phone, 0, unknown.phone};
+    const char *const dialled[] = {"+711", "711", "711", "712", "999"};
+    for (size_t i = 0; i < ARRAY_LEN(asks); i++)
+        asks[i] = (struct call_ask){.account_id = 1,
+                                    .phone = phones[i],
+                                    .at_ms = T0,
+                                    .provider_call_id = "CA1",
+                                    .dialled = dialled[i]};
+    assert_int_equal(pg_begin(pg, TENANT), 0);
+    assert_int_equal(calls_ask(pg, asks, ARRAY_LEN(asks)), 0);
+    for (size_t i = 0; i < ARRAY_LEN(asks); i++) {
+        assert_int_equal(asks[i].alone, i >= 2);
+        if (i >= 2)
+            continue;
+        assert_int_equal(asks[i].flow_revision_id, newest);
+        struct call_start *s = i == 0 ? &known : &unknown;
+        s->flow_revision_id = newest;
+        s->slot = -1;
+        assert_int_equal(call_begin(pg, s, &one), 0);
+        assert_true(json_equal(one.contact, asks[i].context.contact));
+        assert_string_equal(one.language, asks[i].context.language);
+        assert_string_equal(one.flow_sha256, asks[i].context.flow_sha256);
+        assert_int_equal(one.tz_min, asks[i].context.tz_min);
+        call_context_free(&one);
+        call_context_free(&asks[i].context);
+    }
+    known.id = uuid_v7(T0);
+    known.extension = unknown.extension = "711";
+    unknown.id = uuid_v7(T0);
+    const struct call_start *const starts[] = {&known, &unknown};
+    json_auto_t *results = json_pack("{s:{s:s}}", "m", "value", "1");
+    const struct call_end ends[] = {
+        {.id = known.id, .at_ms = T0 + 5, .outcome = "completed", .results = results},
+        {.id = unknown.id, .at_ms = T0 + 6, .outcome = "hung_up"}};
+    const struct call_end *const both[] = {&ends[0], &ends[1]};
+    const struct call_end late = {.id = known.id, .at_ms = T0 + 9, .outcome = "failed"};
+    const struct call_end *const again[] = {&late};
+    assert_int_equal(calls_add(pg, starts, 2), 0);
+    assert_int_equal(calls_finish(pg, both, 2), 0);
+    assert_int_equal(calls_finish(pg, again, 1), 0);
+    assert_int_equal(pg_commit(pg), 0);
+    char id[UUID_TEXT_MAX];
+    assert_true(
+        ledger_is(pg, "in 711 -1 completed 1",
+                  "SELECT direction || ' ' || extension || ' ' || slot || ' ' || outcome "
+                  "|| ' ' || (results->'m'->>'value') FROM calls WHERE id = '%s'",
+                  uuid_text(&known.id, id)));
+    assert_true(ledger_is(pg, "hung_up {}",
+                          "SELECT outcome || ' ' || results FROM calls WHERE id = '%s'",
+                          uuid_text(&unknown.id, id)));
+}
+
 static void a_step_writes_everything_or_nothing(void **state)
 {
     struct call_start s = a_call(false);
@@ -751,6 +827,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_begins_with_what_is_known_of_the_number),
+        cmocka_unit_test(many_calls_begin_and_end_at_once),
         cmocka_unit_test(a_step_writes_everything_or_nothing),
         cmocka_unit_test(steps_of_many_calls_are_one_transaction),
         cmocka_unit_test(an_opt_out_acts_in_its_scope),

@@ -49,7 +49,7 @@ static void begin(int threads, struct http_limits limits)
 static bool enter(char name, enum http_class class)
 {
     return http_gate_enter(gate, &places[name - 'a'], (struct MHD_Connection *)&places,
-                           class);
+                           class, false);
 }
 
 static struct http_load load(void)

@@ -88,7 +88,27 @@ static int authorise(struct request *req, const char *key, const char *scope, in
     return strcmp(key, "good") == 0 ? 0 : strcmp(key, "eager") == 0 ? EBUSY : ENOENT;
 }
 
+/* Together: those that are plain, once the world is ready. */
+static void on_many(const struct request *reqs, struct response *const *resps, bool *done,
+                    size_t n)
+{
+    atomic_fetch_add(&calls, 1);
+    while (!atomic_load(&ready))
+        poll(NULL, 0, 5);
+    for (size_t i = 0; i < n; i++) {
+        done[i] = strcmp(reqs[i].params[0], "plain") == 0;
+        respond_text(resps[i], 200, "");
+        buf_printf(&resps[i]->body, "%zu together", n);
+    }
+}
+
+static void on_alone(const struct request *req, struct response *resp)
+{
+    respond_text(resp, 200, req->params[0]);
+}
+
 static const struct route routes[] = {
+    {"GET", "/many/{kind}", SCOPE_OPEN, 0, on_alone, NULL, HTTP_VOICE, NULL, on_many},
     {"POST", "/body", SCOPE_API, LIMIT, on_body, "voice"},
     {"GET", "/later", SCOPE_API, 0, on_later, "voice"},
     {"POST", "/slow", SCOPE_API, LIMIT, on_slow, "voice"},
@@ -330,6 +350,38 @@ static void what_takes_long_is_done_aside(void **state)
     assert_int_equal(atomic_load(&judged), SLOW);
 }
 
+static bool wait_in_line(int n)
+{
+    struct http_load load;
+    int64_t until = mono_ms() + PATIENCE_MS;
+
+    do {
+        poll(NULL, 0, 5);
+        http_server_load(server, &load);
+    } while (load.of[HTTP_VOICE].waiting != n && mono_ms() < until);
+    return load.of[HTTP_VOICE].waiting == n;
+}
+
+static void those_that_may_are_served_together(void **state)
+{
+    int first = get("/many/plain"), fds[5];
+
+    (void)state;
+    while (atomic_load(&calls) == 0)
+        poll(NULL, 0, 5);
+    for (int i = 0; i < 5; i++)
+        fds[i] = get(i == 2 ? "/many/odd" : "/many/plain");
+    assert_true(wait_in_line(5));
+    atomic_store(&ready, 1);
+    assert_int_equal(hear(first), 200);
+    assert_string_equal(content(), "1 together");
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(hear(fds[i]), 200);
+        assert_string_equal(content(), i == 2 ? "odd" : "5 together");
+    }
+    assert_int_equal(atomic_load(&calls), 2);
+}
+
 static void a_server_that_stops_leaves_nobody_waiting(void **state)
 {
     int fds[8];
@@ -357,6 +409,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(long_bodies_have_a_limit_together, begin, end),
         cmocka_unit_test_setup_teardown(waiting_requests_hold_no_thread, begin, end),
         cmocka_unit_test_setup_teardown(what_takes_long_is_done_aside, begin, end),
+        cmocka_unit_test_setup_teardown(those_that_may_are_served_together, begin, end),
         cmocka_unit_test_setup_teardown(a_server_that_stops_leaves_nobody_waiting, begin,
                                         end),
     };
