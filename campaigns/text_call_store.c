@@ -40,8 +40,9 @@ int text_call_add(struct pg *pg, const struct text_call_row *r, int64_t now_ms)
     return !err && PQntuples(res) == 0 ? EEXIST : err;
 }
 
-int text_call_find(struct pg *pg, int tenant_id, const char *public_id,
-                   struct text_call_row *out)
+/* In a statement of its own: who waited for a row gets it as it is then, but a row beside
+ * it, which has the call's state, as it was before. */
+static int lock(struct pg *pg, int tenant_id, const char *public_id)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_args a = {0};
@@ -49,13 +50,31 @@ int text_call_find(struct pg *pg, int tenant_id, const char *public_id,
     pg_arg_i64(&a, tenant_id);
     pg_arg_text(&a, public_id);
     int err = pg_run(pg, &res,
-                     "SELECT t.call_id, t.caller_number, t.flow_revision_id, "
-                     "t.flow_sha256, t.language, t.current_menu, t.input_buffer, "
-                     "t.menu_path, t.inputs, t.variables, t.unheard, "
-                     "furrow_ms(t.due_at), t.ended_at IS NOT NULL, k.state FROM "
-                     "text_calls t LEFT JOIN ivr_sessions k ON k.call_id = t.call_id "
-                     "WHERE t.tenant_id = $1 AND t.public_id = $2 FOR UPDATE OF t",
+                     "SELECT 1 FROM text_calls WHERE tenant_id = $1 AND public_id = $2 "
+                     "FOR UPDATE",
                      &a);
+    return err || PQntuples(res) > 0 ? err : ENOENT;
+}
+
+int text_call_find(struct pg *pg, int tenant_id, const char *public_id,
+                   struct text_call_row *out)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    int err = lock(pg, tenant_id, public_id);
+    if (err)
+        return err;
+    pg_arg_i64(&a, tenant_id);
+    pg_arg_text(&a, public_id);
+    err = pg_run(pg, &res,
+                 "SELECT t.call_id, t.caller_number, t.flow_revision_id, "
+                 "t.flow_sha256, t.language, t.current_menu, t.input_buffer, "
+                 "t.menu_path, t.inputs, t.variables, t.unheard, "
+                 "furrow_ms(t.due_at), t.ended_at IS NOT NULL, k.state FROM "
+                 "text_calls t LEFT JOIN ivr_sessions k ON k.call_id = t.call_id "
+                 "WHERE t.tenant_id = $1 AND t.public_id = $2",
+                 &a);
     if (err)
         return err;
     if (PQntuples(res) == 0)

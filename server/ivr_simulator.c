@@ -18,7 +18,7 @@
 
 static const char flow_name[] = "airline";
 
-enum { MINUTE_MS = 60000, WORDS_BYTES_MAX = 2000 };
+enum { MINUTE_MS = 60000, WORDS_BYTES_MAX = 2000, TRIES = 3 };
 
 /* ---- transactions ---- */
 
@@ -41,12 +41,15 @@ static void serve(const struct request *req, const json_t *body, work_fn *work,
 {
     struct server *s = req->app;
     struct pg *pg = pg_pool_take(s->pool);
-    struct text_call c = {.server = s, .pg = pg, .now_ms = clock_now_ms()};
+    int err = EAGAIN;
 
-    int err = pg_begin(pg, req->tenant_id);
-    if (!err)
-        err = pg_end(pg, work(&c, req, body, resp));
-    text_call_close(&c);
+    for (int i = 0; i < TRIES && (err == EAGAIN || err == EEXIST); i++) {
+        struct text_call c = {.server = s, .pg = pg, .now_ms = clock_now_ms()};
+        err = pg_begin(pg, req->tenant_id);
+        if (!err)
+            err = pg_end(pg, work(&c, req, body, resp));
+        text_call_close(&c);
+    }
     pg_pool_give(s->pool, pg);
     if (!err)
         return;

@@ -57,6 +57,19 @@ check "inputs are kept" '["1", "2", "4", "1", "2", "3", "4", "#"]' "$(sql "SELEC
 check "the PNR is kept" 241234 "$(sql "SELECT variables->>'active_pnr' FROM text_calls WHERE public_id = '$CALL'")"
 check "it is a call as any" 1 "$(sql "SELECT count(*) FROM calls WHERE id = '${CALL#CALL_}' AND ended_at IS NOT NULL")"
 
+# Many keys of one call at once: each is a step after the other.
+start_call +12025550119
+told=
+for n in 1 2 3 4 5 6 7 8; do
+    curl -s -m 20 -o /dev/null -w '%{http_code}\n' -H 'Content-Type: application/json' \
+        -d "{\"call_id\": \"$CALL\", \"digit\": \"*\", \"current_menu\": \"x\"}" "http://127.0.0.1:$PORT/ivr/dtmf" >"$T/at-once-$n" &
+    told="$told $!"
+done
+# shellcheck disable=SC2086
+wait $told
+check "their answers" 8 "$(cat "$T"/at-once-* | grep -c '^200$')"
+check "their inputs" 8 "$(sql "SELECT jsonb_array_length(inputs) FROM text_calls WHERE public_id = '$CALL'")"
+
 # Menus of a booking are all kept; a PIN is in no row.
 start_call +12025550112
 speak "book" >/dev/null; speak "x x 1" >/dev/null; speak "Almaz" >/dev/null; speak "30" >/dev/null; speak "female" >/dev/null
