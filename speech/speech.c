@@ -203,11 +203,12 @@ static int resample(const struct audio *in, int rate, struct audio *out)
     return failed || done == 0 ? EBADMSG : 0;
 }
 
-static int audio_write(const struct audio *a, const char *path)
+enum { WAV = SF_FORMAT_WAV | SF_FORMAT_PCM_16, ULAW = SF_FORMAT_RAW | SF_FORMAT_ULAW };
+
+static int audio_write(const struct audio *a, const char *path, int format)
 {
     CLEANUP(free_cleanup) char *part = xasprintf("%s.XXXXXX", path);
-    SF_INFO info = {
-        .samplerate = a->rate, .channels = 1, .format = SF_FORMAT_WAV | SF_FORMAT_PCM_16};
+    SF_INFO info = {.samplerate = a->rate, .channels = 1, .format = format};
 
     int fd = mkostemp(part, O_CLOEXEC);
     if (fd < 0)
@@ -232,13 +233,13 @@ static int audio_write(const struct audio *a, const char *path)
     return err;
 }
 
-/* The 16 kHz file goes last: where it is, both are. */
+/* The 16 kHz file goes last: where it is, all are. */
 int speech_convert(const char *path, const char *base)
 {
     static const struct {
-        int rate;
+        int rate, format;
         const char *suffix;
-    } kinds[] = {{8000, ".wav"}, {16000, ".wav16"}};
+    } kinds[] = {{8000, ULAW, ".ulaw"}, {8000, WAV, ".wav"}, {16000, WAV, ".wav16"}};
     CLEANUP(audio_deinit) struct audio in = {0};
 
     int err = audio_read(path, &in);
@@ -247,7 +248,7 @@ int speech_convert(const char *path, const char *base)
         CLEANUP(free_cleanup) char *to = xasprintf("%s%s", base, kinds[i].suffix);
         err = resample(&in, kinds[i].rate, &out);
         if (!err)
-            err = audio_write(&out, to);
+            err = audio_write(&out, to, kinds[i].format);
     }
     return err;
 }
@@ -267,7 +268,7 @@ int speech_beep(const char *base)
         float turns = (float)(i * BEEP_HZ % BEEP_RATE) / BEEP_RATE;
         tone.samples[i] = 0.4F * fminf(edge, 1.0F) * sinf(2.0F * (float)M_PI * turns);
     }
-    int err = audio_write(&tone, wide);
+    int err = audio_write(&tone, wide, WAV);
     return err ? err : speech_convert(wide, base);
 }
 
@@ -287,7 +288,7 @@ int speech_music(const char *base)
         float turns = s * hz[i / NOTE_N % ARRAY_LEN(hz)];
         tune.samples[i] = 0.25F * shape * sinf(2.0F * (float)M_PI * turns);
     }
-    int err = audio_write(&tune, wide);
+    int err = audio_write(&tune, wide, WAV);
     return err ? err : speech_convert(wide, base);
 }
 

@@ -1,7 +1,8 @@
 /*
  * speech - audio that Asterisk can play: text through the espeak-ng program, recorded
  * assets through libsndfile, both resampled by libsoxr into mono 16-bit WAV files of
- * 8 kHz (BASE.wav) and 16 kHz (BASE.wav16), which appear whole or not at all.
+ * 8 kHz (BASE.wav) and 16 kHz (BASE.wav16), and BASE.ulaw, which most calls are in: of
+ * that Asterisk plays the bytes as they are. They appear whole or not at all.
  *
  * Blocks; thread-safe. The dialer calls it on libuv's pool, never on the loop;
  * furrow-server where the audio is asked for.
@@ -22,7 +23,7 @@ enum { SPEECH_TEXT_MAX = 8192 };
 NODISCARD int speech_engine(const char *scratch, char *version, size_t size,
                             char ***voices);
 void speech_voices_free(char **voices);
-/* The tone before a recording: BASE.wav and .wav16. */
+/* The tone before a recording: its BASE files. */
 NODISCARD int speech_beep(const char *base);
 
 /* The language of a voice that speaks lang: "am-ET" is spoken by "am", never the other
@@ -33,7 +34,7 @@ NODISCARD int speech_voice_find(char *const *voices, const char *lang, const cha
 /* The name of a text's files: known before they are made. version: speech_engine()'s. */
 void speech_name(const char *version, const char *lang, const char *voice,
                  const char *text, char hash[SPEECH_HASH_MAX]);
-/* What who waits may hear, eight seconds of soft tones: BASE.wav and .wav16. */
+/* What who waits may hear, eight seconds of soft tones: its BASE files. */
 NODISCARD int speech_music(const char *base);
 
 /* voice is one espeak-ng understands. EMSGSIZE: text too long; EINVAL: not a voice's
