@@ -1,6 +1,6 @@
 #!/bin/sh
 # asterisk.sh [--cps N] [--seconds S]: calls out over a real Asterisk to SIPp, everything on
-# this machine: each is answered after 200 ms, hears a prompt of about a second and is hung up on;
+# this machine: each is answered after 200 ms, hears a prompt of one second and is hung up on;
 # the ledger's Postgres syncs to disk. One JSON line: the rate held, what went wrong, and the
 # processor time of each process over those seconds, in percent of one core.
 cps=200
@@ -26,7 +26,7 @@ people() {
 documents() {
     cat >"$T/hello.json" <<'JSON'
 {"furrow": 1, "name": "hello", "language": "en", "languages": ["en"], "entry": "hello",
- "nodes": {"hello": {"kind": "say", "prompt": {"en": {"text": "Good morning to you."}},
+ "nodes": {"hello": {"kind": "say", "prompt": {"en": {"text": "Good day to you."}},
                      "exits": {"done": "end", "failed": "end"}}}}
 JSON
     cat >"$T/campaign.json" <<'JSON'
