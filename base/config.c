@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "base/str.h"
+#include "base/url.h"
 #include "base/xalloc.h"
 
 enum { FILE_MAX = 1 << 20 };
@@ -29,6 +30,14 @@ static bool is_choice(const char *choices, const char *value)
         if (strncmp(p, value, len) == 0 && (p[len] == '|' || p[len] == '\0') && len > 0)
             return true;
     return false;
+}
+
+static bool is_base_url(const char *value)
+{
+    bool https;
+    size_t len;
+
+    return url_authority(value, &len, &https) && !strpbrk(value, "?#");
 }
 
 static bool parse_bool(const char *value, bool *out)
@@ -58,6 +67,11 @@ static int set_option(const struct config_option *o, void *cfg, const char *valu
         if (str_copy(field, o->size, value))
             return errtext_set(e, EINVAL, line, 0, "%s: %s is longer than %zu bytes",
                                where, o->name, o->size - 1);
+        if (o->is_url && *value && !is_base_url(value))
+            return errtext_set(e, EINVAL, line, 0,
+                               "%s: %s = '%s': want http:// or https:// and a host, e.g. "
+                               "https://voice.example.org",
+                               where, o->name, value);
         return 0;
     case CONFIG_CHOICE:
         if (!is_choice(o->choices, value) || str_copy(field, o->size, value))

@@ -32,6 +32,7 @@ struct config_option {
     const char *env;     /* other environment name, e.g. "DATABASE_URL"; may be NULL */
     bool secret;         /* shown as set/unset */
     bool reloadable;     /* SIGHUP may change it */
+    bool is_url;         /* TEXT: empty, or http:// or https:// and a host */
     const char *help;    /* one sentence */
 };
 
@@ -105,6 +106,7 @@ struct config_common {
          .type = CONFIG_TEXT,                                                            \
          CONFIG_FIELD_AT(owner, member.public_url),                                      \
          .initial = "",                                                                  \
+         .is_url = true,                                                                 \
          .help = "By which providers reach furrow-server from outside, e.g. "            \
                  "https://voice.example.org; what they sign is compared with it."},      \
         {.name = "secret_key",                                                           \

@@ -52,7 +52,7 @@ static void refuse(const struct hook *h, struct response *resp, int status,
                    const char *code, const char *why)
 {
     hook_count_one(HOOK_REFUSED);
-    log_warn("hook", "tenant=%d provider=%s path=%.80s status=%d refused=%s",
+    log_warn("hook", "tenant=%d provider=%s path=%s status=%d refused=%s",
              h->provider.tenant_id, h->provider.name, LOG_ESC(h->req->path), status, why);
     respond_error(resp, status, code, why);
 }
@@ -61,7 +61,7 @@ static void fail(const struct hook *h, const struct hook_route *route,
                  struct response *resp, const char *why, int err)
 {
     hook_count_one(HOOK_FAILED);
-    log_error("hook", "tenant=%d provider=%s path=%.80s failed=%s err=%d",
+    log_error("hook", "tenant=%d provider=%s path=%s failed=%s err=%d",
               h->provider.tenant_id, h->provider.name, LOG_ESC(h->req->path), why, err);
     buf_free(&resp->body);
     if (route->failed)
@@ -132,6 +132,74 @@ static bool is_proved(const struct hook *h, enum hook_group group, const char *u
         *nonce = r.nonce;
     }
     return right;
+}
+
+static bool is_signed(const struct hook *h)
+{
+    static const char *const headers[] = {
+        "X-Twilio-Signature", "X-Plivo-Signature-V3", "X-Plivo-Signature-Ma-V3",
+        "X-Plivo-Signature-V2", "X-Plivo-Signature-Ma-V2"};
+    bool any = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(headers); i++)
+        any |= request_header(h->req, headers[i]) != NULL;
+    return any;
+}
+
+/* Is it signed for this host by the one scheme or the other? *out: for which URL. */
+static bool is_signed_for(const struct hook *h, enum hook_group group, const char *host,
+                          size_t len, char *out, size_t size)
+{
+    static const char *const schemes[] = {"https", "http"};
+    const char *nonce;
+
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        int n =
+            snprintf(out, size, "%s://%.*s%s", schemes[i], (int)len, host, h->req->url);
+        if (n > 0 && (size_t)n < size && is_proved(h, group, out, &nonce))
+            return true;
+    }
+    return false;
+}
+
+/* The log says what an operator can put right; the sender is told nothing of it. */
+static void refuse_unproved(const struct hook *h, enum hook_group group, const char *url,
+                            struct response *resp)
+{
+    static const char told[] = "the signature is not that of this account";
+    char other[REQUEST_URL_MAX + 2 * PROVIDER_URL_MAX], base[2 * PROVIDER_URL_MAX];
+    const char *scheme = strstr(url, "://");
+    const char *host = scheme ? scheme + 3 : url;
+    const char *asked = request_header(h->req, "Host");
+    size_t len = (size_t)(strstr(url, h->req->url) - host);
+
+    hook_count_one(HOOK_REFUSED);
+    respond_error(resp, 403, "forbidden", told);
+    snprintf(base, sizeof(base), "%.*s", (int)(host + len - url), url);
+    if (!is_signed(h)) {
+        log_warn("hook",
+                 "tenant=%d provider=%s path=%s status=403 refused=unsigned: it bears no "
+                 "signature",
+                 h->provider.tenant_id, h->provider.name, LOG_ESC(h->req->path));
+    } else if (is_signed_for(h, group, host, len, other, sizeof(other)) ||
+               (asked &&
+                is_signed_for(h, group, asked, strlen(asked), other, sizeof(other)))) {
+        other[strlen(other) - strlen(h->req->url)] = '\0';
+        log_warn("hook",
+                 "tenant=%d provider=%s path=%s status=403 refused=url: it is signed for "
+                 "%s, and was expected at %s; set public_url to what stands at the "
+                 "provider's console",
+                 h->provider.tenant_id, h->provider.name, LOG_ESC(h->req->path),
+                 LOG_ESC(other), LOG_ESC(base));
+    } else {
+        log_warn(
+            "hook",
+            "tenant=%d provider=%s path=%s status=403 refused=signature: it is signed "
+            "with another token, or for another URL than %s; 'furrow provider set %s "
+            "--token-file FILE' states the token anew",
+            h->provider.tenant_id, h->provider.name, LOG_ESC(h->req->path), LOG_ESC(base),
+            h->provider.name);
+    }
 }
 
 /* ---- what they say ---- */
@@ -289,7 +357,7 @@ static bool find_account(struct hook *h, const char *name, const struct hook_rou
         err = hook_accounts_find(h->server->accounts, &hook, &h->provider, &e);
     if (err == ENOENT) {
         hook_count_one(HOOK_REFUSED);
-        log_warn("hook", "path=%.80s status=404 refused=unknown", LOG_ESC(h->req->path));
+        log_warn("hook", "path=%s status=404 refused=unknown", LOG_ESC(h->req->path));
         respond_error(resp, 404, "not_found", "no such path");
     } else if (err) {
         log_error("hook", "%s", e.text);
@@ -312,7 +380,7 @@ bool hook_prepare(struct hook *h, const char *hook, const struct hook_route *rou
         return false;
     }
     if (!is_proved(h, route->group, url, &nonce)) {
-        refuse(h, resp, 403, "forbidden", "the signature is not that of this account");
+        refuse_unproved(h, route->group, url, resp);
         return false;
     }
     if (!read_params(h)) {

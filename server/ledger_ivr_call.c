@@ -270,7 +270,7 @@ static bool is_believed(struct ledger_turn *t, const char *sorry, struct respons
     if (is_signed(t))
         return true;
     hook_count_one(HOOK_REFUSED);
-    log_warn("ledger_ivr", "path=%.80s status=403 refused=signature",
+    log_warn("ledger_ivr", "path=%s status=403 refused=signature",
              LOG_ESC(t->hook.req->path));
     request_refuse(t->hook.req, resp, 403, "the signature is not that of this account");
     return false;

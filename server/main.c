@@ -74,6 +74,7 @@ enum {
          .type = CONFIG_TEXT,                                                            \
          CONFIG_FIELD_AT(struct server_config, contracts[id].public_url),                \
          .initial = "",                                                                  \
+         .is_url = true,                                                                 \
          .env = url_env,                                                                 \
          .help = "By which " its " is reached from outside, where it is not public_url " \
                  "with its base path."},                                                 \

@@ -67,8 +67,7 @@ static bool open_turn(struct turn *t, const struct request *req, struct response
     t->hook.provider.tenant_id = req->tenant_id;
     str_cut(t->hook.provider.name, sizeof(t->hook.provider.name), "plivo-ivr");
     if (token[0] && !is_signed(t, token)) {
-        log_warn("plivo_ivr", "path=%.80s status=403 refused=signature",
-                 LOG_ESC(req->path));
+        log_warn("plivo_ivr", "path=%s status=403 refused=signature", LOG_ESC(req->path));
         hook_count_one(HOOK_REFUSED);
         request_refuse(req, resp, 403, "the signature is not that of this account");
         return false;

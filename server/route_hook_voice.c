@@ -91,6 +91,18 @@ static int again(struct voice_call *v, struct hook *h, struct response *resp)
     return err ? err : voice_answer(v, resp);
 }
 
+/* The number is the tenant's own, and whoever sees the log needs it. */
+static int refuse_number(const struct hook *h, struct response *resp)
+{
+    char why[160];
+
+    snprintf(why, sizeof(why),
+             "no_such_number to=%.40s: 'furrow extension add NUMBER --flow NAME' lets it "
+             "be called in",
+             LOG_ESC(hook_param(h, "To")));
+    return refuse_call(h, resp, why);
+}
+
 /* A number that is only to be rung: nothing is answered, and the caller is called back.
  */
 static int missed(struct hook *h, const struct call_extension *x, struct response *resp)
@@ -141,7 +153,7 @@ static int answer_in(struct hook *h, struct response *resp)
     if (err == ENOENT)
         err = call_find_extension(h->pg, hook_param(h, "To"), &x);
     if (err == ENOENT || (!err && x.tenant_id != h->provider.tenant_id))
-        return refuse_call(h, resp, "no_such_number");
+        return refuse_number(h, resp);
     if (err)
         return err;
     if (x.missed_call)

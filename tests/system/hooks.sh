@@ -59,7 +59,10 @@ refused 403 'signature' plivo tok-plivo "$@" --v2 --break nonce
 refused 403 'signature' plivo tok-wrong "$@" --v2
 refused 403 'signature' plivo tok-plivo "$@" --break byte
 refused 403 'signature' twilio tok-twilio "$@"
-grep -q 'refused=' "$T/log/server.log" || fail "refusals are not logged"
+grep -q 'refused=unsigned: ' "$T/log/server.log" || fail "an unsigned one is not logged"
+grep -q 'refused=signature: it is signed with another token, or for another URL than "https://voice.example.test"' "$T/log/server.log" || fail "a wrong signature is not logged"
+answers 200 'Reject' twilio tok-twilio "/hooks/$TW/voice" CallSid=CA0 From=+251911000003 To=+15550177 CallStatus=ringing
+grep -q 'refused=no_such_number to="+15550177"' "$T/log/server.log" || fail "the number that nobody answers is not named"
 ! grep -q 'tok-\|251911000001' "$T/log/server.log" || fail "the log shows a token or a number"
 curl -s "http://127.0.0.1:$PORT/metrics" | grep -q '^furrow_hook_requests_total{result="refused"} 1[0-9]' || fail "refusals are not counted"
 
@@ -142,6 +145,8 @@ wait_for 20 "the server listens" test -s "$T/port"
 PORT=$(cat "$T/port")
 set -- "/hooks/$TW/sms" MessageSid=SM20 From=+251911000020 Body=STOP --header X-Forwarded-Host:voice.example.test
 refused 403 'signature' twilio tok-twilio "$@"
+grep -q 'refused=url: it is signed for "https://voice.example.test", and was expected at "http://voice.example.test"' "$T/log/server.log" ||
+    fail "the log does not say for which URL it is signed"
 answers 200 '<Response></Response>' twilio tok-twilio "$@" --header X-Forwarded-Proto:https
 check "STOP behind a trusted proxy" 1 "$(in_force 251911000020)"
 pg_stop
@@ -150,4 +155,7 @@ pg_start
 code=0
 FURROW_TRUSTED_PROXIES=everybody FURROW_PORT=0 "$BIN/furrow-server" >"$T/out" 2>&1 || code=$?
 [ "$code" != 0 ] && grep -q "trusted_proxies 'everybody'" "$T/out" || fail "a broken trusted_proxies: $code $(cat "$T/out")"
+code=0
+FURROW_PUBLIC_URL=voice.example.test "$BIN/furrow-server" --check-config >"$T/out" 2>&1 || code=$?
+[ "$code" != 0 ] && grep -q "public_url = 'voice.example.test': want http:// or https://" "$T/out" || fail "a public_url without a scheme: $code $(cat "$T/out")"
 echo "ok"
