@@ -45,6 +45,8 @@ int menu_call_add(struct pg *pg, int tenant_id, const struct menu_call *c, int64
                   &a);
 }
 
+/* Both rows: who waited for one gets it as it is then, but a row beside it that is not
+ * locked as it was before. In the order in which a step writes them. */
 int menu_call_find(struct pg *pg, const char *uuid, struct menu_call *out)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
@@ -58,7 +60,7 @@ int menu_call_find(struct pg *pg, const char *uuid, struct menu_call *out)
         "l.flow_sha256, l.current_menu_id, l.menu_path, l.user_inputs, l.seen, "
         "l.document, furrow_ms(l.start_time), furrow_ms(l.updated_at), l.end_time IS NOT "
         "NULL, k.state FROM call_logs l JOIN ivr_sessions k ON k.call_id = l.call_id "
-        "WHERE l.call_uuid = $1 FOR UPDATE OF k",
+        "WHERE l.call_uuid = $1 FOR UPDATE OF k, l",
         &a);
     if (!err && PQntuples(res) == 0)
         err = ENOENT;
@@ -115,7 +117,9 @@ int menu_call_write(struct pg *pg, struct menu_call *c, const struct menu_news *
                "user_inputs || $3::jsonb, seen = seen || $4::jsonb, current_menu_id = "
                "coalesce($5, current_menu_id), document = coalesce($6, document), "
                "updated_at = furrow_ts($7) WHERE call_uuid = $1 AND end_time IS "
-               "NULL RETURNING menu_path, user_inputs, seen",
+               "NULL AND NOT EXISTS (SELECT FROM jsonb_array_elements(seen) s, "
+               "jsonb_array_elements($4::jsonb) n WHERE s->0 = n->0) RETURNING "
+               "menu_path, user_inputs, seen",
                &a);
     if (!err && PQntuples(res) == 0)
         err = ENOENT;

@@ -100,6 +100,27 @@ done
 wait $pids
 check "each has its document" 6 "$(cat "$T"/at-* | grep -c '^200 ')"
 check "three digits, told twice each, at once" '["main_menu", "7", "7", "7"]' "$(path_of c2)"
+# Eight digits, each told three times, all of them at the same moment.
+answers 200 'Welcome' tok-plivo answer CallUUID=c6 From=+15551234567 To=+15559990000 --nonce p0
+PYTHONPATH="$FURROW_SOURCE/tests/system" python3 - "$PORT" "$FIRST" >"$T/out" <<'P' || fail "at once: $(cat "$T/out")"
+import http.client, sys, threading, urllib.parse
+from hook_client import BASE, sign
+path, told, start = "/plivo-ivr/api/handle-input", {}, threading.Barrier(24)
+def tell(n, port):
+    pairs, nonce = [("CallUUID", "c6"), ("Digits", str(7 + n % 3))], "p-%d" % n
+    headers = dict(sign("plivo", "tok-plivo", BASE + path, pairs, nonce, False), **{"Content-Type": "application/x-www-form-urlencoded"})
+    c = http.client.HTTPConnection("127.0.0.1", int(port), timeout=20)
+    c.connect()
+    start.wait()
+    c.request("POST", path, urllib.parse.urlencode(pairs), headers)
+    r = c.getresponse()
+    told.setdefault(n, set()).add((r.status, r.read()))
+all_ = [threading.Thread(target=tell, args=(n, sys.argv[1 + (n + k) % 2])) for n in range(8) for k in range(3)]
+for t in all_: t.start()
+for t in all_: t.join()
+sys.exit(0 if all(len(a) == 1 and min(a)[0] == 200 for a in told.values()) and len(told) == 8 else str(told))
+P
+check "each digit once" 8 "$(sql "SELECT jsonb_array_length(user_inputs) FROM call_logs WHERE call_uuid = 'c6'")"
 answers 200 'Connecting you to Support' tok-plivo handle-input CallUUID=c2 Digits=2 --nonce m4
 
 # ---- what a digit costs ---------------------------------------------------------------------
