@@ -37,8 +37,10 @@ static bool has_mount_token(const struct request *req)
 
 /* Contracts say "Invalid API key"; what to do about it stands beside it. */
 static void refuse_key(const struct request *req, struct response *resp, int err,
-                       int wait_s)
+                       int wait_s, bool given)
 {
+    static const char sent[] = "this key is not known here, or was revoked; 'furrow key "
+                               "list' shows those that work";
     const bool own = req->mount->contract->errors == ERRORS_CODED;
     char seconds[16];
 
@@ -49,14 +51,16 @@ static void refuse_key(const struct request *req, struct response *resp, int err
     } else if ((err == ENOENT || err == ENOKEY) && own) {
         request_refuse_as(
             req, resp, MHD_HTTP_UNAUTHORIZED, "unauthorized",
-            "send Authorization: Bearer <key>; 'furrow key create' makes one");
+            given ? sent
+                  : "send Authorization: Bearer <key>; 'furrow key create' makes one");
     } else if (err == ENOENT || err == ENOKEY) {
         respond_json(
             resp, MHD_HTTP_UNAUTHORIZED,
             json_pack("{s:s, s:s}",
                       req->mount->contract->errors == ERRORS_TEXT ? "error" : "detail",
                       "Invalid API key", "hint",
-                      "send X-API-Key: <key>, or Authorization: Bearer <key>"));
+                      given ? sent
+                            : "send X-API-Key: <key>, or Authorization: Bearer <key>"));
     } else if (err == EACCES) {
         request_refuse_as(req, resp, MHD_HTTP_FORBIDDEN, "forbidden",
                           "this key may not do that; 'furrow key list' shows its scopes");
@@ -85,7 +89,7 @@ static bool has_key(const struct http_server_options *o, const struct route *r,
     if (given)
         err = o->authorise(req, given, r->api_scope, &wait_s);
     if (err)
-        refuse_key(req, resp, err, wait_s);
+        refuse_key(req, resp, err, wait_s, given != NULL);
     return err == 0;
 }
 

@@ -116,6 +116,10 @@ static int answer_call(struct turn *t, const char **words)
     if (!err)
         err = turn_begin(t, number(t, "From"), number(t, "To"));
     if (err == ENOENT || err == EBADMSG) { /* no menu to begin with */
+        log_warn("plivo_ivr",
+                 "tenant=%d has no main_menu that is active: POST /api/seed-menus writes "
+                 "the sample menus",
+                 t->req->tenant_id);
         *words = unavailable;
         return 0;
     }
