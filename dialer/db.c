@@ -26,7 +26,6 @@
 #include "dialer/id_table.h"
 
 enum { AGAIN_MIN_MS = 10, AWAY_MIN_MS = 100, RETRY_MAX_MS = 2000, TOGETHER_MAX = 64 };
-enum { GATHER_MS = 20 };
 
 struct route { /* of a key, while work of it waits */
     struct uuid id;
@@ -38,7 +37,6 @@ struct work {
     struct work *next;
     struct db_order o;
     struct route *route;
-    int64_t ripe_at_ms; /* monotonic: until then a patient one may wait */
     int err;
 };
 
@@ -51,8 +49,8 @@ struct db_thread {
     pthread_t id;
     pthread_cond_t wake;
     struct work_list queue; /* guarded by db->lock */
-    size_t queued, patient; /* guarded by db->lock: works in it, and how many may wait */
-    size_t load;            /* guarded by db->lock: works not finished */
+    size_t queued, load;    /* guarded by db->lock: works in it, works not finished */
+    int64_t ripe_at_ms;     /* guarded by db->lock; monotonic: until then all may wait */
     struct pg *pg;          /* the thread's own */
 };
 
@@ -240,17 +238,14 @@ static struct work *take(struct db_thread *t)
 {
     struct work *w = list_take(&t->queue);
 
-    if (w) {
+    if (w)
         t->queued--;
-        t->patient -= w->o.patient;
-    }
     return w;
 }
 
 static bool may_gather(const struct db_thread *t)
 {
-    return !t->db->closing && t->queued == t->patient && t->queued < TOGETHER_MAX &&
-           mono_ms() < t->queue.head->ripe_at_ms;
+    return !t->db->closing && t->queued < TOGETHER_MAX && mono_ms() < t->ripe_at_ms;
 }
 
 /* Until there is something to do; the lock is held. */
@@ -261,7 +256,7 @@ static void wait_for_work(struct db_thread *t)
     while (!t->queue.head && !db->closing)
         pthread_cond_wait(&t->wake, &db->lock);
     while (t->queue.head && may_gather(t)) {
-        const struct timespec ripe = at_ms(t->queue.head->ripe_at_ms);
+        const struct timespec ripe = at_ms(t->ripe_at_ms);
         pthread_cond_timedwait(&t->wake, &db->lock, &ripe);
     }
 }
@@ -380,7 +375,7 @@ int db_submit_order(struct db *db, const struct db_order *order)
         return EAGAIN;
     struct work *w = xcalloc(1, sizeof(*w));
     w->o = *order;
-    w->ripe_at_ms = order->patient ? mono_ms() + GATHER_MS : 0;
+    const int64_t ripe_at_ms = mono_ms() + order->patience_ms;
     db->waiting++;
     pthread_mutex_lock(&db->lock);
     w->route = take_route(db, order);
@@ -388,9 +383,11 @@ int db_submit_order(struct db *db, const struct db_order *order)
     list_add(&t->queue, w);
     t->queued++;
     t->load++;
-    t->patient += order->patient;
+    const bool sooner = t->queued == 1 || ripe_at_ms < t->ripe_at_ms;
+    if (sooner)
+        t->ripe_at_ms = ripe_at_ms;
     /* Who gathers need not be woken for one more. */
-    if (!order->patient || t->queued == 1 || t->queued >= TOGETHER_MAX)
+    if (sooner || t->queued >= TOGETHER_MAX)
         pthread_cond_signal(&t->wake);
     pthread_mutex_unlock(&db->lock);
     return 0;

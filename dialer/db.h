@@ -53,6 +53,11 @@ NODISCARD int db_new(struct db **out, uv_loop_t *loop, const struct pg_options *
  * Otherwise done is called exactly once. */
 NODISCARD int db_submit(struct db *db, enum db_mode mode, uint64_t key, db_work_fn *work,
                         db_done_fn *done, void *arg);
+/* How long a work may stay in the queue for company. */
+enum {
+    DB_PATIENT_MS = 20, /* nobody waits for it */
+    DB_BRIEF_MS = 5,    /* somebody who does not notice */
+};
 /* The same for work of which many wait at busy times. Neighbours in a thread's queue that
  * are DB_KEEP and of the same tenant share one transaction: each is a transaction of a
  * few statements, may be run again, and takes no lock that others hold in another order.
@@ -60,7 +65,7 @@ NODISCARD int db_submit(struct db *db, enum db_mode mode, uint64_t key, db_work_
  * another of its key. When one fails, each is run on its own. */
 struct db_order {
     enum db_mode mode;
-    bool patient; /* nobody waits for it: it may stay 20 ms in the queue for company */
+    int patience_ms; /* 0: it leaves at once, and all before it */
     uint64_t key;
     int tenant_id; /* 0: shares with nobody */
     db_work_fn *work;

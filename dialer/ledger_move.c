@@ -36,7 +36,7 @@ static int run_move(struct pg *pg, void *arg)
 int ledger_move_submit(struct db *db, struct ledger_move *m, db_done_fn *done)
 {
     return db_submit_order(db, &(struct db_order){.mode = DB_KEEP,
-                                                  .patient = true,
+                                                  .patience_ms = DB_PATIENT_MS,
                                                   .key = db_key(&m->move.id),
                                                   .tenant_id = m->tenant_id,
                                                   .work = run_move,

@@ -130,6 +130,7 @@ int live_door_begin(struct live_call *c)
     live_hold(c->lives);
     int err =
         db_submit_order(c->lives->d->db, &(struct db_order){.mode = DB_KEEP,
+                                                            .patience_ms = DB_BRIEF_MS,
                                                             .key = db_key(&s->id),
                                                             .tenant_id = s->tenant_id,
                                                             .work = begin_work,
@@ -248,14 +249,15 @@ int live_door_commit(struct live_call *c)
     live_hold(c->lives);
     const bool plain = call_step_is_plain(&w->step); /* others lock numbers */
     int err = db_submit_order(
-        c->lives->d->db, &(struct db_order){.mode = DB_KEEP,
-                                            .patient = c->ahead && !c->hung_up,
-                                            .key = db_key(&c->start.id),
-                                            .tenant_id = plain ? w->step.tenant_id : 0,
-                                            .work = commit_work,
-                                            .together = plain ? commit_together : NULL,
-                                            .done = commit_done,
-                                            .arg = w});
+        c->lives->d->db,
+        &(struct db_order){.mode = DB_KEEP,
+                           .patience_ms = c->ahead && !c->hung_up ? DB_PATIENT_MS : 0,
+                           .key = db_key(&c->start.id),
+                           .tenant_id = plain ? w->step.tenant_id : 0,
+                           .work = commit_work,
+                           .together = plain ? commit_together : NULL,
+                           .done = commit_done,
+                           .arg = w});
     if (err) {
         commit_free(w);
         live_let_go(c->lives);
@@ -369,14 +371,14 @@ static void submit_ending(struct live_call *c, struct ending *w, db_work_fn *wor
     w->tenant_id = c->start.tenant_id;
     w->at_ms = clock_now_ms();
     live_hold(c->lives);
-    int err = db_submit_order(c->lives->d->db,
-                              &(struct db_order){.mode = DB_KEEP,
-                                                 .patient = patient,
-                                                 .key = db_key(&c->start.id),
-                                                 .tenant_id = c->start.tenant_id,
-                                                 .work = work,
-                                                 .done = ending_done,
-                                                 .arg = w});
+    int err = db_submit_order(
+        c->lives->d->db, &(struct db_order){.mode = DB_KEEP,
+                                            .patience_ms = patient ? DB_PATIENT_MS : 0,
+                                            .key = db_key(&c->start.id),
+                                            .tenant_id = c->start.tenant_id,
+                                            .work = work,
+                                            .done = ending_done,
+                                            .arg = w});
     if (err)
         ending_done(err, w);
 }

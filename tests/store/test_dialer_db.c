@@ -117,15 +117,16 @@ static int run_together(struct pg *pg, void *const *args, size_t n, int *errs)
 static void submit_as(struct db *db, struct job *j, uint64_t key, int tenant_id,
                       bool patient)
 {
-    assert_int_equal(db_submit_order(db, &(struct db_order){.mode = DB_KEEP,
-                                                            .patient = patient,
-                                                            .key = key,
-                                                            .tenant_id = tenant_id,
-                                                            .work = run_sql,
-                                                            .together = run_together,
-                                                            .done = on_done,
-                                                            .arg = j}),
-                     0);
+    assert_int_equal(
+        db_submit_order(db, &(struct db_order){.mode = DB_KEEP,
+                                               .patience_ms = patient ? DB_PATIENT_MS : 0,
+                                               .key = key,
+                                               .tenant_id = tenant_id,
+                                               .work = run_sql,
+                                               .together = run_together,
+                                               .done = on_done,
+                                               .arg = j}),
+        0);
 }
 
 static void submit_together(struct db *db, struct job *j, uint64_t key, int tenant_id)
