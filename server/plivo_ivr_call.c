@@ -298,6 +298,16 @@ static bool is_seen(struct turn *t, bool *same)
     return false;
 }
 
+bool turn_is_forged(struct turn *t)
+{
+    bool same = false;
+
+    if (!t->nonce)
+        return false;
+    hash_request(t);
+    return is_seen(t, &same) && !same;
+}
+
 /* EACCES: the nonce was used for another request. */
 static int run(struct turn *t, turn_fn *fn, bool hot, const char **words)
 {

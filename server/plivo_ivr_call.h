@@ -40,6 +40,8 @@ NODISCARD int turn_begin(struct turn *t, const char *from, const char *to);
 NODISCARD int turn_keys(struct turn *t, const char *digits);
 NODISCARD int turn_act(struct turn *t, const char *token, const char *wait);
 NODISCARD int turn_hung_up(struct turn *t);
+/* Was the nonce used in this call (t->known), for another request? */
+bool turn_is_forged(struct turn *t);
 
 /* The text as a document that says it and hangs up. */
 void turn_say(const char *text, struct response *resp);

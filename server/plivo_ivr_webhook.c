@@ -208,6 +208,8 @@ static int end_call(struct turn *t, const struct menu_end *told, bool *first)
     if (err == ENOENT)
         return 0; /* no call of ours, or written by hand */
     t->known = !err;
+    if (!err && turn_is_forged(t))
+        return EACCES;
     if (err || t->call.ended)
         return err;
     end.phone = turn_phone(t->call.from);
@@ -270,6 +272,12 @@ void plivo_ivr_hangup(const struct request *req, struct response *resp)
     int err = write_end(&t, &end);
     if (err == EAGAIN || err == EEXIST)
         err = write_end(&t, &end);
+    if (err == EACCES) {
+        log_warn("plivo_ivr", "refused=the nonce was used for another request");
+        hook_count_one(HOOK_REFUSED);
+        request_refuse(req, resp, 403, "this nonce was used for another request");
+        return;
+    }
     if (err) {
         log_error("plivo_ivr", "call=%.40s err=%d its log is not written yet",
                   LOG_ESC(t.uuid), err);

@@ -121,6 +121,8 @@ for t in all_: t.join()
 sys.exit(0 if all(len(a) == 1 and min(a)[0] == 200 for a in told.values()) and len(told) == 8 else str(told))
 P
 check "each digit once" 8 "$(sql "SELECT jsonb_array_length(user_inputs) FROM call_logs WHERE call_uuid = 'c6'")"
+answers 403 'nonce was used' tok-plivo hangup CallUUID=c2 Duration=5 --nonce m1
+check "the call goes on" t "$(sql "SELECT end_time IS NULL FROM call_logs WHERE call_uuid = 'c2'")"
 answers 200 'Connecting you to Support' tok-plivo handle-input CallUUID=c2 Digits=2 --nonce m4
 
 # ---- what a digit costs ---------------------------------------------------------------------
