@@ -14,12 +14,16 @@
 #include "base/clock.h"
 #include "base/xalloc.h"
 
-enum { LOOK_MS = 50 };
+enum {
+    LOOK_MS = 50,
+    MANY_ENOUGH = HTTP_MANY_MAX / 3, /* for another thread that serves some together */
+};
 
 enum kind { ALONE, MANY, KINDS };
 
 struct queue {
     struct http_place *first, **end;
+    int n;
 };
 
 struct line {
@@ -48,6 +52,7 @@ static void append(struct line *l, struct http_place *task)
     task->next = NULL;
     *q->end = task;
     q->end = &task->next;
+    q->n++;
     l->waiting++;
 }
 
@@ -59,6 +64,7 @@ static struct http_place *take_first(struct line *l, enum kind kind)
     q->first = task->next;
     if (!q->first)
         q->end = &q->first;
+    q->n--;
     l->waiting--;
     task->next = NULL;
     return task;
@@ -76,12 +82,20 @@ static struct http_place *take_many(struct line *l)
     return first;
 }
 
+/* While some are served together others gather, until those are done or there are enough
+ * of them: a transaction of many costs little more than one of few. */
+static bool may_be_served_together(const struct line *l)
+{
+    return l->queues[MANY].first && l->running_many < HTTP_MANY_THREADS &&
+           (l->running_many == 0 || l->queues[MANY].n >= MANY_ENOUGH);
+}
+
 /* Who stands in line for the longest of those that may be served; NULL: nobody. */
 static struct queue *next_queue(struct line *l)
 {
     struct queue *alone = &l->queues[ALONE], *many = &l->queues[MANY];
 
-    if (!many->first || l->running_many >= HTTP_MANY_THREADS)
+    if (!may_be_served_together(l))
         return alone->first ? alone : NULL;
     return alone->first && alone->first->since_ms <= many->first->since_ms ? alone : many;
 }
@@ -305,7 +319,7 @@ bool http_gate_enter(struct http_gate *g, struct http_place *task,
             .connection = c, .class = class, .since_ms = now, .many = many};
         MHD_suspend_connection(c);
         append(&g->lines[class], task);
-        if (!many || g->lines[class].running_many < HTTP_MANY_THREADS)
+        if (!many || may_be_served_together(&g->lines[class]))
             pthread_cond_signal(&g->work);
         if (!g->watching) {
             g->watching = true;
