@@ -57,8 +57,8 @@ static void refuse(const struct hook *h, struct response *resp, int status,
     respond_error(resp, status, code, why);
 }
 
-static void fail(const struct hook *h, const struct hook_route *route,
-                 struct response *resp, const char *why, int err)
+void hook_fail(const struct hook *h, const struct hook_route *route,
+               struct response *resp, const char *why, int err)
 {
     hook_count_one(HOOK_FAILED);
     log_error("hook", "tenant=%d provider=%s path=%s failed=%s err=%d",
@@ -331,7 +331,7 @@ static void run(struct hook *h, const struct hook_route *route,
     if (err == EACCES)
         refuse(h, resp, 403, "forbidden", "this nonce was used for another request");
     else if (err)
-        fail(h, route, resp, "run", err);
+        hook_fail(h, route, resp, "run", err);
     else if (!known)
         hook_count_one(HOOK_DONE);
 }
@@ -361,7 +361,7 @@ static bool find_account(struct hook *h, const char *name, const struct hook_rou
         respond_error(resp, 404, "not_found", "no such path");
     } else if (err) {
         log_error("hook", "%s", e.text);
-        fail(h, route, resp, "account", err);
+        hook_fail(h, route, resp, "account", err);
     }
     return err == 0;
 }

@@ -76,6 +76,9 @@ void hook_serve(const struct request *req, const char *hook,
 bool hook_prepare(struct hook *h, const char *hook, const struct hook_route *route,
                   struct provider_event *ev, struct response *resp);
 void hook_free(struct hook *h); /* for CLEANUP too */
+/* Answers it as one that failed, and says so. */
+void hook_fail(const struct hook *h, const struct hook_route *route,
+               struct response *resp, const char *why, int err);
 /* What was answered before; takes a->body. */
 void hook_answer_again(struct provider_answer *a, struct response *resp);
 

@@ -19,8 +19,9 @@ struct hook_accounts {
     pthread_mutex_t lock;
     struct {
         struct provider provider;
-        int64_t at_ms; /* monotonic; 0: empty */
-    } * places;        /* guarded by lock */
+        int64_t at_ms;     /* monotonic; 0: empty */
+        int64_t failed_ms; /* when it was asked for in vain; 0: never since */
+    } * places;            /* guarded by lock */
 };
 
 struct hook_accounts *hook_accounts_new(struct pg_pool *pool,
@@ -51,10 +52,12 @@ static size_t place_of(const struct uuid *hook)
     return hook->bytes[0];
 }
 
-/* How old it is, ms; -1: it is not here. */
+/* How old it is, ms; -1: it is not here. Who was just asked for in vain is as new: not
+ * each of many waits for a database that says nothing. */
 static int64_t look(struct hook_accounts *a, const struct uuid *hook,
                     struct provider *out)
 {
+    const int64_t now = mono_ms();
     size_t i = place_of(hook);
     int64_t age = -1;
 
@@ -62,7 +65,9 @@ static int64_t look(struct hook_accounts *a, const struct uuid *hook,
     if (a->places[i].at_ms &&
         memcmp(&a->places[i].provider.hook, hook, sizeof(*hook)) == 0) {
         *out = a->places[i].provider;
-        age = mono_ms() - a->places[i].at_ms;
+        age = now - a->places[i].at_ms;
+        if (a->places[i].failed_ms && now - a->places[i].failed_ms < FRESH_MS)
+            age = 0;
     }
     pthread_mutex_unlock(&a->lock);
     return age;
@@ -78,10 +83,21 @@ static void keep(struct hook_accounts *a, const struct uuid *hook,
     if (p) {
         a->places[i].provider = *p;
         a->places[i].at_ms = mono_ms();
+        a->places[i].failed_ms = 0;
     } else if (memcmp(&a->places[i].provider.hook, hook, sizeof(*hook)) == 0) {
         provider_wipe(&a->places[i].provider);
         a->places[i].at_ms = 0;
     }
+    pthread_mutex_unlock(&a->lock);
+}
+
+static void keep_failure(struct hook_accounts *a, const struct uuid *hook)
+{
+    size_t i = place_of(hook);
+
+    pthread_mutex_lock(&a->lock);
+    if (memcmp(&a->places[i].provider.hook, hook, sizeof(*hook)) == 0)
+        a->places[i].failed_ms = mono_ms();
     pthread_mutex_unlock(&a->lock);
 }
 
@@ -107,5 +123,8 @@ int hook_accounts_find(struct hook_accounts *a, const struct uuid *hook,
     if (!err)
         *out = found;
     provider_wipe(&found);
-    return err == ECONNRESET && age >= 0 ? 0 : err;
+    if (err != ECONNRESET || age < 0)
+        return err;
+    keep_failure(a, hook);
+    return 0;
 }

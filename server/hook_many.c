@@ -11,6 +11,8 @@
 #include "campaigns/provider_event_store.h"
 #include "server/voice.h"
 
+enum { SILENT_MS = 1000 };
+
 struct item {
     struct response *resp;
     bool *done;
@@ -279,16 +281,28 @@ static int serve_in(struct pg *pg, int tenant_id, struct item **group, size_t *n
     return pg_end(pg, err);
 }
 
+/* Of a database that says nothing: it would not to each of them, either. */
+static void give_up(struct item **group, size_t n, int err)
+{
+    for (size_t i = 0; i < n; i++) {
+        *group[i]->done = true;
+        hook_fail(&group[i]->h, &any_route, group[i]->resp, "many", err);
+    }
+}
+
 static void serve_group(struct item **group, size_t n)
 {
     struct server *s = group[0]->h.server;
     struct pg *pg = pg_pool_take(s->many_pool);
+    const int64_t begun_ms = mono_ms();
 
     int err = serve_in(pg, group[0]->h.provider.tenant_id, group, &n);
     if (err)
         log_debug("hook", "many=%zu err=%d each is served by itself: %s", n, err,
                   pg_error(pg));
     pg_pool_give(s->many_pool, pg);
+    if (err && mono_ms() - begun_ms >= SILENT_MS)
+        give_up(group, n, err);
     for (size_t i = 0; !err && i < n; i++) {
         *group[i]->done = true;
         /* What was said before may have been committed without waiting for the disk. */
