@@ -187,6 +187,19 @@ static int key(struct cli *cli, int argc, char **argv)
     return CLI_OK;
 }
 
+/* A part of one is no error here, and 401 of each request later. */
+static void doubt_account(const struct provider *p)
+{
+    static const char hex[] = "0123456789abcdefABCDEF";
+    const char *id = p->account;
+
+    if (p->kind == PROVIDER_TWILIO &&
+        (strncmp(id, "AC", 2) != 0 || strlen(id) != 34 || strspn(id + 2, hex) != 32))
+        fprintf(stderr, "is '%s' whole? an account SID is AC and 32 hex digits\n", id);
+    if (p->kind == PROVIDER_PLIVO && strlen(id) != 20)
+        fprintf(stderr, "is '%s' whole? an auth id is MA or SA and 18 letters\n", id);
+}
+
 static int add(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(command_wipe)
@@ -212,6 +225,7 @@ static int add(struct cli *cli, int argc, char **argv)
         return cli_fail("%s", e.text);
     printf("provider '%s' (%s) is there, its token sealed\n", c.given.name, c.kind);
     tell_hooks(cli, &c.given);
+    doubt_account(&c.given);
     return CLI_OK;
 }
 

@@ -29,11 +29,21 @@ static int find(const char *name, const struct sample **out)
 
 static int cmd_list(struct cli *cli, int argc, char **argv)
 {
-    (void)cli, (void)argv;
-    if (argc > 1)
-        return cli_usage("unexpected argument '%s'", argv[1]);
-    for (size_t i = 0; sample_at(i); i++)
-        printf("%-12s %s\n", sample_at(i)->name, sample_at(i)->about);
+    bool json = false;
+
+    (void)cli;
+    if (cli_only_json(argc, argv, &json))
+        return CLI_USAGE;
+    json_t *all = json_array();
+    for (size_t i = 0; sample_at(i); i++) {
+        json_array_append_new(all, json_pack("{s:s, s:s}", "name", sample_at(i)->name,
+                                             "about", sample_at(i)->about));
+        if (!json)
+            printf("%-12s %s\n", sample_at(i)->name, sample_at(i)->about);
+    }
+    if (json)
+        return cli_print_json(all);
+    json_decref(all);
     return CLI_OK;
 }
 
@@ -96,7 +106,7 @@ static int cmd_write(struct cli *cli, int argc, char **argv)
 
 static const struct cli_verb verbs[] = {
     {.name = "list",
-     .arguments = "",
+     .arguments = "[--json]",
      .about = "The flows that come with Furrow.",
      .example = "furrow sample list",
      .run = cmd_list},

@@ -66,7 +66,8 @@ static int ask_language(struct ledger_turn *t, const char **words, struct respon
              "actionOnEmptyResult=\"true\" action=\"");
     put_url(t->hook.req, &resp->body, "/voice/ivr/language-selected");
     buf_puts(&resp->body,
-             "\"><Say language=\"en-US\">Welcome to Voice Ledger. Press 1 for English. "
+             "\" bargeIn=\"true\"><Say language=\"en-US\" voice=\"Polly.Joanna\" "
+             "loop=\"1\">Welcome to Voice Ledger. Press 1 for English. "
              "Press 2 for Amharic. Press 3 for Oromo.</Say></Gather></Response>\n");
     resp->status = 200;
     resp->content_type = "application/xml";
@@ -101,7 +102,8 @@ static int select_language(struct ledger_turn *t, const char **words,
         }
     buf_printf(&resp->body,
                "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Say "
-               "language=\"en-US\">%s</Say><Redirect method=\"POST\">",
+               "language=\"en-US\" voice=\"Polly.Joanna\" loop=\"1\">%s</Say><Redirect "
+               "method=\"POST\">",
                said);
     put_url(t->hook.req, &resp->body, place);
     buf_puts(&resp->body, "</Redirect></Response>\n");

@@ -29,7 +29,8 @@ void ledger_say(const char *words, struct response *resp)
     /* Words of ours: nothing in them needs escaping. */
     buf_printf(&resp->body,
                "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Say "
-               "language=\"en-US\">%s</Say><Hangup/></Response>\n",
+               "language=\"en-US\" voice=\"Polly.Joanna\" "
+               "loop=\"1\">%s</Say><Hangup/></Response>\n",
                words);
 }
 

@@ -28,7 +28,8 @@ void turn_say(const char *text, struct response *resp)
     buf_free(&resp->body);
     /* Words of ours: nothing in them needs escaping. */
     buf_printf(&resp->body,
-               "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Speak>%s</Speak>"
+               "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Speak "
+               "language=\"en-US\" voice=\"WOMAN\" loop=\"1\">%s</Speak>"
                "<Hangup/></Response>\n",
                text);
 }

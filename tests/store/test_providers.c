@@ -44,6 +44,7 @@ static void an_account_is_added_and_its_token_is_sealed(void **state)
                            "AC0001", "--token-file", token_file);
     text_has(said, "its token sealed");
     text_has(said, "https://voice.example.test/hooks/");
+    text_has(said, "is 'AC0001' whole?");
     struct provider p = loaded("main");
     assert_string_equal(p.token, "secret-one");
     assert_string_equal(p.signing_token, "secret-one");
