@@ -25,6 +25,7 @@ struct var_use {
     uint16_t node; /* IVR_NO_NODE: by the prompt */
     const struct prompt *prompt;
     uint16_t var;
+    bool provided; /* it may be missing there */
     const char *pointer;
 };
 

@@ -124,6 +124,7 @@ static bool seen_before(const struct source *src, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (src->uses[i].node != IVR_NO_NODE && src->uses[i].var == src->uses[n].var &&
+            (!src->uses[i].provided || src->uses[n].provided) &&
             strcmp(src->uses[i].pointer, src->uses[n].pointer) == 0)
             return true;
     return false;
@@ -140,6 +141,8 @@ static void warn_uses(struct graph *g)
             seen_before(c->src, i))
             continue;
         bool ever = is_set_anywhere(g, use->var) || has_subflow(g);
+        if (ever && use->provided)
+            continue;
         const char *text = arena_printf(
             c->arena, ever ? "vars.%s may not be set yet here" : "vars.%s is never set",
             c->var_names[use->var]);

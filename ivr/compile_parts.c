@@ -105,7 +105,7 @@ static bool has_set(const struct compiler *c, int var)
            c->src->sets[c->node].bits[var / 64] >> (var % 64) & 1;
 }
 
-static bool uses(void *arg, const char *name)
+static bool uses(void *arg, const char *name, bool provided)
 {
     struct compiler *c = arg;
     int var = var_number(c, name);
@@ -123,7 +123,8 @@ static bool uses(void *arg, const char *name)
         c->err = ENOMEM;
         return false;
     }
-    return add_use(c, (struct var_use){c->node, c->prompt, (uint16_t)var, pointer});
+    return add_use(
+        c, (struct var_use){c->node, c->prompt, (uint16_t)var, provided, pointer});
 }
 
 void var_is_set(struct compiler *c, const char *name)

@@ -229,8 +229,6 @@ static int parse_var(struct parser *s, const char *name, const struct expr **out
         return complain(s,
                         arena_printf(s->arena, "'%s' cannot be a variable's name", name),
                         "up to 31 letters a-z, digits and _, a letter first");
-    if (s->scope->uses && !s->scope->uses(s->scope->arg, name))
-        return ENOMEM;
     int err = make(s, EXPR_VAR, 0, &x);
     const char **kept = err ? NULL : arena_alloc(s->arena, 2 * sizeof(*kept));
     if (!kept)
@@ -423,6 +421,24 @@ static int parse_or(struct parser *s, const struct expr **out)
     return err;
 }
 
+static bool provides(const struct expr *x)
+{
+    return x->kind == EXPR_CALL && (x->function == expr_function_find("default", 7) ||
+                                    x->function == expr_function_find("is_empty", 8));
+}
+
+/* As deep as it is evaluated, which the parser bounds. */
+static int tell_uses(const struct expr_scope *scope, const struct expr *x, bool provided)
+{
+    if (x->kind == EXPR_VAR && scope->uses &&
+        !scope->uses(scope->arg, x->path[0], provided))
+        return ENOMEM;
+    for (int i = 0; x->kind == EXPR_CALL && i < x->n; i++)
+        if (tell_uses(scope, x->args[i], provided || (i == 0 && provides(x))))
+            return ENOMEM;
+    return 0;
+}
+
 int expr_parse(const struct expr **out, const char *text, size_t len,
                const struct expr_scope *scope, struct ivr_arena *arena,
                struct expr_error *e)
@@ -434,7 +450,7 @@ int expr_parse(const struct expr **out, const char *text, size_t len,
         return err;
     skip_space(&s);
     if (s.p == s.end)
-        return 0;
+        return tell_uses(scope, *out, false);
     size_t rest = (size_t)(s.end - s.p);
     return complain(&s,
                     arena_printf(arena, "'%.*s' is not expected here",

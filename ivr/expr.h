@@ -57,7 +57,9 @@ struct expr_error {
 /* Roots and names the parser lets pass; each use of vars.X is told. */
 struct expr_scope {
     bool digits; /* `digits` is the entry of a collect, `said` what was said */
-    bool (*uses)(void *arg, const char *var); /* false: ENOMEM */
+    /* provided: the expression says what holds without it, by default() or is_empty().
+     * false: ENOMEM */
+    bool (*uses)(void *arg, const char *var, bool provided);
     void *arg;
 };
 
