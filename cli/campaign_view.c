@@ -262,6 +262,10 @@ int snapshot_load(struct cli *cli, int64_t campaign_id, int64_t now_ms,
                             out->no_caller_id);
     for (size_t i = 0; !err && i < out->zone_count; i++)
         look_at_zone(out, &out->zones[i], holidays, holiday_count);
+    if (!err && out->due_open > 0 && out->row.state == CAMPAIGN_RUNNING)
+        err = campaign_trunks_why_dry(cli->pg, cli->tenant_id, campaign_id,
+                                      out->doc->pacing.max_concurrent, now_ms,
+                                      out->no_line);
     return err;
 }
 
@@ -319,7 +323,7 @@ const char *snapshot_why_dry(const struct campaign_snapshot *s,
     else if (s->due_open > 0 && s->no_caller_id[0])
         str_cut(out, SNAPSHOT_WHY_MAX, s->no_caller_id);
     else if (s->due_open > 0)
-        return out;
+        str_cut(out, SNAPSHOT_WHY_MAX, s->no_line);
     else if (s->report.pending == 0)
         snprintf(out, SNAPSHOT_WHY_MAX,
                  s->report.calling ? "the last contacts are being called"

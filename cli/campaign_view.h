@@ -15,6 +15,7 @@
 #include "base/attrs.h"
 #include "campaigns/agent_store.h"
 #include "campaigns/campaign_store.h"
+#include "campaigns/campaign_trunk_store.h"
 #include "campaigns/canary_store.h"
 #include "campaigns/quarantine_store.h"
 #include "campaigns/report_store.h"
@@ -40,7 +41,8 @@ struct campaign_snapshot {
     int64_t next_due_ms;        /* the nearest retry inside an open window; 0 none */
     struct agent_limits limits; /* of a campaign with agents, and those by state: */
     int agents[AGENT_STATES];
-    char no_caller_id[CALLER_ID_WHY_MAX]; /* why no number of the pool may show; "" */
+    char no_caller_id[CALLER_ID_WHY_MAX];  /* why no number of the pool may show; "" */
+    char no_line[CAMPAIGN_TRUNKS_WHY_MAX]; /* why no trunk takes a call; "" */
 };
 
 /* Errors are pg.h's. snapshot_free() also after an error. */

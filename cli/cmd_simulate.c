@@ -286,6 +286,22 @@ static int simulate(const struct arguments *a, const char *campaign,
     return code;
 }
 
+/* One that is of no trunk of the campaign would change nothing, and say nothing. */
+static int check_outages(const struct network *n, const struct scene *scene)
+{
+    for (size_t i = 0; i < n->outage_count; i++) {
+        bool known = false;
+
+        for (size_t k = 0; k < scene->trunk_count; k++)
+            known |= str_is(n->outages[i].trunk, scene->trunks[k].name);
+        if (!known)
+            return cli_fail("an outage is of the trunk '%s', over which the campaign "
+                            "does not call ('furrow campaign show' names its trunks)",
+                            n->outages[i].trunk);
+    }
+    return CLI_OK;
+}
+
 static int run(struct cli *cli, int argc, char **argv)
 {
     struct arguments a = {.seed = 1, .agents = -1};
@@ -317,7 +333,7 @@ static int run(struct cli *cli, int argc, char **argv)
         code = cli_fail("the queue '%s' of the campaign has no agents: say how many with "
                         "--agents N, or make some (furrow agent add)",
                         source.scene.doc->mode.queue);
-    else
+    else if (!(code = check_outages(&network, &source.scene)))
         code = simulate(&a, row.name, &network, &source.scene);
     scene_free(&source);
     return code;

@@ -524,6 +524,48 @@ static void watch_shows_pace_answers_refusals_and_budget(void **state)
     expect(RUN("campaign", "stop", "seen"), 0, "", "");
 }
 
+/* People are due and nobody is dialled: that has a reason too. */
+static void watch_says_when_no_line_takes_a_call(void **state)
+{
+    (void)state;
+    /* Ids of before hold no time. */
+    pgtest_run(pg, 1,
+               "DELETE FROM attempts WHERE campaign_id = (SELECT id FROM "
+               "campaigns WHERE name = 'seen')");
+    create("lines", "near", ", \"pacing\": {\"max_concurrent\": 10}");
+    pgtest_run(pg, 1,
+               "UPDATE campaigns SET state = 'running', started_at = furrow_ts("
+               "1795500000000) WHERE name = 'lines'");
+    pgtest_run(
+        pg, 1,
+        "INSERT INTO campaign_contacts (tenant_id, campaign_id, contact_id, phone, "
+        "zone_group, next_attempt_at) SELECT 1, c.id, k.id, k.phone, "
+        "k.zone_group, furrow_ts(1795499900000) FROM contacts k JOIN campaigns c "
+        "ON c.list_id = k.list_id WHERE c.name = 'lines'");
+    pgtest_run(
+        pg, 1,
+        "INSERT INTO attempts (id, tenant_id, campaign_id, contact_id, phone, "
+        "trunk_id, slot, number, state, intent_at, released_at, ended_at, disposition) "
+        "SELECT furrow_uuid_floor(furrow_ts(1795500000000 + i)), 1, c.id, 1, "
+        "251911000000 + i, c.trunk_id, 0, 1, 'ended', t, t, t, 'congestion' FROM "
+        "campaigns c, generate_series(1, 10) i, (SELECT furrow_ts(1795500000000) t) q "
+        "WHERE c.name = 'lines'");
+    expect(RUN("campaign", "watch", "lines"), 0,
+           "for their time; trunk 'sim' refused its last 10 calls", "");
+    pgtest_run(pg, 1,
+               "UPDATE attempts SET state = 'answered', ended_at = NULL, disposition = "
+               "NULL WHERE campaign_id = (SELECT id FROM campaigns WHERE name = "
+               "'lines')");
+    expect(RUN("campaign", "watch", "lines"), 0,
+           "; 10 calls are up, as many as 'pacing' allows at once", "");
+    pgtest_run(pg, 1,
+               "DELETE FROM attempts WHERE campaign_id = (SELECT id FROM "
+               "campaigns WHERE name = 'lines')");
+    struct outcome *o = RUN("campaign", "watch", "lines");
+    expect(o, 0, "for their time\n", "");
+    expect(RUN("campaign", "stop", "lines"), 0, "", "");
+}
+
 static void a_failed_canary_is_shown_and_resuming_it_is_said(void **state)
 {
     static const char why[] = "12 of 20 calls failed, more than 50 % of 20";
@@ -909,6 +951,7 @@ int main(void)
         cmocka_unit_test(what_has_ended_is_not_started),
         cmocka_unit_test(watch_has_the_same_picture_for_programs),
         cmocka_unit_test(watch_shows_pace_answers_refusals_and_budget),
+        cmocka_unit_test(watch_says_when_no_line_takes_a_call),
         cmocka_unit_test(a_failed_canary_is_shown_and_resuming_it_is_said),
         cmocka_unit_test(what_is_in_quarantine_is_shown_and_released_by_name),
         cmocka_unit_test(change_says_what_differs_and_what_is_wrong),
