@@ -52,6 +52,12 @@ def business(offsets, at):
     return at + (offsets[i][1] if i >= 0 else 0) / 1000
 
 
+def clocks(offsets, since, until):
+    """The offsets that were in effect between two moments, in seconds."""
+    first = bisect.bisect_right([o[0] for o in offsets], since) - 1
+    return [ms / 1000 for at, ms in offsets[max(first, 0):] if at <= until] or [0.0]
+
+
 def of_calls(w, opted_out, silenced, held_s=0.0):
     """Breaches that the carrier alone can see."""
     seen = collections.Counter(p[1] for p in w.posts)
@@ -142,16 +148,20 @@ async def of_rows(sql):
             yield breach
 
 
-def too_soon(w, offsets, ledger):
+def too_soon(w, offsets, ledger, held_s=0.0):
     """What the ledger gave up as unknown may have been over before it arrived; of all others
-    it knows the end, and that is never before the end at the carrier."""
+    it knows the end, and that is never before the end at the carrier. The clock that allowed a
+    call may have been stepped while the request was on its way."""
+    on_way = PERMIT_S + max(HELD_S, held_s)
     last = {}
     for at, attempt, phone, *_ in w.calls:
         before = last.get(phone)
         last[phone] = attempt
         if not before or ledger.get(before, ("",))[0] != "ended":
             continue
-        gap = business(offsets, at) - business(offsets, w.until[before])
+        over = w.until[before]
+        gap = max(at + o for o in clocks(offsets, max(at - on_way, over), at)) - \
+            business(offsets, over)
         if gap < RETRY_S - 0.1:
             yield f"{phone} was called {gap:.3f} s after the call {before} was over: {attempt}"
 
@@ -175,7 +185,7 @@ async def of_given_up(w, sql):
         yield breach
 
 
-async def of_stories(w, sql, left, offsets):
+async def of_stories(w, sql, left, offsets, held_s=0.0):
     """The carrier's and the ledger's. left: recordings that the carrier still has."""
     ledger = {}
     states = {}
@@ -187,7 +197,7 @@ async def of_stories(w, sql, left, offsets):
             ledger[key] = (state, text, answered == "t")
         else:
             states[text] = state
-    for breach in too_soon(w, offsets, ledger):
+    for breach in too_soon(w, offsets, ledger, held_s):
         yield breach
     posted = {p[1] for p in w.posts}
     for at, attempt, phone, _, fate in w.posts:
