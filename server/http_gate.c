@@ -16,7 +16,7 @@
 
 enum {
     LOOK_MS = 50,
-    MANY_ENOUGH = HTTP_MANY_MAX / 3, /* for another thread that serves some together */
+    MANY_ENOUGH = HTTP_MANY_MAX / 2, /* for another thread that serves some together */
 };
 
 enum kind { ALONE, MANY, KINDS };
