@@ -45,13 +45,14 @@ end
 
 -- The trunk's health: its factor climbs back by 1 in a minute; while the breaker is open
 -- nothing goes, and afterwards one call at a time tries it.
-local health = redis.call('HMGET', KEYS[4], 'factor', 'at', 'open', 'fails')
+local health = redis.call('HMGET', KEYS[4], 'factor', 'at', 'open', 'probe')
 local factor, open = 1, tonumber(health[3] or '0')
 if health[1] then
   factor = math.min(1, tonumber(health[1]) + math.max(0, real - tonumber(health[2])) / 60000)
 end
 local percent = math.floor(factor * 100)
-if open > real then return {4, -math.ceil(open - real), percent, ''} end
+local tries = ARGV[5] ~= '' and health[4] == attempt -- its turn passed: it is still the one
+if open > real and not tries then return {4, -math.ceil(open - real), percent, ''} end
 
 -- The theoretical arrival time of the next call; one far ahead is of another rate or of
 -- a clock that was set back. A turn that is near is given now, for its time: who came back
@@ -97,6 +98,6 @@ end
 redis.call('HSET', KEYS[3], attempt, table.concat(holds, ' '))
 if open > 0 then
   -- This one tries; should nothing be heard of it, the next does in half a minute.
-  redis.call('HSET', KEYS[4], 'open', string.format('%.0f', real + 30000), 'probe', 1)
+  redis.call('HSET', KEYS[4], 'open', string.format('%.0f', real + 30000), 'probe', attempt)
 end
 return {0, math.floor(wait * 1000), percent, table.concat(turn, ' ')}

@@ -21,7 +21,7 @@ else
     factor, halved = math.max(0.02, factor / 2), real
   end
   -- Those of before the breaker opened are not counted again; the call that tries is.
-  if fails >= 10 and (open <= real or h[7] == '1') then
+  if fails >= 10 and (open <= real or (h[7] and h[7] ~= '0')) then
     opened = math.min(600000, opened == 0 and 30000 or opened * 2)
     open, fails = real + opened, 9
   end

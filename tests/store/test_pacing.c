@@ -283,6 +283,19 @@ static void a_turn_that_passed_goes_back_unless_another_has_had_one_since(void *
     redis_do("DEL late:boot late:index late:held late:health late:tat late:slots");
 }
 
+static void who_tries_the_breaker_and_is_late_is_still_the_one(void **state)
+{
+    char a[64] = "", b[64] = "";
+
+    (void)state;
+    redis_do("EVAL redis.call('SET','late:boot','run'..string.char(32)..'0') 0");
+    redis_do("HSET late:health open 1");
+    assert_int_equal(take_at("a", 10000, a), 0);
+    assert_int_equal(take_at("a", 10900, a), 0);
+    assert_int_equal(take_at("b", 20000, b), 4);
+    redis_do("DEL late:boot late:index late:held late:health late:tat late:slots");
+}
+
 static void two_dialers_share_one_budget(void **state)
 {
     struct taker *a = new_taker(2, 40, 0), *b = new_taker(2, 40, 0);
@@ -689,6 +702,7 @@ int main(void)
         PACING_TEST(tokens_are_evenly_spaced),
         PACING_TEST(a_fast_limit_beside_a_slow_one_costs_no_turns),
         PACING_TEST(a_turn_that_passed_goes_back_unless_another_has_had_one_since),
+        PACING_TEST(who_tries_the_breaker_and_is_late_is_still_the_one),
         PACING_TEST(two_dialers_share_one_budget),
         PACING_TEST(slots_are_held_until_given_back_and_giving_twice_frees_one),
         PACING_TEST(slots_whose_attempt_is_over_are_reclaimed_and_no_others),
