@@ -33,7 +33,7 @@ struct pg {
     struct kept kept[PG_KEEP_MAX];
     char *url, *role, *name;
     bool by_key; /* pg.h, as is: */
-    int statement_ms, hold_ms, lock_ms;
+    int statement_ms, idle_ms, hold_ms, lock_ms;
     char error[512], sqlstate[6];
     struct statement statements[STATEMENTS_MAX];
     int statement_count, next_number;
@@ -142,6 +142,11 @@ static int set_up_session(struct pg *pg)
         snprintf(sql, sizeof(sql), "SET lock_timeout = %d", pg->lock_ms);
         err = plain(pg, sql);
     }
+    if (!err && pg->idle_ms > 0) {
+        snprintf(sql, sizeof(sql), "SET idle_in_transaction_session_timeout = %d",
+                 pg->idle_ms);
+        err = plain(pg, sql);
+    }
     return err ? err : check_row_security(pg);
 }
 
@@ -208,6 +213,7 @@ int pg_open(struct pg **out, const struct pg_options *options, struct errtext *e
     pg->name = options->name ? xstrdup(options->name) : NULL;
     pg->by_key = options->by_key;
     pg->statement_ms = options->statement_ms;
+    pg->idle_ms = options->idle_ms;
     pg->hold_ms = options->hold_ms;
     pg->lock_ms = options->lock_ms;
     int err = connect_now(pg);

@@ -38,7 +38,10 @@ struct pg_options {
      * indexes, whatever the statistics of a table say that was empty when counted. */
     bool by_key;
     int statement_ms; /* a statement that takes longer is given up (EPROTO); 0: none is */
-    int lock_ms;      /* the same for one that waits for a lock */
+    /* A transaction that asks nothing for longer is ended by the server (ECONNRESET): a
+     * process that stands still keeps no lock from the others; 0: none is. */
+    int idle_ms;
+    int lock_ms; /* the same for one that waits for a lock */
     /* Of a pool: a connection that is held for longer is cut, so that its holder gets
      * ECONNRESET from a database that neither answers nor is gone; 0: none is. */
     int hold_ms;

@@ -36,8 +36,9 @@
 #include "dialer/web.h"
 
 enum {
-    QUEUE_MAX = 256,   /* work at the database's door that may be refused */
-    WEB_MAX_HOST = 64, /* Asterisk allows 100 HTTP sessions */
+    QUEUE_MAX = 256,          /* work at the database's door that may be refused */
+    WEB_MAX_HOST = 64,        /* Asterisk allows 100 HTTP sessions */
+    STANDING_STILL_MS = 4000, /* well before the lease of another node's slot is over */
     END_TICK_MS = 50,
     POLITE_MS = 10000, /* flows that were told to stop */
     HANG_UP_MS = 5000, /* channels that were told to end */
@@ -185,7 +186,8 @@ static int open_parts(struct process *p, struct errtext *e)
     const struct pg_options pg = {.url = c->common.database_url,
                                   .role = "furrow_app",
                                   .name = "furrow-dialer",
-                                  .by_key = true};
+                                  .by_key = true,
+                                  .idle_ms = STANDING_STILL_MS};
 
     CLEANUP(free_cleanup) char *lists = xasprintf("%s/dnc", c->common.data_dir);
     struct content content;

@@ -114,6 +114,28 @@ static void a_lost_connection_is_told_once_and_comes_back(void **state)
     pg_close(super);
 }
 
+/* One that stands still in a transaction (stopped, swapped out) keeps its locks for as
+ * long as its session lives. */
+static void who_stands_still_in_a_transaction_lets_go(void **state)
+{
+    const struct pg_options options = {
+        .url = pgtest_url(), .role = "furrow_app", .name = "still", .idle_ms = 200};
+    struct pg *pg = pgtest_open(), *still = NULL;
+    struct errtext e = {0};
+
+    (void)state;
+    assert_int_equal(pg_open(&still, &options, &e), 0);
+    assert_int_equal(pg_begin(still, 1), 0);
+    assert_int_equal(pg_run(still, NULL, "SELECT pg_advisory_xact_lock(77)", NULL), 0);
+    assert_int_equal(pg_run(pg, NULL, "SET statement_timeout = '30s'", NULL), 0);
+    assert_int_equal(pg_run(pg, NULL, "SELECT pg_advisory_lock(77)", NULL), 0);
+    assert_int_equal(pg_run(still, NULL, "SELECT 1", NULL), ECONNRESET);
+    pg_rollback(still);
+    assert_int_equal(pgtest_i64(still, 1, "SELECT 7"), 7);
+    pg_close(still);
+    pg_close(pg);
+}
+
 static void a_statement_alone_is_a_whole_transaction(void **state)
 {
     static const char insert[] = "INSERT INTO lists (tenant_id, name, created_at) VALUES "
@@ -302,6 +324,7 @@ int main(void)
         cmocka_unit_test(every_table_but_the_installations_own_is_isolated),
         cmocka_unit_test(refusals_have_their_errno),
         cmocka_unit_test(a_lost_connection_is_told_once_and_comes_back),
+        cmocka_unit_test(who_stands_still_in_a_transaction_lets_go),
         cmocka_unit_test(a_statement_alone_is_a_whole_transaction),
         cmocka_unit_test(parameters_of_every_type_arrive),
         cmocka_unit_test(an_unknown_tenant_is_told_which_there_are),
