@@ -39,7 +39,7 @@ static int64_t interval_us(const struct pacing *p, const struct pacing_ask *ask)
  */
 static bool is_late(const struct pacing *p, const struct op *op)
 {
-    int64_t may_us = interval_us(p, &op->ask) / 20 * 12;
+    int64_t may_us = interval_us(p, &op->ask) / 10 * 3;
 
     return op->due_us && op->result == PACING_GO &&
            mono_us() - op->due_us > (may_us > 2 * NEARLY_US ? may_us : 2 * NEARLY_US);

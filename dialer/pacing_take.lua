@@ -75,7 +75,7 @@ if wait > near then return {1, math.ceil(wait - near / 2), percent, ''} end
 now = now + wait
 
 -- A late caller keeps what it lost, but at most a tenth of an interval, and leaves less
--- than two thirds after its turn (pacing.c): so the long-run rate holds, and no second has more
+-- than a third after its turn (pacing.c): so the long-run rate holds, and no second has more
 -- than rate + 1 calls.
 local turn = {}
 for b = 1, buckets do
