@@ -255,7 +255,7 @@ static void heard_health(struct pacing *p, int64_t trunk_id, int percent, int64_
         }
 }
 
-static bool is_numbers(const redisReply *reply, size_t n)
+static bool begins_with_numbers(const redisReply *reply, size_t n)
 {
     bool all = reply && reply->type == REDIS_REPLY_ARRAY && reply->elements >= n;
 
@@ -266,7 +266,7 @@ static bool is_numbers(const redisReply *reply, size_t n)
 
 static void on_told(struct pacing *p, struct op *op, redisReply *reply)
 {
-    if (pacing_is_good(p, reply) && is_numbers(reply, 3))
+    if (pacing_is_good(p, reply) && begins_with_numbers(reply, 3) && reply->elements == 3)
         heard_health(p, op->trunk_id, (int)reply->element[0]->integer,
                      reply->element[1]->integer, reply->element[2]->integer > 0);
     free(op);
@@ -300,7 +300,7 @@ enum answer { GO, WAIT, FULL, REBUILD_FIRST, BREAKER };
 /* Three numbers and the turn. */
 static bool is_take(const redisReply *reply)
 {
-    return is_numbers(reply, 3) && reply->elements == 4 &&
+    return begins_with_numbers(reply, 3) && reply->elements == 4 &&
            reply->element[0]->integer >= GO && reply->element[0]->integer <= BREAKER &&
            reply->element[3]->type == REDIS_REPLY_STRING &&
            reply->element[3]->len < TURN_MAX;
