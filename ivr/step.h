@@ -36,6 +36,12 @@ struct sprint {
     struct expr_env expr;
 };
 
+/* Texts of inputs may be NULL. */
+static inline const char *given(const char *text)
+{
+    return text ? text : "";
+}
+
 /* ---- step.c ---- */
 
 struct ivr_frame *sprint_frame(struct sprint *sp);
@@ -96,7 +102,8 @@ bool speak_in(struct sprint *sp, const struct prompts *list, bool bargeable,
 const struct variant *pick_variant(struct sprint *sp, const struct prompt *p,
                                    const char *lang, bool spoken);
 
-/* ---- step_nodes.c, step_wait.c, step_data.c ---- */
+/* ---- step_nodes.c, step_wait.c; and of single kinds step_keys.c, step_api.c,
+ * step_data.c ---- */
 
 /* Waits for one key, which is nobody's node's. */
 void ask_one_key(struct sprint *sp, int64_t first_ms);
@@ -104,9 +111,11 @@ void node_enter(struct sprint *sp, const struct node *n);
 void node_resume(struct sprint *sp, const struct node *n, const struct ivr_input *in);
 
 void enter_keys(struct sprint *sp, const struct node *n);
+void resume_keys(struct sprint *sp, const struct node *n, const struct ivr_input *in);
 void enter_data(struct sprint *sp, const struct node *n);
 void resume_data(struct sprint *sp, const struct node *n, const struct ivr_input *in);
 void enter_api(struct sprint *sp, const struct node *n);
+void resume_api(struct sprint *sp, const struct node *n, const struct ivr_input *in);
 void enter_record(struct sprint *sp, const struct node *n);
 void enter_transfer(struct sprint *sp, const struct node *n);
 void enter_queue(struct sprint *sp, const struct node *n);
