@@ -383,6 +383,15 @@ static size_t clock_at(const struct reader *r, size_t i, struct clock *out)
     return n + tail;
 }
 
+/* "at ten to" is no ten o'clock: what was to follow was not heard, or not as a number. */
+static bool counts_from_another(const struct reader *r, size_t i)
+{
+    static const char *const words[] = {"to",   "too", "past", "after", "of",
+                                        "till", "til", "'til", NULL};
+
+    return is_one_of(word_at(r, i), words);
+}
+
 static size_t read_clock(struct reader *r, size_t i)
 {
     static const char *const leads[] = {"at", "by", "around", "about", "after", NULL};
@@ -400,6 +409,7 @@ static size_t read_clock(struct reader *r, size_t i)
         return 0;
     if (tail)
         set_part(r, part);
+    r->vague |= !c.sure && !tail && counts_from_another(r, i + lead + n);
     r->vague |= r->has_clock;
     r->has_clock = true;
     r->hour = c.hour;
@@ -415,15 +425,27 @@ static const char *const negations[] = {
     "cant",  "cannot",     "can\u2019t", "won't",      "won\u2019t", "couldn't",
     "isn't", "isn\u2019t", "stop",       "except",     "unless",     NULL};
 
+/* An Amharic word, whatever the recogniser calls the language of the whole: its hours are
+ * counted from six. */
+static bool is_ethiopic(const char *w)
+{
+    for (const unsigned char *at = (const unsigned char *)w; at[0] && at[1]; at++)
+        if (at[0] == 0xe1 && at[1] >= 0x88 && at[1] <= 0x8e)
+            return true;
+    return false;
+}
+
 static bool turns_the_sense(const char *w)
 {
     static const char *const words[] = {
-        "or",      "either", "before",  "between",   "until",  "till",     "from",
-        "within",  "every",  "each",    "daily",     "always", "midnight", "weekend",
-        "once",    "twice",  "few",     "couple",    "some",   "month",    "months",
-        "year",    "years",  "week",    "weeks",     "hour",   "hours",    "minute",
-        "minutes", "half",   "quarter", "yesterday", "last",   "ago",      "gmt",
-        "utc",     NULL};
+        "or",       "either",    "before",  "between",  "until",         "till",
+        "from",     "within",    "every",   "each",     "daily",         "always",
+        "midnight", "weekend",   "once",    "twice",    "few",           "couple",
+        "some",     "month",     "months",  "year",     "years",         "week",
+        "weeks",    "hour",      "hours",   "minute",   "minutes",       "half",
+        "quarter",  "yesterday", "last",    "ago",      "gmt",           "utc",
+        "local",    "ethiopian", "habesha", "sa'aatii", "sa\u2019aatii", "saatii",
+        "saati",    "sa'atii",   "saat",    "se'at",    "seat",          NULL};
     static const char *const months[] = {"january", "february", "march",    "april",
                                          "june",    "july",     "august",   "september",
                                          "october", "november", "december", NULL};
@@ -434,8 +456,8 @@ static bool turns_the_sense(const char *w)
         "sixteenth",    "seventeenth", "eighteenth",   "nineteenth", "twentieth",
         "twenty-first", "thirtieth",   "thirty-first", NULL};
 
-    return is_one_of(w, negations) || is_one_of(w, words) || is_one_of(w, months) ||
-           is_one_of(w, ordinals);
+    return is_ethiopic(w) || is_one_of(w, negations) || is_one_of(w, words) ||
+           is_one_of(w, months) || is_one_of(w, ordinals);
 }
 
 /* "busy at five", "after friday": a time that is named and not meant. */

@@ -117,6 +117,11 @@ static void times_as_people_say_them_are_read(void **state)
         {"I can't talk right now, call me at three pm", "11-24 15:00"},
         {"not now, tomorrow at three pm", "11-25 15:00"},
         {"you may call me at three pm", "11-24 15:00"},
+        {"at ten minutes to five pm", "11-24 16:50"},
+        {"at ten past five pm", "11-24 17:10"},
+        {"at three pm to talk", "11-24 15:00"},
+        {"tomorrow at ten o'clock to talk", "11-25 10:00"},
+        {"at 15:30 to talk", "11-24 15:30"},
     };
 
     (void)state;
@@ -200,10 +205,66 @@ static void what_is_not_one_instant_is_left_to_a_person(void **state)
         {"at a quarter of five pm", "vague"},
         {"in two hours and a half", "vague"},
         {"today at nine in the morning", "past"},
+        /* Ten o'clock is not what was meant, or not all of it was heard. */
+        {"at ten to", "vague"},
+        {"call me at ten to", "vague"},
+        {"at 10 to", "vague"},
+        {"at ten to five", "vague"},
+        {"at ten to five pm", "vague"},
+        {"at ten to five in the afternoon", "vague"},
+        {"at ten to fife", "vague"},
+        {"at ten to the hour", "vague"},
+        {"tomorrow at ten past", "vague"},
+        {"tomorrow at ten after", "vague"},
+        {"at ten till", "vague"},
+        {"at ten 'til", "vague"},
+        {"at ten til", "vague"},
+        {"at ten of", "vague"},
+        {"at ten too", "vague"},
+        {"at five to", "vague"},
+        {"at twenty to", "vague"},
+        {"at twenty to five pm", "vague"},
+        {"ten to tomorrow", "vague"},
+        {"tomorrow at quarter to", "vague"},
+        {"tomorrow at half past", "vague"},
+        {"at ten minutes to", "vague"},
+        {"at ten minutes past", "vague"},
+        {"at ten to, in the morning", "vague"},
     };
 
     (void)state;
     check(list, ARRAY_LEN(list));
+}
+
+/* Whatever the recogniser calls the language: a clock of another one is not guessed at,
+ * of which the hours of Ethiopia begin at six. */
+static void times_of_other_languages_are_left_to_a_person(void **state)
+{
+    static const char *const list[] = {
+        "\u1208\u12a0\u1225\u122d \u12f0\u1242\u1243 \u1230\u12a0\u1275",
+        "le asir dekika seat",
+        "\u1290\u1308 \u12a0\u1235\u122d \u1230\u12d3\u1275 \u120b\u12ed "
+        "\u12f0\u12cd\u1209\u120d\u129d",
+        "\u1260 10 \u1230\u12d3\u1275",
+        "\u12a810 \u12f0\u1242\u1243 \u1260\u1206\u120b",
+        "bor sa'aatii kudhan irratti na bilbili",
+        "sa'aatii kudhan ta'uuf daqiiqaa shan",
+        "sa'aatii 10 irratti",
+        "at sa'aatii kudhan",
+        "at 10 sa'aatii",
+        "tomorrow at sa'aatii kudhan",
+        "at 10 pm sa'aatii Itoophiyaa",
+        "at 10 \u1230\u12d3\u1275",
+        "\u1290\u1308 at 10 pm",
+        "at ten ethiopian time",
+        "at ten o'clock local time",
+        "at ten habesha time",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(list); i++)
+        if (!str_is(told(list[i]), "none") && !str_is(told(list[i]), "vague"))
+            fail_msg("'%s' is '%s'", list[i], told(list[i]));
 }
 
 static void a_closed_time_is_moved_as_the_keypads_is(void **state)
@@ -316,6 +377,7 @@ int main(void)
         cmocka_unit_test(times_as_people_say_them_are_read),
         cmocka_unit_test(an_hour_alone_is_the_half_of_the_day_with_calling_hours),
         cmocka_unit_test(what_is_not_one_instant_is_left_to_a_person),
+        cmocka_unit_test(times_of_other_languages_are_left_to_a_person),
         cmocka_unit_test(a_closed_time_is_moved_as_the_keypads_is),
         cmocka_unit_test(a_day_of_25_hours_keeps_the_clock_on_the_wall),
         cmocka_unit_test(whatever_is_said_the_instant_lies_ahead_and_in_calling_hours),
