@@ -232,6 +232,19 @@ int cmd_campaign_history(struct cli *cli, int argc, char **argv)
 
 /* ---- clone ---- */
 
+/* The name is an argument: another one that is set would be passed over. */
+static int check_name(const struct arguments *a)
+{
+    static const char key[] = "name=";
+
+    for (size_t i = 0; i < a->n; i++)
+        if (strncmp(a->settings[i], key, sizeof(key) - 1) == 0)
+            return cli_usage("the new campaign's name is the second argument: 'furrow "
+                             "campaign clone %s %s'",
+                             a->name, a->settings[i] + sizeof(key) - 1);
+    return a->second ? CLI_OK : cli_usage("what is the new one's name?");
+}
+
 int cmd_campaign_clone(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(free_cleanup) char *before = NULL;
@@ -244,8 +257,8 @@ int cmd_campaign_clone(struct cli *cli, int argc, char **argv)
     struct buf setting = {0};
 
     int code = parse(&a, "which campaign?", argc, argv);
-    if (!code && !a.second)
-        code = cli_usage("what is the new one's name?");
+    if (!code)
+        code = check_name(&a);
     if (!code)
         code = open_text(cli, a.name, &row, &before);
     if (code)

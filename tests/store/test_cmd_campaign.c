@@ -671,6 +671,14 @@ static void clone_makes_a_draft_with_the_same_rules_and_another_name(void **stat
 {
     (void)state;
     expect(RUN("campaign", "clone", "turns"), 2, "", "what is the new one's name?");
+    /* The name has its place; a second one is not passed over. */
+    expect(RUN("campaign", "clone", "turns", "--set", "name=turns-2"), 2, "",
+           "furrow campaign clone turns turns-2");
+    expect(RUN("campaign", "clone", "turns", "turns-2", "--set", "priority=7", "--set",
+               "name=other"),
+           2, "", "the new campaign's name is the second argument");
+    assert_int_equal(
+        count("SELECT count(*) FROM campaigns WHERE name IN ('turns-2', 'other')"), 0);
     expect(RUN("campaign", "clone", "turns", "turns-2", "--set", "priority=7"), 0,
            "campaign 'turns-2' created as a draft, with the rules of 'turns'", "");
     assert_int_equal(
