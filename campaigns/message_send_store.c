@@ -21,11 +21,14 @@ int message_load(struct pg *pg, int tenant_id, const struct uuid *id,
     struct pg_args a = {0};
 
     pg_arg_uuid(&a, id);
-    int err = pg_run(pg, &res,
-                     "SELECT phone, body, state = 'queued' OR (state = 'failed' AND "
-                     "reported_at IS NULL), kind = "
-                     "'" MESSAGE_REPLY "' FROM messages WHERE id = $1 FOR UPDATE",
-                     &a);
+    int err =
+        pg_run(pg, &res,
+               "SELECT phone, body, state = 'queued' OR (state = 'failed' AND "
+               "reported_at IS NULL), kind = '" MESSAGE_REPLY "', coalesce((SELECT "
+               "c.campaign_id FROM calls c WHERE c.id = coalesce(m.call_id, (SELECT "
+               "r.call_id FROM recordings r WHERE r.id = m.recording_id))), 0) FROM "
+               "messages m WHERE id = $1 FOR UPDATE",
+               &a);
     if (err)
         return err;
     if (PQntuples(res) == 0)
@@ -35,7 +38,7 @@ int message_load(struct pg *pg, int tenant_id, const struct uuid *id,
                             .due = pg_bool(res, 0, 2),
                             .reply = pg_bool(res, 0, 3)};
     if (!m.reply) /* that was asked for just now */
-        err = dnc_is_stopped_sms(pg, tenant_id, m.phone, &m.stopped);
+        err = dnc_stops_sms(pg, tenant_id, m.phone, pg_i64(res, 0, 4), &m.stopped);
     if (err)
         return err;
     m.body = xstrdup(pg_text(res, 0, 1));

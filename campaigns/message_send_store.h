@@ -20,7 +20,7 @@ struct message_due {
     int64_t phone;
     char *body;   /* owned */
     bool due;     /* it has not left yet, as far as anybody knows, and may */
-    bool stopped; /* the number said STOP, and this is no answer to it */
+    bool stopped; /* an opt-out stops it, and it is no answer to one */
     bool reply;
 };
 /* Locks the row. ENOENT: there is none; else message_due_free(). */

@@ -196,16 +196,20 @@ struct found {
 static int collect(const struct dnc_row *row, void *arg)
 {
     struct found *f = arg;
-    char added[CLOCK_TEXT_MAX], removed[CLOCK_TEXT_MAX];
+    char added[CLOCK_TEXT_MAX], removed[CLOCK_TEXT_MAX], again[CLOCK_TEXT_MAX];
 
     f->in_force += row->removed_at_ms == 0;
     json_array_append_new(
-        f->list, json_pack("{s:I, s:s, s:s, s:s, s:s, s:o}", "campaign_id",
+        f->list, json_pack("{s:I, s:s, s:s, s:s, s:s, s:o, s:o}", "campaign_id",
                            (json_int_t)row->campaign_id, "topic", row->topic, "source",
                            row->source, "note", row->note, "added_at",
                            clock_text(row->added_at_ms, added), "removed_at",
                            row->removed_at_ms
                                ? json_string(clock_text(row->removed_at_ms, removed))
+                               : json_null(),
+                           "messages_again_at",
+                           row->sms_again_at_ms
+                               ? json_string(clock_text(row->sms_again_at_ms, again))
                                : json_null()));
     return 0;
 }
@@ -226,6 +230,9 @@ static void print_entry(const json_t *entry)
     printf(", %s, since %s", cli_text(entry, "source"), cli_text(entry, "added_at"));
     if (*cli_text(entry, "removed_at"))
         printf(" until %s", cli_text(entry, "removed_at"));
+    else if (*cli_text(entry, "messages_again_at"))
+        printf(", messages again since %s (START by SMS)",
+               cli_text(entry, "messages_again_at"));
     printf("%s%s\n", *cli_text(entry, "note") ? ": " : "", cli_text(entry, "note"));
 }
 

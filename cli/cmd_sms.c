@@ -431,11 +431,11 @@ static int queue_test(struct cli *cli, int64_t phone, const char *text, struct u
     snprintf(key, sizeof(key), "test-%s", uuid_text(&fresh, part));
     const struct message_new m = {
         .dedupe_key = key, .phone = phone, .kind = "test", .body = text};
-    if (dnc_is_stopped_sms(cli->pg, cli->tenant_id, phone, &stopped))
+    if (dnc_stops_sms(cli->pg, cli->tenant_id, phone, 0, &stopped))
         return cli_fail("%s", pg_error(cli->pg));
     if (stopped)
-        return cli_fail("that number said STOP by SMS and gets no messages until it says "
-                        "START; 'furrow dnc check' shows the entry");
+        return cli_fail("that number opted out and gets no messages until it says START "
+                        "by SMS; 'furrow dnc check' shows the entry");
     if (message_queue(cli->pg, cli->tenant_id, &m, clock_now_ms()) ||
         find_id(cli, key, id))
         return cli_fail("%s", pg_error(cli->pg));

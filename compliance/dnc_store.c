@@ -7,16 +7,22 @@
 #include "base/str.h"
 #include "compliance/facts_store.h"
 
-static int mark_by_sms(struct pg *pg, int64_t phone, int64_t now_ms)
+/* The entry was there: what it says now counts for messages too. */
+static int said_again(struct pg *pg, const struct dnc_entry *entry, int64_t now_ms)
 {
+    bool by_sms = str_is(entry->source, "sms") && entry->campaign_id == 0;
     struct pg_args a = {0};
 
-    pg_arg_i64(&a, phone);
-    pg_arg_ms(&a, now_ms);
+    pg_arg_i64(&a, entry->phone);
+    pg_arg_ms(&a, by_sms ? now_ms : 0);
+    pg_arg_i64(&a, entry->campaign_id);
+    pg_arg_text(&a, entry->topic ? entry->topic : "");
     return pg_run(pg, NULL,
-                  "UPDATE dnc_entries SET by_sms_at = furrow_ts($2) WHERE phone = $1 AND "
-                  "campaign_id = 0 AND topic = '' AND removed_at IS NULL AND source <> "
-                  "'sms' AND by_sms_at IS NULL",
+                  "UPDATE dnc_entries SET sms_again_at = NULL, by_sms_at = CASE WHEN "
+                  "source <> 'sms' THEN coalesce(by_sms_at, furrow_ts($2)) END WHERE "
+                  "phone = $1 AND campaign_id = $3 AND topic = $4 AND removed_at IS NULL "
+                  "AND (sms_again_at IS NOT NULL OR (furrow_ts($2) IS NOT NULL AND "
+                  "source <> 'sms' AND by_sms_at IS NULL))",
                   &a);
 }
 
@@ -45,8 +51,8 @@ static int add_locked(struct pg *pg, int tenant_id, const struct dnc_entry *entr
                  &a);
     if (!err)
         *added = pg_affected(res) > 0;
-    if (!err && !*added && str_is(entry->source, "sms") && entry->campaign_id == 0)
-        err = mark_by_sms(pg, entry->phone, now_ms);
+    if (!err && !*added)
+        err = said_again(pg, entry, now_ms);
     return err;
 }
 
@@ -147,10 +153,11 @@ static int start_sms(struct pg *pg, int tenant_id, int64_t phone, int64_t now_ms
     pg_arg_ms(&a, now_ms);
     err =
         pg_run(pg, &res,
-               "UPDATE dnc_entries SET by_sms_at = NULL, removed_at = CASE WHEN source "
-               "= 'sms' THEN furrow_ts($2) END, removed_note = CASE WHEN source = 'sms' "
-               "THEN 'START by SMS' ELSE removed_note END WHERE phone = $1 AND "
-               "removed_at IS NULL AND (source = 'sms' OR by_sms_at IS NOT NULL)",
+               "UPDATE dnc_entries SET by_sms_at = NULL, sms_again_at = CASE WHEN source "
+               "<> 'sms' THEN furrow_ts($2) END, removed_at = CASE WHEN source = 'sms' "
+               "THEN furrow_ts($2) END, removed_note = CASE WHEN source = 'sms' THEN "
+               "'START by SMS' ELSE removed_note END WHERE phone = $1 AND removed_at IS "
+               "NULL AND sms_again_at IS NULL",
                &a);
     if (!err)
         *lifted = pg_affected(res) > 0;
@@ -188,9 +195,34 @@ int dnc_is_stopped_sms(struct pg *pg, int tenant_id, int64_t phone, bool *out)
     return pg_end_own(pg, own, err);
 }
 
+int dnc_stops_sms(struct pg *pg, int tenant_id, int64_t phone, int64_t campaign_id,
+                  bool *out)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+    bool own = false;
+
+    int err = pg_begin_own(pg, tenant_id, &own);
+    if (err)
+        return err;
+    pg_arg_i64(&a, tenant_id);
+    pg_arg_i64(&a, phone);
+    pg_arg_i64(&a, campaign_id);
+    err = pg_run(pg, &res,
+                 "SELECT FROM dnc_entries WHERE tenant_id = $1 AND phone = $2 AND "
+                 "removed_at IS NULL AND sms_again_at IS NULL AND ((campaign_id = 0 AND "
+                 "topic = '') OR (campaign_id = $3 AND campaign_id <> 0) OR (campaign_id "
+                 "= 0 AND topic = (SELECT c.topic FROM campaigns c WHERE c.id = $3))) "
+                 "LIMIT 1",
+                 &a);
+    if (!err)
+        *out = PQntuples(res) > 0;
+    return pg_end_own(pg, own, err);
+}
+
 #define COLUMNS                                                                          \
     "phone, campaign_id, furrow_ms(added_at), furrow_ms(removed_at), source, note, "     \
-    "removed_note, topic "
+    "removed_note, topic, furrow_ms(sms_again_at) "
 
 static int give_rows(const PGresult *res, dnc_row_fn *each, void *arg)
 {
@@ -204,7 +236,8 @@ static int give_rows(const PGresult *res, dnc_row_fn *each, void *arg)
                                     .source = pg_text(res, i, 4),
                                     .note = pg_text(res, i, 5),
                                     .removed_note = pg_text(res, i, 6),
-                                    .topic = pg_text(res, i, 7)};
+                                    .topic = pg_text(res, i, 7),
+                                    .sms_again_at_ms = pg_i64(res, i, 8)};
         err = each(&row, arg);
     }
     return err;
@@ -249,7 +282,7 @@ int dnc_list(struct pg *pg, int tenant_id, int64_t campaign_id, size_t max,
         return err;
     *n = (size_t)PQntuples(res);
     if (*n > 0)
-        *after = pg_i64(res, (int)*n - 1, 8);
+        *after = pg_i64(res, (int)*n - 1, 9);
     return give_rows(res, each, arg);
 }
 

@@ -3,9 +3,10 @@
  * acts with its commit: adding takes the same lock on (tenant, number) as a release, so
  * no permit is minted after it. A removed entry stays as history.
  *
- * Who says STOP by SMS (source "sms") gets no more messages either. When an entry was
- * there before for another reason, that one is marked: dnc_start_sms takes the mark away
- * and leaves the entry.
+ * An entry stops messages (SMS) as it stops calls, and as widely: of its campaign, its
+ * topic or the tenant. A START by SMS gives messages back and leaves the entry, but for
+ * one that a STOP by SMS had made: that is removed. When an entry was there before a
+ * STOP, it is marked, so that the second STOP is known as one.
  */
 #ifndef COMPLIANCE_DNC_STORE_H
 #define COMPLIANCE_DNC_STORE_H
@@ -28,7 +29,8 @@ struct dnc_entry {
 };
 
 /* In the caller's transaction when one is open, else its own. *added: it was not
- * there before. Adding twice is nothing new, but for source "sms" it acts (see above). */
+ * there before. Adding twice is nothing new, but it ends what a START by SMS had given
+ * back, and for source "sms" marks (see above). */
 NODISCARD int dnc_add(struct pg *pg, int tenant_id, const struct dnc_entry *entry,
                       int64_t now_ms, bool *added);
 /* Many at once (import): one transaction a batch; phones need not be distinct. */
@@ -41,17 +43,23 @@ NODISCARD int dnc_remove(struct pg *pg, int tenant_id, int64_t phone, int64_t ca
 NODISCARD int dnc_remove_topic(struct pg *pg, int tenant_id, int64_t phone,
                                const char *topic, const char *note, int64_t now_ms);
 
-/* The person said START by SMS: what a STOP by SMS had added or marked, no more. *lifted:
- * there was such a thing. */
+/* The person said START by SMS: nothing that stands now stops messages; calls are given
+ * back by the end of a STOP's own entry only. The next dnc_add takes it back. *lifted:
+ * something had stopped messages. */
 NODISCARD int dnc_start_sms(struct pg *pg, int tenant_id, int64_t phone, int64_t now_ms,
                             bool *lifted);
 /* Whether the number said STOP by SMS, and not START after it. */
 NODISCARD int dnc_is_stopped_sms(struct pg *pg, int tenant_id, int64_t phone, bool *out);
+/* Whether an entry stops a message to the number that is of that campaign (0: of none).
+ */
+NODISCARD int dnc_stops_sms(struct pg *pg, int tenant_id, int64_t phone,
+                            int64_t campaign_id, bool *out);
 
 struct dnc_row {
     int64_t phone, campaign_id, added_at_ms, removed_at_ms; /* removed 0: in force */
     const char *source, *note, *removed_note;
-    const char *topic; /* "" none */
+    const char *topic;       /* "" none */
+    int64_t sms_again_at_ms; /* messages are wanted all the same, since; 0 not */
 };
 typedef int(dnc_row_fn)(const struct dnc_row *row, void *arg);
 /* Entries of a number, those removed too, newest first. */

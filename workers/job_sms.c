@@ -5,9 +5,9 @@
  * reports come, one is waited for first. A message of which anybody knows that
  * it left is never sent again.
  *
- * Who may get one: these messages answer a call that the person took part in,
- * so an opt-out from calls does not stop them. An opt-out by SMS (a STOP,
- * compliance/dnc_store.h) does, of all but the answer to what the person wrote.
+ * Who may get one: an opt-out stops messages as it stops calls, by whatever door
+ * it came and as widely (compliance/dnc_store.h), all but the answer to what the
+ * person wrote, which is how a STOP is confirmed.
  *
  * Through which account: the tenant's (message_settings), else the worker's own.
  */
@@ -311,7 +311,7 @@ static enum job_result run(struct job_ctx *ctx, const struct job *job)
         return result;
     if (o.m.stopped) {
         const struct message_outcome refused = {
-            .state = "refused", .error = "the number opted out by SMS", .certain = true};
+            .state = "refused", .error = "the number opted out", .certain = true};
         return finish(ctx, job, &o, &refused, false);
     }
     if (o.own && strcmp(config_of(ctx)->sms_provider, "log") == 0) {

@@ -437,6 +437,144 @@ static void who_opted_out_gets_no_more_but_the_answer_to_what_they_write(void **
     assert_int_equal(seen()->calls, 1);
 }
 
+/* ---- whoever opted out, wherever ---- */
+
+static void opts_out(const char *source, int64_t campaign, const char *topic)
+{
+    const struct dnc_entry entry = {
+        .phone = PHONE, .campaign_id = campaign, .source = source, .topic = topic};
+    bool added = false;
+
+    assert_int_equal(dnc_add(db, TENANT, &entry, clock_now_ms(), &added), 0);
+}
+
+static void takes_back(void)
+{
+    pgtest_run(db, TENANT, "DELETE FROM dnc_entries");
+}
+
+/* Whether it leaves: refused with the reason otherwise, and not counted into the day. */
+static bool leaves(const struct uuid *id)
+{
+    char text[UUID_TEXT_MAX];
+    int before = seen()->calls;
+
+    assert_int_equal(tried(id).result, JOB_DONE);
+    CLEANUP(free_cleanup)
+    char *refused = xasprintf("messages WHERE id = '%s' AND state = 'refused' AND error "
+                              "LIKE '%%opted out%%' AND counted_on IS NULL",
+                              uuid_text(id, text));
+    bool left = seen()->calls > before;
+    assert_int_equal(is(refused), !left);
+    return left;
+}
+
+static void an_opt_out_from_everything_stops_messages_whatever_its_door(void **state)
+{
+    static const char *const sources[] = {"keypress", "speech", "api",
+                                          "cli",      "import", "sms"};
+    char key[32];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
+        opts_out(sources[i], 0, NULL);
+        snprintf(key, sizeof(key), "receipt-%zu", i);
+        struct uuid id = queued(key, "receipt", "hello");
+        assert_false(leaves(&id));
+        snprintf(key, sizeof(key), "reply-%zu", i);
+        id = queued(key, MESSAGE_REPLY, "you will get no more");
+        assert_true(leaves(&id)); /* what confirms it */
+        takes_back();
+    }
+    struct uuid id = queued("after", "receipt", "hello");
+    assert_true(leaves(&id));
+}
+
+static int64_t campaign_about(const char *name, const char *topic)
+{
+    char sql[1200];
+
+    snprintf(sql, sizeof(sql),
+             "WITH n AS (SELECT '%s' AS name), l AS (INSERT INTO lists (tenant_id, name, "
+             "created_at) SELECT 1, name, now() FROM n RETURNING id), f AS (INSERT INTO "
+             "flows (tenant_id, name, created_at) SELECT 1, name, now() FROM n RETURNING "
+             "id), r AS (INSERT INTO flow_revisions (tenant_id, flow_id, revision, "
+             "sha256, source, published_at) SELECT 1, id, 1, name, '{}', now() FROM f, n "
+             "RETURNING id), t AS (INSERT INTO trunks (tenant_id, name, kind, cps, "
+             "max_channels, created_at) SELECT 1, name, 'simulated', 1, 1, now() FROM n "
+             "RETURNING id) INSERT INTO campaigns (tenant_id, name, state, document, "
+             "document_text, list_id, trunk_id, flow_revision_id, created_at, "
+             "changed_at) SELECT 1, name, 'running', jsonb_build_object('topic', "
+             "'%s'::text), '', l.id, t.id, r.id, now(), now() FROM n, l, r, t",
+             name, topic);
+    pgtest_run(db, TENANT, sql);
+    snprintf(sql, sizeof(sql), "SELECT id FROM campaigns WHERE name = '%s'", name);
+    return pgtest_i64(db, TENANT, sql);
+}
+
+/* Of a call of that campaign, or of a recording of such a call; 0: of a call in. */
+static struct uuid queued_of(int64_t campaign, bool recorded)
+{
+    static int n;
+    const struct uuid call = uuid_v7(clock_now_ms()), rec = uuid_v7(clock_now_ms());
+    char key[32], sql[700], a[UUID_TEXT_MAX], b[UUID_TEXT_MAX], c[UUID_TEXT_MAX];
+
+    snprintf(key, sizeof(key), "of-%d", n++);
+    struct uuid id = queued(key, "flow", "hello");
+    uuid_text(&call, a);
+    uuid_text(&rec, b);
+    uuid_text(&id, c);
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO calls (id, tenant_id, direction, campaign_id, phone, "
+             "flow_revision_id, slot, started_at) VALUES ('%s', 1, '%s', "
+             "nullif(%lld, 0), 251911234567, 1, 1, now())",
+             a, campaign ? "out" : "in", (long long)campaign);
+    pgtest_run(db, TENANT, sql);
+    if (recorded) {
+        snprintf(
+            sql, sizeof(sql),
+            "INSERT INTO recordings (id, tenant_id, call_id, name, source, location, "
+            "node, pipeline, state, created_at, updated_at) VALUES ('%s', 1, '%s', "
+            "'%s', 'simulated', '', 'say', 'command', 'done', now(), now())",
+            b, a, key);
+        pgtest_run(db, TENANT, sql);
+    }
+    snprintf(sql, sizeof(sql), "UPDATE messages SET %s = '%s' WHERE id = '%s'",
+             recorded ? "recording_id" : "call_id", recorded ? b : a, c);
+    pgtest_run(db, TENANT, sql);
+    return id;
+}
+
+static bool one_leaves(int64_t campaign, bool recorded)
+{
+    struct uuid id = queued_of(campaign, recorded);
+
+    return leaves(&id);
+}
+
+static void an_opt_out_from_a_campaign_or_a_topic_stops_its_messages_only(void **state)
+{
+    int64_t wheat = campaign_about("wheat", "harvest");
+    int64_t maize = campaign_about("maize", "harvest");
+    int64_t loans = campaign_about("loans", "");
+
+    (void)state;
+    opts_out("keypress", wheat, NULL);
+    assert_false(one_leaves(wheat, false));
+    assert_false(one_leaves(wheat, true));
+    assert_true(one_leaves(maize, false));
+    assert_true(one_leaves(maize, true));
+    assert_true(one_leaves(loans, false));
+    assert_true(one_leaves(0, false));
+    assert_true(one_leaves(0, true));
+    takes_back();
+    opts_out("keypress", 0, "harvest");
+    assert_false(one_leaves(wheat, false));
+    assert_false(one_leaves(maize, true));
+    assert_true(one_leaves(loans, false));
+    assert_true(one_leaves(0, false));
+}
+
 static void what_is_refused_fails_and_costs_nothing(void **state)
 {
     struct uuid id = queued("one", "receipt", "hello");
@@ -648,6 +786,8 @@ int main(void)
         TEST(what_the_provider_says_failed_is_not_sent_once_more),
         TEST(what_can_be_put_right_is_tried_again_when_it_makes_sense),
         TEST(who_opted_out_gets_no_more_but_the_answer_to_what_they_write),
+        TEST(an_opt_out_from_everything_stops_messages_whatever_its_door),
+        TEST(an_opt_out_from_a_campaign_or_a_topic_stops_its_messages_only),
         TEST(what_is_refused_fails_and_costs_nothing),
         TEST(look_alikes_are_sent_where_the_tenant_allows_it),
         TEST(receipts_and_errors_are_in_the_callers_language_and_the_tenants_name),

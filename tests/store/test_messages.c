@@ -220,7 +220,7 @@ static bool stopped(void)
 {
     bool out = false;
 
-    assert_int_equal(dnc_is_stopped_sms(db, TENANT, PHONE, &out), 0);
+    assert_int_equal(dnc_stops_sms(db, TENANT, PHONE, 0, &out), 0);
     return out;
 }
 
@@ -245,14 +245,19 @@ static void stop_acts_at_once_and_start_takes_it_back(void **state)
     assert_int_equal(is("messages WHERE kind = 'reply'"), 2);
 }
 
-static void start_leaves_an_opt_out_from_calls(void **state)
+static void pressed_the_key(int64_t at_ms)
 {
     const struct dnc_entry keypress = {.phone = PHONE, .source = "keypress"};
     bool added = false;
 
+    assert_int_equal(dnc_add(db, TENANT, &keypress, at_ms, &added), 0);
+}
+
+static void start_leaves_an_opt_out_from_calls(void **state)
+{
     (void)state;
-    assert_int_equal(dnc_add(db, TENANT, &keypress, NOW_MS, &added), 0);
-    assert_false(stopped()); /* of calls: a receipt may still come */
+    pressed_the_key(NOW_MS);
+    assert_true(stopped());
     wrote("አቁም", "SM1", NOW_MS);
     assert_true(stopped());
     assert_int_equal(is("messages WHERE kind = 'reply' AND language = 'am'"), 1);
@@ -260,6 +265,30 @@ static void start_leaves_an_opt_out_from_calls(void **state)
     assert_false(stopped());
     assert_int_equal(is("dnc_entries WHERE removed_at IS NULL AND source = 'keypress'"),
                      1);
+}
+
+static void the_latest_word_counts_for_messages(void **state)
+{
+    size_t n = 0;
+
+    (void)state;
+    pressed_the_key(NOW_MS);
+    wrote("START", "SM1", NOW_MS + 1000); /* without a STOP before */
+    assert_false(stopped());
+    assert_int_equal(is("messages WHERE kind = 'reply'"), 1);
+    text_has(RUN(0, "dnc", "check", "+251911234567"), "messages again since 2026-11-20");
+    /* A list that is imported again is no new word. */
+    assert_int_equal(dnc_add_many(db, TENANT, (int64_t[]){PHONE}, 1, 0, "import", NULL,
+                                  NOW_MS + 2000, &n),
+                     0);
+    assert_false(stopped());
+    pressed_the_key(NOW_MS + 3000);
+    assert_true(stopped());
+    wrote("START", "SM2", NOW_MS + 4000);
+    assert_false(stopped());
+    wrote("STOP", "SM3", NOW_MS + 5000);
+    assert_true(stopped());
+    assert_int_equal(is("dnc_entries WHERE removed_at IS NULL"), 1);
 }
 
 static void help_is_answered_in_the_persons_language(void **state)
@@ -357,7 +386,7 @@ static void an_operator_tries_one_and_sees_what_became_of_it(void **state)
     text_has(said, "0 of 5 used");
     text_has(RUN(0, "sms", "status", "--json"), "\"cap\": 5");
     wrote("STOP", "SM1", NOW_MS);
-    text_has(RUN(1, "sms", "test", "+251911234567", "hi"), "said STOP by SMS");
+    text_has(RUN(1, "sms", "test", "+251911234567", "hi"), "opted out");
 }
 
 static int setup(void **state)
@@ -397,6 +426,7 @@ int main(void)
         TEST(an_account_reports_of_its_own_messages_only),
         TEST(stop_acts_at_once_and_start_takes_it_back),
         TEST(start_leaves_an_opt_out_from_calls),
+        TEST(the_latest_word_counts_for_messages),
         TEST(help_is_answered_in_the_persons_language),
         TEST(an_operator_says_how_messages_leave),
         TEST(an_operator_tries_one_and_sees_what_became_of_it),
