@@ -366,6 +366,18 @@ static bool find_account(struct hook *h, const char *name, const struct hook_rou
     return err == 0;
 }
 
+/* Whoever listens to the answer hears that something is wrong. */
+static void refuse_garbled(const struct hook *h, const struct hook_route *route,
+                           struct response *resp)
+{
+    refuse(h, resp, route->failed ? 200 : 400, "bad_encoding",
+           "parameters are not UTF-8 text");
+    if (!route->failed)
+        return;
+    buf_free(&resp->body);
+    route->failed(h, resp);
+}
+
 bool hook_prepare(struct hook *h, const char *hook, const struct hook_route *route,
                   struct provider_event *ev, struct response *resp)
 {
@@ -383,12 +395,12 @@ bool hook_prepare(struct hook *h, const char *hook, const struct hook_route *rou
         refuse_unproved(h, route->group, url, resp);
         return false;
     }
-    if (!read_params(h)) {
-        refuse(h, resp, 400, "bad_encoding", "parameters are not UTF-8 text");
-        return false;
-    }
     const char *end = strstr(url, h->req->url);
     snprintf(h->base, sizeof(h->base), "%.*s/hooks/%s", (int)(end - url), url, hook);
+    if (!read_params(h)) {
+        refuse_garbled(h, route, resp);
+        return false;
+    }
     hook_event(h, nonce, ev);
     return true;
 }

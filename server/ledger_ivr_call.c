@@ -332,9 +332,17 @@ void ledger_take(const struct request *req, ledger_fn *fn, const char *sorry,
         .hook = {.req = req, .server = req->app, .now_ms = clock_now_ms()}};
     int err = EAGAIN;
 
-    if (!is_believed(&t, sorry, resp) || !request_form(req, &t.hook.body, resp) ||
-        !request_query(req, &t.hook.query, resp))
+    if (!is_believed(&t, sorry, resp))
         return;
+    if (!request_form(req, &t.hook.body, resp) ||
+        !request_query(req, &t.hook.query, resp)) {
+        hook_count_one(HOOK_REFUSED);
+        log_warn("ledger_ivr",
+                 "path=%s refused=parameters are no UTF-8 text, or too many",
+                 LOG_ESC(req->path));
+        ledger_say(sorry, resp);
+        return;
+    }
     t.hook.pg = pg_pool_take(t.hook.server->hook_pool);
     for (int i = 0; i < TRIES && (err == EAGAIN || err == EEXIST); i++) {
         voice_close(&t.voice);

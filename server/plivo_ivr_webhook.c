@@ -53,8 +53,10 @@ static bool is_signed(struct turn *t, const char *token)
     return right;
 }
 
-/* False: the answer is in resp. */
-static bool open_turn(struct turn *t, const struct request *req, struct response *resp)
+/* sorry: what a caller hears of parameters that cannot be read; NULL: nobody listens.
+ * False: the answer is in resp. */
+static bool open_turn(struct turn *t, const struct request *req, const char *sorry,
+                      struct response *resp)
 {
     struct server *s = req->app;
     const char *token = s->config.plivo_ivr.auth_token;
@@ -73,8 +75,14 @@ static bool open_turn(struct turn *t, const struct request *req, struct response
         return false;
     }
     if (!request_form(req, &t->hook.body, resp) ||
-        !request_query(req, &t->hook.query, resp))
+        !request_query(req, &t->hook.query, resp)) {
+        log_warn("plivo_ivr", "path=%s refused=parameters are no UTF-8 text, or too many",
+                 LOG_ESC(req->path));
+        hook_count_one(HOOK_REFUSED);
+        if (sorry)
+            turn_say(sorry, resp);
         return false;
+    }
     t->uuid = hook_param(&t->hook, "CallUUID");
     if (strlen(t->uuid) >= MENU_CALL_UUID_MAX)
         t->uuid = "";
@@ -130,7 +138,7 @@ void plivo_ivr_answer(const struct request *req, struct response *resp)
 {
     CLEANUP(turn_free) struct turn t = {0};
 
-    if (!open_turn(&t, req, resp))
+    if (!open_turn(&t, req, unavailable, resp))
         return;
     if (!t.uuid[0] || !number(&t, "From")[0] || !number(&t, "To")[0] ||
         strlen(number(&t, "From")) >= MENU_NUMBER_MAX ||
@@ -152,7 +160,7 @@ void plivo_ivr_handle_input(const struct request *req, struct response *resp)
 {
     CLEANUP(turn_free) struct turn t = {0};
 
-    if (!open_turn(&t, req, resp))
+    if (!open_turn(&t, req, broken, resp))
         return;
     if (!t.uuid[0] || !param(&t, "Digits")[0])
         turn_say("Invalid input parameters", resp);
@@ -177,7 +185,7 @@ void plivo_ivr_act(const struct request *req, struct response *resp)
 {
     CLEANUP(turn_free) struct turn t = {0};
 
-    if (!open_turn(&t, req, resp))
+    if (!open_turn(&t, req, broken, resp))
         return;
     if (!t.uuid[0])
         turn_say("Invalid input parameters", resp);
@@ -190,7 +198,7 @@ void plivo_ivr_shed(const struct request *req, struct response *resp)
 {
     CLEANUP(turn_free) struct turn t = {0};
 
-    if (open_turn(&t, req, resp)) {
+    if (open_turn(&t, req, broken, resp)) {
         hook_count_one(HOOK_SHED);
         turn_say(broken, resp);
     }
@@ -258,7 +266,7 @@ void plivo_ivr_hangup(const struct request *req, struct response *resp)
 {
     CLEANUP(turn_free) struct turn t = {0};
 
-    if (!open_turn(&t, req, resp))
+    if (!open_turn(&t, req, NULL, resp))
         return;
     if (!t.uuid[0]) {
         request_refuse(req, resp, 400, "CallUUID is required");

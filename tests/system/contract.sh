@@ -88,6 +88,8 @@ for how in signature byte path; do
     carrier tok /voice-ledger/voice/ivr/incoming CallSid=CA1 From=+251911000101 To=+15550100 --break "$how"
     grep -q '^403 {"detail":"the signature' "$T/out" || fail "a broken $how is believed: $(cat "$T/out")"
 done
+carrier tok /voice-ledger/voice/ivr/incoming CallSid=CA1 From=+251911000101 To=+15550100 --break encoding
+grep -q '^200 .*<Say .*There was an error.*<Hangup/>' "$T/out" || fail "garbled: $(cat "$T/out")"
 check "nothing was changed" 0 "$(sql 'SELECT count(*) FROM calls')"
 carrier tok /voice-ledger/voice/ivr/incoming CallSid=CA1 From=+251911000101 To=+15550100
 grep -q '^200 .*action="https://voice.example.test/voice-ledger/voice/ivr/recording"' "$T/out" || fail "not believed: $(cat "$T/out")"

@@ -16,16 +16,17 @@ BASE = "https://voice.example.test"
 
 
 def sign(kind, token, url, pairs, nonce, v2):
+    """Values may be any bytes, as surrogateescape has them."""
     if kind == "twilio":
         text = url + "".join(k + v for k, v in sorted(pairs))
-        mac = hmac.new(token.encode(), text.encode(), hashlib.sha1).digest()
+        mac = hmac.new(token.encode(), text.encode("utf-8", "surrogateescape"), hashlib.sha1).digest()
         return {"X-Twilio-Signature": base64.b64encode(mac).decode()}
     if kind != "plivo":
         return {}
     text = url + nonce if v2 else url + "?" + "".join(k + v for k, v in sorted(pairs)) + "." + nonce
     if not pairs and not v2:
         text = url + "." + nonce
-    mac = base64.b64encode(hmac.new(token.encode(), text.encode(), hashlib.sha256).digest()).decode()
+    mac = base64.b64encode(hmac.new(token.encode(), text.encode("utf-8", "surrogateescape"), hashlib.sha256).digest()).decode()
     name = "X-Plivo-Signature-V2" if v2 else "X-Plivo-Signature-V3"
     return {name: mac, name + "-Nonce": nonce}
 
@@ -46,8 +47,10 @@ def main():
     how, nonce = options["--break"], options["--nonce"]
     port, kind, token, path = args[:4]
     pairs = [tuple(a.split("=", 1)) for a in args[4:]]
+    if how == "encoding":
+        pairs.append(("Body", "\udcff"))
     headers = sign(kind, token, BASE + path, pairs, nonce, v2)
-    body = urllib.parse.urlencode(pairs).encode()
+    body = urllib.parse.urlencode(pairs, errors="surrogateescape").encode()
     if how == "signature":
         headers = {k: v for k, v in headers.items() if "Signature" not in k or k.endswith("Nonce")}
     if how == "nonce":
@@ -58,13 +61,6 @@ def main():
         path += "?x=1"
     if how == "big":
         body += b"&pad=" + b"x" * (10 << 20)
-    if how == "encoding":
-        pairs.append(("Body", "\udcff"))
-        raw = urllib.parse.urlencode(pairs, errors="surrogateescape")
-        body = raw.encode()
-        text = (BASE + path).encode() + b"".join(
-            k.encode() + v.encode("utf-8", "surrogateescape") for k, v in sorted(pairs))
-        headers = {"X-Twilio-Signature": base64.b64encode(hmac.new(token.encode(), text, hashlib.sha1).digest()).decode()}
     headers["Content-Type"] = "application/x-www-form-urlencoded"
     headers.update(e.split(":", 1) for e in extra)
     c = http.client.HTTPConnection("127.0.0.1", int(port), timeout=20)

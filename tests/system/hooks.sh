@@ -22,7 +22,15 @@ furrow tenant add other >/dev/null || fail "tenant add"
 furrow --tenant other provider add tw --kind twilio --account AC02 --token-file "$T/t4" >"$T/out" || fail "$(cat "$T/out")"
 TW=$(hook_of tw) PL=$(hook_of pl) AT=$(hook_of at)
 
-ask() { "$FURROW_SOURCE/tests/system/hook_client.py" "$PORT" "$@" >"$T/answer" || fail "the client"; }
+# A number that is answered.
+printf '{"furrow": 1, "name": "bye", "language": "en", "entry": "bye", "nodes": {"bye": {"kind": "hangup", "prompt": {"en": "Goodbye."}}}}' >"$T/bye.json"
+furrow flow publish "$T/bye.json" >"$T/out" 2>&1 || fail "$(cat "$T/out")"
+furrow extension add 15550188 --flow bye >"$T/out" 2>&1 || fail "$(cat "$T/out")"
+
+ask() {
+    "$FURROW_SOURCE/tests/system/hook_client.py" "$PORT" "$@" >"$T/said" || fail "the client"
+    tr '\n' ' ' <"$T/said" >"$T/answer"
+}
 # answers STATUS PATTERN KIND TOKEN PATH NAME=VALUE…
 answers() {
     want_=$1 pattern_=$2
@@ -34,7 +42,7 @@ answers() {
 truth() {
     sql "SELECT (SELECT count(*) FROM dnc_entries), (SELECT count(*) FROM dnc_entries WHERE removed_at IS NULL),
         (SELECT count(*) FROM messages), (SELECT string_agg(state || error || provider_id, ',' ORDER BY id) FROM messages),
-        (SELECT count(*) FROM provider_events)"
+        (SELECT count(*) FROM provider_events), (SELECT count(*) FROM calls), (SELECT count(*) FROM voice_sessions)"
 }
 refused() {
     before_=$(truth)
@@ -63,6 +71,16 @@ grep -q 'refused=unsigned: ' "$T/log/server.log" || fail "an unsigned one is not
 grep -q 'refused=signature: it is signed with another token, or for another URL than "https://voice.example.test"' "$T/log/server.log" || fail "a wrong signature is not logged"
 answers 200 'Reject' twilio tok-twilio "/hooks/$TW/voice" CallSid=CA0 From=+251911000003 To=+15550177 CallStatus=ringing
 grep -q 'refused=no_such_number to="+15550177"' "$T/log/server.log" || fail "the number that nobody answers is not named"
+# A caller hears why nothing comes of it, if it is the provider who garbles; who is not, hears nothing.
+set -- CallSid=CA1 From=+251911000003 To=+15550188 CallStatus=ringing
+refused 200 '<Response>.*<Say .*sorry.*<Hangup/>' twilio tok-twilio "/hooks/$TW/voice" "$@" --break encoding
+refused 403 'signature' twilio tok-wrong "/hooks/$TW/voice" "$@" --break encoding
+refused 200 '<Response>.*<Say .*sorry.*<Hangup/>' twilio tok-twilio "/hooks/$TW/voice/00000000-0000-4000-8000-000000000001" "$@" --break encoding
+refused 400 'UTF-8' twilio tok-twilio "/hooks/$TW/status" "$@" --break encoding
+set -- CallUUID=CA1 From=251911000003 To=15550188 CallStatus=ringing
+refused 200 '<Response>.*<Speak .*sorry.*<Hangup' plivo tok-plivo "/hooks/$PL/voice" "$@" --break encoding
+refused 403 'signature' plivo tok-wrong "/hooks/$PL/voice" "$@" --break encoding
+[ "$(grep -c 'status=200 refused=parameters are not UTF-8 text' "$T/log/server.log")" = 3 ] || fail "what is garbled is not logged"
 ! grep -q 'tok-\|251911000001' "$T/log/server.log" || fail "the log shows a token or a number"
 curl -s "http://127.0.0.1:$PORT/metrics" | grep -q '^furrow_hook_requests_total{result="refused"} 1[0-9]' || fail "refusals are not counted"
 

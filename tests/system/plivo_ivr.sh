@@ -47,7 +47,10 @@ answers 403 signature tok-wrong "$@"
 answers 403 signature tok-plivo "$@" --break byte
 answers 403 signature tok-plivo "$@" --break path
 answers 413 '' tok-plivo "$@" --break big
-answers 403 '' tok-plivo "$@" --break encoding
+answers 200 '<Speak .*unavailable.*<Hangup/>' tok-plivo "$@" --break encoding
+answers 403 signature tok-wrong "$@" --break encoding
+answers 200 '<Speak .*System error.*<Hangup/>' tok-plivo handle-input CallUUID=c1 Digits=1 --break encoding
+answers 400 '' tok-plivo hangup CallUUID=c1 HangupCause=NORMAL_CLEARING Duration=1 --break encoding
 for place in handle-input hangup call/x/1/keys; do
     answers 403 signature tok-wrong "$place" CallUUID=c1 Digits=1
 done
