@@ -45,24 +45,6 @@ static bool is_voice(const char *voice)
            strncmp(voice, "Polly.", 6) == 0;
 }
 
-static void speak(struct doc *d, const struct heard *h, const char *text, size_t len)
-{
-    xml_open(&d->x, "Speak");
-    xml_attr(&d->x, "language", h->tag);
-    xml_attr(&d->x, "voice", h->voice);
-    xml_attr(&d->x, "loop", "1");
-    xml_text_part(&d->x, text, len);
-    xml_close(&d->x);
-}
-
-static void play(struct doc *d, const char *url)
-{
-    xml_open(&d->x, "Play");
-    xml_attr(&d->x, "loop", "1");
-    xml_text(&d->x, url);
-    xml_close(&d->x);
-}
-
 static void pause_(struct doc *d, long seconds)
 {
     xml_open(&d->x, "Wait");
@@ -72,23 +54,9 @@ static void pause_(struct doc *d, long seconds)
     xml_close(&d->x);
 }
 
-static void redirect(struct doc *d, const char *url)
-{
-    xml_open(&d->x, "Redirect");
-    xml_attr(&d->x, "method", "POST");
-    xml_text(&d->x, url);
-    xml_close(&d->x);
-}
-
-static void callback(struct doc *d, const char *name, const char *method, const char *url)
-{
-    xml_attr(&d->x, name, url);
-    xml_attr(&d->x, method, "POST");
-}
-
 static void action(struct doc *d, const char *url)
 {
-    callback(d, "action", "method", url);
+    doc_callback(d, "action", "method", url);
     xml_attr(&d->x, "redirect", "true");
 }
 
@@ -127,7 +95,7 @@ static void collect(struct doc *d, const struct ivr_collect *c, const struct hea
     long keys = c->max < KEYS_MAX ? c->max : KEYS_MAX;
     int64_t more_ms = keys > 1 ? (keys - 1) * c->inter_ms : 0;
     const struct get_input g = {
-        .action = d->ctx->keys_url ? d->ctx->keys_url : doc_url(d, "keys"),
+        .action = doc_keys_url(d),
         .keys = keys > 0 ? keys : 1,
         .whole_s = doc_seconds(c->first_ms + more_ms, INPUT_S_MIN, INPUT_S_MAX),
         .key_s = doc_seconds(c->inter_ms, KEY_S_MIN, KEY_S_MAX),
@@ -139,21 +107,6 @@ static void collect(struct doc *d, const struct ivr_collect *c, const struct hea
     for (size_t i = 0; i < n; i++)
         doc_hear(d, &list[i]);
     xml_close(&d->x);
-}
-
-static const char *record_keys(enum ivr_finish finish)
-{
-    switch (finish) {
-    case IVR_FINISH_ANY:
-        return "1234567890*#";
-    case IVR_FINISH_STAR:
-        return "*";
-    case IVR_FINISH_HASH:
-        return "#";
-    case IVR_FINISH_NONE:
-        break;
-    }
-    return "none";
 }
 
 static const char *file_format(const struct doc *d)
@@ -169,17 +122,13 @@ static void record(struct doc *d, const struct ivr_record *r)
 
     xml_open(&d->x, "Record");
     action(d, doc_url(d, "recorded-%lu-%ld", (unsigned long)r->step, max_s));
-    xml_attr_number(&d->x, "maxLength", max_s);
-    xml_attr_number(&d->x, "timeout",
-                    r->silence_ms > 0 ? doc_seconds(r->silence_ms, 1, max_s) : max_s);
-    xml_attr(&d->x, "finishOnKey", record_keys(r->finish));
-    xml_attr(&d->x, "playBeep", r->beep ? "true" : "false");
+    doc_record_bounds(d, r, max_s, "none");
     xml_attr(&d->x, "fileFormat", file_format(d));
     xml_attr(&d->x, "recordSession", "false");
     xml_attr(&d->x, "startOnDialAnswer", "false");
     xml_attr(&d->x, "recordChannelType", "mono");
-    callback(d, "callbackUrl", "callbackMethod",
-             doc_url(d, "recording-%lu", (unsigned long)r->step));
+    doc_callback(d, "callbackUrl", "callbackMethod",
+                 doc_url(d, "recording-%lu", (unsigned long)r->step));
     xml_close(&d->x);
 }
 
@@ -189,7 +138,7 @@ static void record_talk(struct doc *d, long max_s)
     const char *url = doc_url(d, "talk_recording");
 
     xml_open(&d->x, "Record");
-    callback(d, "action", "method", url);
+    doc_callback(d, "action", "method", url);
     xml_attr(&d->x, "redirect", "false");
     xml_attr_number(&d->x, "maxLength", max_s);
     xml_attr_number(&d->x, "timeout", max_s);
@@ -199,7 +148,7 @@ static void record_talk(struct doc *d, long max_s)
     xml_attr(&d->x, "recordSession", "false");
     xml_attr(&d->x, "startOnDialAnswer", "true");
     xml_attr(&d->x, "recordChannelType", "stereo");
-    callback(d, "callbackUrl", "callbackMethod", url);
+    doc_callback(d, "callbackUrl", "callbackMethod", url);
     xml_close(&d->x);
 }
 
@@ -213,9 +162,7 @@ static void ask_for_key(struct doc *d, char key)
 static void dial(struct doc *d, const struct ivr_effect *fx)
 {
     const char *to = doc_address(d, fx->dial.to);
-    const char *from = fx->dial.from && *fx->dial.from ? fx->dial.from
-                       : d->ctx->caller_id             ? d->ctx->caller_id
-                                                       : "";
+    const char *from = doc_from(d, fx);
     long talk_s = doc_seconds(fx->dial.max_ms, 1, TALK_S_MAX);
 
     if (fx->dial.record)
@@ -246,7 +193,7 @@ static void hold(struct doc *d, const struct hold *h)
     }
     open_input(d, &g);
     if (d->ctx->hold_url && *d->ctx->hold_url)
-        play(d, d->ctx->hold_url);
+        doc_play(d, d->ctx->hold_url);
     xml_close(&d->x);
 }
 
@@ -262,8 +209,8 @@ static void ring(struct doc *d, const char *to, const char *url)
     xml_attr(&d->x, "dialMusic", "real");
     if (d->ctx->agent_key)
         ask_for_key(d, d->ctx->agent_key);
-    callback(d, "callbackUrl", "callbackMethod",
-             doc_url(d, "agent-%c", wait_key(d->ctx->agent_key)));
+    doc_callback(d, "callbackUrl", "callbackMethod",
+                 doc_url(d, "agent-%c", wait_key(d->ctx->agent_key)));
     doc_leaf(d, strncmp(to, "sip:", 4) == 0 ? "User" : "Number", to);
     xml_close(&d->x);
 }
@@ -272,7 +219,7 @@ static void hangup(struct doc *d, const char *reason, bool refuse)
 {
     xml_open(&d->x, "Hangup");
     if (refuse)
-        xml_attr(&d->x, "reason", strcmp(reason, "busy") == 0 ? "busy" : "rejected");
+        doc_refusal(d, reason);
     xml_close(&d->x);
 }
 
@@ -286,16 +233,16 @@ const struct doc_words plivo_words = {
                .key_max_s = KEY_S_MAX},
     .voices = voices,
     .is_voice = is_voice,
-    .speak = speak,
-    .play = play,
+    .speech = "Speak",
     .pause = pause_,
-    .redirect = redirect,
     .collect = collect,
     .record = record,
     .dial = dial,
     .hold = hold,
     .ring = ring,
     .hangup = hangup,
+    .recording_url = "RecordUrl",
+    .recording_id = "RecordingID",
 };
 
 static int render(const struct ivr_out *step, const struct ivr_call_ctx *ctx,

@@ -10,11 +10,6 @@ static int read_keys(struct reading *r)
                                  reading_field(r, "Speech"));
 }
 
-static int keep_recording(struct reading *r)
-{
-    return reading_recording(r, "RecordUrl", "RecordingID");
-}
-
 /* The file is there: the host's to know, no news to the flow. */
 static int read_recording(struct reading *r)
 {
@@ -22,18 +17,8 @@ static int read_recording(struct reading *r)
 
     if (reading_seconds(r, "RecordingDuration", &ms))
         return EBADMSG;
-    int err = keep_recording(r);
+    int err = reading_recording(r);
     return err ? err : reading_recorded_aside(r, ms);
-}
-
-static int read_recorded(struct reading *r)
-{
-    int64_t ms = 0;
-
-    int err = reading_seconds(r, "RecordingDuration", &ms);
-    if (!err)
-        err = keep_recording(r);
-    return err ? err : reading_recorded(r, reading_field(r, "Digits"), ms);
 }
 
 static int read_dialled(struct reading *r)
@@ -66,7 +51,7 @@ static int read_confirm(struct reading *r)
 
     if (!r->word.key)
         return EBADMSG;
-    int err = reading_aside(r, &plivo_words, &d);
+    int err = reading_aside(r, &d);
     if (err)
         return err;
     plivo_confirm(&d, r->word.key);
@@ -75,7 +60,7 @@ static int read_confirm(struct reading *r)
 
 static int read_rung(struct reading *r)
 {
-    return reading_rung(r, &plivo_words, read_dialled);
+    return reading_rung(r, read_dialled);
 }
 
 /* What the agent's phone does: it is answered, then the key is pressed where one is asked
@@ -89,7 +74,7 @@ static int read_agent(struct reading *r)
         return EBADMSG;
     if (strcmp(what, "connected") == 0 || (!r->word.key && strcmp(what, "answer") == 0))
         r->out->agent = IVR_AGENT_CONNECTED;
-    int err = reading_aside(r, &plivo_words, &d);
+    int err = reading_aside(r, &d);
     return err ? err : doc_end(&d, &r->out->document);
 }
 
@@ -108,14 +93,16 @@ int plivo_request(const struct ivr_request *req, const struct ivr_call_ctx *ctx,
                   struct ivr_parsed *out)
 {
     static const struct reader list[] = {
-        {"keys", read_keys},           {"recorded", read_recorded},
-        {"recording", read_recording}, {"talk_recording", keep_recording},
-        {"dialled", read_dialled},     {"confirm", read_confirm},
-        {"rung", read_rung},           {"agent", read_agent},
-        {"status", read_status},       {NULL, NULL},
+        {"keys", read_keys},
+        {"recording", read_recording},
+        {"talk_recording", reading_recording},
+        {"dialled", read_dialled},
+        {"confirm", read_confirm},
+        {"rung", read_rung},
+        {"agent", read_agent},
+        {"status", read_status},
+        {NULL, NULL},
     };
-    struct reading r;
 
-    int err = reading_begin(&r, req, ctx, state, arena, out);
-    return err ? err : reading_run(&r, &plivo_words, list);
+    return reading_run(&plivo_words, list, req, ctx, state, arena, out);
 }

@@ -61,43 +61,11 @@ static bool is_voice(const char *voice)
     return strncmp(voice, "Polly.", 6) == 0 || strncmp(voice, "Google.", 7) == 0;
 }
 
-static void speak(struct doc *d, const struct heard *h, const char *text, size_t len)
-{
-    xml_open(&d->x, "Say");
-    xml_attr(&d->x, "language", h->tag);
-    xml_attr(&d->x, "voice", h->voice);
-    xml_attr(&d->x, "loop", "1");
-    xml_text_part(&d->x, text, len);
-    xml_close(&d->x);
-}
-
-static void play(struct doc *d, const char *url)
-{
-    xml_open(&d->x, "Play");
-    xml_attr(&d->x, "loop", "1");
-    xml_text(&d->x, url);
-    xml_close(&d->x);
-}
-
 static void pause_(struct doc *d, long seconds)
 {
     xml_open(&d->x, "Pause");
     xml_attr_number(&d->x, "length", seconds);
     xml_close(&d->x);
-}
-
-static void redirect(struct doc *d, const char *url)
-{
-    xml_open(&d->x, "Redirect");
-    xml_attr(&d->x, "method", "POST");
-    xml_text(&d->x, url);
-    xml_close(&d->x);
-}
-
-static void callback(struct doc *d, const char *name, const char *method, const char *url)
-{
-    xml_attr(&d->x, name, url);
-    xml_attr(&d->x, method, "POST");
 }
 
 struct gather {
@@ -113,7 +81,7 @@ static void open_gather(struct doc *d, const struct gather *g)
     xml_open(&d->x, "Gather");
     bool words = g->hears && *g->hears;
     xml_attr(&d->x, "input", words ? "dtmf speech" : "dtmf");
-    callback(d, "action", "method", g->action);
+    doc_callback(d, "action", "method", g->action);
     xml_attr_number(&d->x, "numDigits", g->keys);
     xml_attr(&d->x, "finishOnKey", (const char[]){g->finish, '\0'});
     xml_attr_number(&d->x, "timeout", g->timeout_s);
@@ -132,8 +100,7 @@ static void collect(struct doc *d, const struct ivr_collect *c, const struct hea
                     size_t n)
 {
     int64_t wait_ms = c->max > 1 && c->inter_ms > c->first_ms ? c->inter_ms : c->first_ms;
-    const struct gather g = {.action =
-                                 d->ctx->keys_url ? d->ctx->keys_url : doc_url(d, "keys"),
+    const struct gather g = {.action = doc_keys_url(d),
                              .keys = c->max > 0 ? c->max : 1,
                              .timeout_s = doc_seconds(wait_ms, 1, GATHER_S_MAX),
                              .finish = doc_finish(c),
@@ -146,41 +113,22 @@ static void collect(struct doc *d, const struct ivr_collect *c, const struct hea
     xml_close(&d->x);
 }
 
-static const char *record_keys(enum ivr_finish finish)
-{
-    switch (finish) {
-    case IVR_FINISH_ANY:
-        return "1234567890*#";
-    case IVR_FINISH_STAR:
-        return "*";
-    case IVR_FINISH_HASH:
-        return "#";
-    case IVR_FINISH_NONE:
-        break;
-    }
-    return "";
-}
-
 static void record(struct doc *d, const struct ivr_record *r)
 {
     long max_s = doc_seconds(r->max_ms, 1, RECORD_S_MAX);
 
     xml_open(&d->x, "Record");
-    callback(d, "action", "method",
-             d->ctx->record_url
-                 ? d->ctx->record_url
-                 : doc_url(d, "recorded-%lu-%ld", (unsigned long)r->step, max_s));
-    xml_attr_number(&d->x, "maxLength", max_s);
-    xml_attr_number(&d->x, "timeout",
-                    r->silence_ms > 0 ? doc_seconds(r->silence_ms, 1, max_s) : max_s);
-    xml_attr(&d->x, "finishOnKey", record_keys(r->finish));
-    xml_attr(&d->x, "playBeep", r->beep ? "true" : "false");
+    doc_callback(d, "action", "method",
+                 d->ctx->record_url
+                     ? d->ctx->record_url
+                     : doc_url(d, "recorded-%lu-%ld", (unsigned long)r->step, max_s));
+    doc_record_bounds(d, r, max_s, "");
     xml_attr(&d->x, "trim", "do-not-trim");
     xml_attr(&d->x, "transcribe", "false");
-    callback(d, "recordingStatusCallback", "recordingStatusCallbackMethod",
-             d->ctx->record_status_url
-                 ? d->ctx->record_status_url
-                 : doc_url(d, "recording-%lu", (unsigned long)r->step));
+    doc_callback(d, "recordingStatusCallback", "recordingStatusCallbackMethod",
+                 d->ctx->record_status_url
+                     ? d->ctx->record_status_url
+                     : doc_url(d, "recording-%lu", (unsigned long)r->step));
     xml_attr(&d->x, "recordingStatusCallbackEvent", "completed absent");
     xml_close(&d->x);
 }
@@ -202,23 +150,21 @@ static void open_dial(struct doc *d, const char *from, long ring_s, long talk_s,
 static void dial(struct doc *d, const struct ivr_effect *fx)
 {
     const char *to = doc_address(d, fx->dial.to);
-    const char *from = fx->dial.from && *fx->dial.from ? fx->dial.from
-                       : d->ctx->caller_id             ? d->ctx->caller_id
-                                                       : "";
+    const char *from = doc_from(d, fx);
 
     xml_open(&d->x, "Dial");
-    callback(d, "action", "method", doc_url(d, "dialled"));
+    doc_callback(d, "action", "method", doc_url(d, "dialled"));
     open_dial(d, from, doc_seconds(fx->dial.ring_ms, 5, RING_S_MAX),
               doc_seconds(fx->dial.max_ms, 1, TALK_S_MAX), fx->dial.record);
     if (fx->dial.record) {
-        callback(d, "recordingStatusCallback", "recordingStatusCallbackMethod",
-                 doc_url(d, "talk_recording"));
+        doc_callback(d, "recordingStatusCallback", "recordingStatusCallbackMethod",
+                     doc_url(d, "talk_recording"));
         xml_attr(&d->x, "recordingStatusCallbackEvent", "completed absent");
     }
     xml_open(&d->x, strncmp(to, "sip:", 4) == 0 ? "Sip" : "Number");
     if (fx->dial.confirm_key)
-        callback(d, "url", "method",
-                 doc_url(d, "confirm-%c", wait_key(fx->dial.confirm_key)));
+        doc_callback(d, "url", "method",
+                     doc_url(d, "confirm-%c", wait_key(fx->dial.confirm_key)));
     xml_text(&d->x, to);
     xml_close(&d->x);
     xml_close(&d->x);
@@ -239,11 +185,11 @@ static void hold(struct doc *d, const struct hold *h)
 static void ring(struct doc *d, const char *to, const char *url)
 {
     xml_open(&d->x, "Dial");
-    callback(d, "action", "method", url);
+    doc_callback(d, "action", "method", url);
     open_dial(d, d->ctx->caller_id ? d->ctx->caller_id : "", AGENT_RING_S, AGENT_TALK_S,
               false);
     xml_open(&d->x, strncmp(to, "sip:", 4) == 0 ? "Sip" : "Number");
-    callback(d, "url", "method", doc_url(d, "agent-%c", wait_key(d->ctx->agent_key)));
+    doc_callback(d, "url", "method", doc_url(d, "agent-%c", wait_key(d->ctx->agent_key)));
     xml_text(&d->x, to);
     xml_close(&d->x);
     xml_close(&d->x);
@@ -253,7 +199,7 @@ static void hangup(struct doc *d, const char *reason, bool refuse)
 {
     xml_open(&d->x, refuse ? "Reject" : "Hangup");
     if (refuse)
-        xml_attr(&d->x, "reason", strcmp(reason, "busy") == 0 ? "busy" : "rejected");
+        doc_refusal(d, reason);
     xml_close(&d->x);
 }
 
@@ -263,16 +209,16 @@ const struct doc_words twiml_words = {
     .limits = {.one_timeout = true},
     .voices = voices,
     .is_voice = is_voice,
-    .speak = speak,
-    .play = play,
+    .speech = "Say",
     .pause = pause_,
-    .redirect = redirect,
     .collect = collect,
     .record = record,
     .dial = dial,
     .hold = hold,
     .ring = ring,
     .hangup = hangup,
+    .recording_url = "RecordingUrl",
+    .recording_id = "RecordingSid",
 };
 
 static int render(const struct ivr_out *step, const struct ivr_call_ctx *ctx,

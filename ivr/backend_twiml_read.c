@@ -15,21 +15,6 @@ static int read_keys(struct reading *r)
     return err;
 }
 
-static int keep_recording(struct reading *r)
-{
-    return reading_recording(r, "RecordingUrl", "RecordingSid");
-}
-
-static int read_recorded(struct reading *r)
-{
-    int64_t ms = 0;
-
-    int err = reading_seconds(r, "RecordingDuration", &ms);
-    if (!err)
-        err = keep_recording(r);
-    return err ? err : reading_recorded(r, reading_field(r, "Digits"), ms);
-}
-
 /* The file is ready, or will never be: the host's to know, no news to the flow. */
 static int read_recording(struct reading *r)
 {
@@ -39,7 +24,7 @@ static int read_recording(struct reading *r)
     if (!status || reading_seconds(r, "RecordingDuration", &ms))
         return EBADMSG;
     if (strcmp(status, "completed") == 0) {
-        int err = keep_recording(r);
+        int err = reading_recording(r);
         return err ? err : reading_recorded_aside(r, ms);
     }
     if (strcmp(status, "absent") != 0)
@@ -52,7 +37,7 @@ static int read_recording(struct reading *r)
 /* Of a transfer's talk: kept at the provider, no row of ours. */
 static int read_talk_recording(struct reading *r)
 {
-    return reading_field(r, "RecordingStatus") ? keep_recording(r) : EBADMSG;
+    return reading_field(r, "RecordingStatus") ? reading_recording(r) : EBADMSG;
 }
 
 static int read_dialled(struct reading *r)
@@ -91,7 +76,7 @@ static int ask_for_key(struct reading *r, const char *then)
 {
     struct doc d;
 
-    int err = reading_aside(r, &twiml_words, &d);
+    int err = reading_aside(r, &d);
     if (err)
         return err;
     twiml_confirm(&d, then, r->word.key);
@@ -103,7 +88,7 @@ static int join(struct reading *r, bool joined)
 {
     struct doc d;
 
-    int err = reading_aside(r, &twiml_words, &d);
+    int err = reading_aside(r, &d);
     if (err)
         return err;
     if (!joined)
@@ -155,7 +140,7 @@ static int read_agent_ok(struct reading *r)
 
 static int read_rung(struct reading *r)
 {
-    return reading_rung(r, &twiml_words, read_dialled);
+    return reading_rung(r, read_dialled);
 }
 
 /* ---- the end ---- */
@@ -175,15 +160,18 @@ int twiml_request(const struct ivr_request *req, const struct ivr_call_ctx *ctx,
                   struct ivr_parsed *out)
 {
     static const struct reader list[] = {
-        {"keys", read_keys},           {"recorded", read_recorded},
-        {"recording", read_recording}, {"talk_recording", read_talk_recording},
-        {"dialled", read_dialled},     {"confirm", read_confirm},
-        {"confirmed", read_confirmed}, {"rung", read_rung},
-        {"agent", read_agent},         {"agent_ok", read_agent_ok},
-        {"status", read_status},       {NULL, NULL},
+        {"keys", read_keys},
+        {"recording", read_recording},
+        {"talk_recording", read_talk_recording},
+        {"dialled", read_dialled},
+        {"confirm", read_confirm},
+        {"confirmed", read_confirmed},
+        {"rung", read_rung},
+        {"agent", read_agent},
+        {"agent_ok", read_agent_ok},
+        {"status", read_status},
+        {NULL, NULL},
     };
-    struct reading r;
 
-    int err = reading_begin(&r, req, ctx, state, arena, out);
-    return err ? err : reading_run(&r, &twiml_words, list);
+    return reading_run(&twiml_words, list, req, ctx, state, arena, out);
 }

@@ -32,13 +32,6 @@ int doc_end(struct doc *d, const char **document)
     return *document ? 0 : d->x.g.err;
 }
 
-void doc_leaf(struct doc *d, const char *name, const char *text)
-{
-    xml_open(&d->x, name);
-    xml_text(&d->x, text);
-    xml_close(&d->x);
-}
-
 const char *doc_url(struct doc *d, const char *format, ...)
 {
     char word[IVR_WAIT_WORD_MAX + 1];
@@ -58,10 +51,22 @@ const char *doc_url(struct doc *d, const char *format, ...)
     return url ? url : "";
 }
 
+const char *doc_keys_url(struct doc *d)
+{
+    return d->ctx->keys_url ? d->ctx->keys_url : doc_url(d, "keys");
+}
+
+const char *doc_from(const struct doc *d, const struct ivr_effect *fx)
+{
+    if (fx->dial.from && *fx->dial.from)
+        return fx->dial.from;
+    return d->ctx->caller_id ? d->ctx->caller_id : "";
+}
+
 void doc_music(struct doc *d, long seconds)
 {
     if (d->ctx->hold_url && *d->ctx->hold_url)
-        d->words->play(d, d->ctx->hold_url);
+        doc_play(d, d->ctx->hold_url);
     else
         d->words->pause(d, seconds);
 }
@@ -72,7 +77,7 @@ void doc_press(struct doc *d, const struct voice *v, char key)
     const char *name = key == '*' ? "star" : key == '#' ? "hash" : digit;
 
     if (d->ctx->tone_url && *d->ctx->tone_url) {
-        d->words->play(d, d->ctx->tone_url);
+        doc_play(d, d->ctx->tone_url);
         return;
     }
     const char *text = arena_printf(d->arena, "Press %s to take this call.", name);
@@ -138,13 +143,13 @@ static size_t part(const char *text, size_t len, size_t characters)
 void doc_hear(struct doc *d, const struct heard *h)
 {
     if (h->url) {
-        d->words->play(d, h->url);
+        doc_play(d, h->url);
         return;
     }
     size_t len = strlen(h->text);
     for (size_t at = 0, n; at < len && !d->x.g.err; at += n) {
         n = part(h->text + at, len - at, d->words->speech_max);
-        d->words->speak(d, h, h->text + at, n);
+        doc_speak(d, h, h->text + at, n);
     }
 }
 
@@ -174,7 +179,7 @@ static int resolve(const struct doc *d, const struct ivr_prompt *p, struct heard
 
 static void end_with_redirect(struct doc *d, const char *url)
 {
-    d->words->redirect(d, url);
+    doc_redirect(d, url);
     d->ended = true;
 }
 
@@ -355,7 +360,7 @@ int doc_farewell(const struct doc_words *words, const char *url, struct ivr_aren
 
     xml_begin(&d.x, arena, words->document_max);
     xml_open(&d.x, "Response");
-    words->play(&d, url);
+    doc_play(&d, url);
     words->hangup(&d, "error", false);
     return doc_end(&d, document);
 }

@@ -45,10 +45,8 @@ struct doc_words {
     struct doc_limits limits;
     const struct voice *voices; /* ended by lang NULL; the first of a language counts */
     bool (*is_voice)(const char *voice); /* may a flow name it? */
-    void (*speak)(struct doc *d, const struct heard *h, const char *text, size_t len);
-    void (*play)(struct doc *d, const char *url);
+    const char *speech;                  /* the element that speaks */
     void (*pause)(struct doc *d, long seconds);
-    void (*redirect)(struct doc *d, const char *url);
     void (*collect)(struct doc *d, const struct ivr_collect *c, const struct heard *list,
                     size_t n);
     void (*record)(struct doc *d, const struct ivr_record *r);
@@ -58,6 +56,8 @@ struct doc_words {
     /* The phone at `to`, of who takes the call; url: what the end of it leads to. */
     void (*ring)(struct doc *d, const char *to, const char *url);
     void (*hangup)(struct doc *d, const char *reason, bool refuse);
+    /* Fields of its requests that say where a recording lies, and its id. */
+    const char *recording_url, *recording_id;
 };
 
 /* What render of a document back end is. */
@@ -71,10 +71,12 @@ NODISCARD int doc_begin(struct doc *d, const struct doc_words *words,
 NODISCARD int doc_end(struct doc *d, const char **document);
 
 void doc_hear(struct doc *d, const struct heard *h);
-/* An element with nothing but a text. */
-void doc_leaf(struct doc *d, const char *name, const char *text);
 /* {action_prefix}/{token}/{wait}; "" once memory has run out. */
 PRINTF_LIKE(2, 3) const char *doc_url(struct doc *d, const char *format, ...);
+/* What keys lead to. */
+const char *doc_keys_url(struct doc *d);
+/* The number that a DIAL shows; "" none. */
+const char *doc_from(const struct doc *d, const struct ivr_effect *fx);
 /* hold_url, or so many seconds of silence. */
 void doc_music(struct doc *d, long seconds);
 /* The tone, or the words, that ask who answers for the key. */
@@ -84,6 +86,21 @@ long doc_seconds(int64_t ms, long low, long high);
 /* sip:…, +251…, or NULL: cannot be dialled from there. */
 const char *doc_address(struct doc *d, const char *to);
 const struct voice *doc_voice(const struct doc_words *words, const char *lang);
+
+/* ---- document_elements.c: elements that both providers have alike ---- */
+
+/* An element with nothing but a text. */
+void doc_leaf(struct doc *d, const char *name, const char *text);
+void doc_speak(struct doc *d, const struct heard *h, const char *text, size_t len);
+void doc_play(struct doc *d, const char *url);
+void doc_redirect(struct doc *d, const char *url);
+/* Attributes of an element that is open: a URL that is asked for by POST; */
+void doc_callback(struct doc *d, const char *name, const char *method, const char *url);
+/* how long is recorded and what ends it; none: no key does; */
+void doc_record_bounds(struct doc *d, const struct ivr_record *r, long max_s,
+                       const char *none);
+/* why a call is refused. */
+void doc_refusal(struct doc *d, const char *reason);
 
 /* ---- collect ---- */
 
@@ -119,6 +136,7 @@ enum { AGENT_RING_S = 20, AGENT_TALK_S = 14400 };
 /* ---- requests ---- */
 
 struct reading {
+    const struct doc_words *words;
     const struct ivr_request *req;
     const struct ivr_call_ctx *call;
     const struct ivr_state *state;
@@ -128,21 +146,14 @@ struct reading {
     struct ivr_parsed *out;
 };
 
-/* Token and word; limits. EBADMSG. */
-NODISCARD int reading_begin(struct reading *r, const struct ivr_request *req,
-                            const struct ivr_call_ctx *call,
-                            const struct ivr_state *state, struct ivr_arena *arena,
-                            struct ivr_parsed *out);
 /* "" when it is not there, NULL when it is too long. */
 const char *reading_field(const struct reading *r, const char *name);
 /* A whole number of seconds, also "12.4"; nothing is 0. EBADMSG. */
 NODISCARD int reading_seconds(const struct reading *r, const char *name, int64_t *ms);
 struct ivr_input *reading_input(struct reading *r, enum ivr_input_kind kind);
 /* Keeps where the recording lies and its id; "" is NULL. */
-NODISCARD int reading_recording(struct reading *r, const char *url, const char *id);
-/* RECORDED of a "recorded-STEP-MAX" word; digits: the key that ended it, or "hangup". */
-NODISCARD int reading_recorded(struct reading *r, const char *digits, int64_t ms);
-/* The same, told beside the flow: no input. */
+NODISCARD int reading_recording(struct reading *r);
+/* RECORDED, told beside the flow: no input. */
 NODISCARD int reading_recorded_aside(struct reading *r, int64_t ms);
 NODISCARD int reading_keys(struct reading *r, const char *digits);
 /* The same where words may come in place of keys. */
@@ -158,11 +169,9 @@ struct meaning {
 const struct meaning *meaning_of(const struct meaning *list, const char *word);
 
 /* The end of an agent's part; read: that of a DIAL. */
-NODISCARD int reading_rung(struct reading *r, const struct doc_words *words,
-                           int (*read)(struct reading *r));
+NODISCARD int reading_rung(struct reading *r, int (*read)(struct reading *r));
 /* A document for the phone of somebody else than the caller. */
-NODISCARD int reading_aside(struct reading *r, const struct doc_words *words,
-                            struct doc *d);
+NODISCARD int reading_aside(struct reading *r, struct doc *d);
 /* HANGUP when CallStatus is one of these. */
 NODISCARD int reading_status(struct reading *r, const struct meaning *ends);
 
@@ -170,10 +179,13 @@ struct reader {
     const char *word;
     int (*read)(struct reading *r);
 };
-/* The common ones (no_input, silent, undialled, media_gone, recording, http, hold) and
- * those of the list, which ends with word NULL. */
-NODISCARD int reading_run(struct reading *r, const struct doc_words *words,
-                          const struct reader *list);
+/* What request of a document back end is. The common words (no_input, silent, undialled,
+ * media_gone, recorded, http, hold) and those of the list, which ends with word NULL.
+ * EBADMSG: it is no request of ours. */
+NODISCARD int reading_run(const struct doc_words *words, const struct reader *list,
+                          const struct ivr_request *req, const struct ivr_call_ctx *call,
+                          const struct ivr_state *state, struct ivr_arena *arena,
+                          struct ivr_parsed *out);
 
 NODISCARD int doc_farewell(const struct doc_words *words, const char *url,
                            struct ivr_arena *arena, const char **document);

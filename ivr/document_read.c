@@ -160,11 +160,11 @@ static int keep(struct reading *r, const char *field, const char **out)
     return *out ? 0 : ENOMEM;
 }
 
-int reading_recording(struct reading *r, const char *url, const char *id)
+int reading_recording(struct reading *r)
 {
-    int err = keep(r, url, &r->out->recording_url);
+    int err = keep(r, r->words->recording_url, &r->out->recording_url);
 
-    return err ? err : keep(r, id, &r->out->recording_id);
+    return err ? err : keep(r, r->words->recording_id, &r->out->recording_id);
 }
 
 static const char *why_recorded(const char *digits, int64_t ms, int64_t max_s)
@@ -176,7 +176,8 @@ static const char *why_recorded(const char *digits, int64_t ms, int64_t max_s)
     return max_s > 0 && ms >= max_s * 1000 ? "max" : "silence";
 }
 
-int reading_recorded(struct reading *r, const char *digits, int64_t ms)
+/* Of a "recorded-STEP-MAX" word; digits: the key that ended it, or "hangup". */
+static int recorded(struct reading *r, const char *digits, int64_t ms)
 {
     if (!digits)
         return EBADMSG;
@@ -197,7 +198,7 @@ int reading_recorded(struct reading *r, const char *digits, int64_t ms)
 
 int reading_recorded_aside(struct reading *r, int64_t ms)
 {
-    int err = reading_recorded(r, "", ms);
+    int err = recorded(r, "", ms);
 
     r->out->kind = IVR_PARSED_NOTHING;
     return err;
@@ -231,6 +232,16 @@ static int read_no_input(struct reading *r)
     return 0;
 }
 
+static int read_recorded(struct reading *r)
+{
+    int64_t ms = 0;
+
+    int err = reading_seconds(r, "RecordingDuration", &ms);
+    if (!err)
+        err = reading_recording(r);
+    return err ? err : recorded(r, reading_field(r, "Digits"), ms);
+}
+
 static int read_silent(struct reading *r)
 {
     struct ivr_input *in = reading_input(r, IVR_IN_RECORDED);
@@ -254,18 +265,18 @@ static int read_media_gone(struct reading *r)
 
 /* The answer of the flow's own request is not there yet: wait on. Else the state has
  * moved, and the host renders what came of it. */
-static int read_http(struct reading *r, const struct doc_words *words)
+static int read_http(struct reading *r)
 {
     struct doc d;
 
     if (r->state->status != IVR_WAITING || r->state->wait.kind != IVR_WAIT_HTTP ||
         r->state->seq != r->token)
         return 0;
-    int err = doc_begin(&d, words, r->call, r->token, r->arena);
+    int err = doc_begin(&d, r->words, r->call, r->token, r->arena);
     if (err)
         return err;
     doc_music(&d, 2);
-    words->redirect(&d, doc_url(&d, "http-%lld", (long long)r->word.n[0] + 1));
+    doc_redirect(&d, doc_url(&d, "http-%lld", (long long)r->word.n[0] + 1));
     r->out->kind = IVR_PARSED_DOCUMENT;
     return doc_end(&d, &r->out->document);
 }
@@ -281,12 +292,12 @@ static int queue_left(struct reading *r, enum ivr_left result, int64_t waited_ms
     return 0;
 }
 
-static int wait_on(struct reading *r, const struct doc_words *words, struct hold h)
+static int wait_on(struct reading *r, struct hold h)
 {
     struct doc d;
 
     h.count++;
-    int err = doc_begin(&d, words, r->call, r->state->seq, r->arena);
+    int err = doc_begin(&d, r->words, r->call, r->state->seq, r->arena);
     if (err)
         return err;
     doc_wait(&d, &h);
@@ -303,7 +314,7 @@ static bool is_this_wait(struct reading *r)
     return true;
 }
 
-static int read_hold(struct reading *r, const struct doc_words *words)
+static int read_hold(struct reading *r)
 {
     struct hold h = hold_of_word(&r->word);
     int64_t now_s = r->call->document->now_ms / 1000, waited_s = now_s - h.since_s;
@@ -326,11 +337,10 @@ static int read_hold(struct reading *r, const struct doc_words *words)
         }
         h.next_s = now_s + h.announce_s;
     }
-    return wait_on(r, words, h);
+    return wait_on(r, h);
 }
 
-int reading_rung(struct reading *r, const struct doc_words *words,
-                 int (*read)(struct reading *r))
+int reading_rung(struct reading *r, int (*read)(struct reading *r))
 {
     struct hold h = hold_of_word(&r->word);
 
@@ -346,19 +356,21 @@ int reading_rung(struct reading *r, const struct doc_words *words,
         return queue_left(r, IVR_LEFT_SERVED,
                           r->call->document->now_ms - h.since_s * 1000 - talked_ms);
     r->out->agent = IVR_AGENT_NO_ANSWER;
-    return wait_on(r, words, h);
+    return wait_on(r, h);
 }
 
-int reading_aside(struct reading *r, const struct doc_words *words, struct doc *d)
+int reading_aside(struct reading *r, struct doc *d)
 {
     r->out->kind = IVR_PARSED_DOCUMENT;
     r->out->aside = true;
-    return doc_begin(d, words, r->call, r->token, r->arena);
+    return doc_begin(d, r->words, r->call, r->token, r->arena);
 }
 
-int reading_begin(struct reading *r, const struct ivr_request *req,
-                  const struct ivr_call_ctx *call, const struct ivr_state *state,
-                  struct ivr_arena *arena, struct ivr_parsed *out)
+/* Token and word; limits. EBADMSG. */
+static int begin(struct reading *r, const struct doc_words *words,
+                 const struct ivr_request *req, const struct ivr_call_ctx *call,
+                 const struct ivr_state *state, struct ivr_arena *arena,
+                 struct ivr_parsed *out)
 {
     size_t len = strnlen(req->token, 11);
     int64_t token = len < 11 ? number(req->token, req->token + len) : -1;
@@ -368,7 +380,8 @@ int reading_begin(struct reading *r, const struct ivr_request *req,
         return EINVAL;
     if (token < 0 || token > UINT32_MAX || req->n > IVR_FIELDS_MAX)
         return EBADMSG;
-    *r = (struct reading){.req = req,
+    *r = (struct reading){.words = words,
+                          .req = req,
                           .call = call,
                           .state = state,
                           .arena = arena,
@@ -377,25 +390,30 @@ int reading_begin(struct reading *r, const struct ivr_request *req,
     return wait_word_parse(req->wait, &r->word);
 }
 
-int reading_run(struct reading *r, const struct doc_words *words,
-                const struct reader *list)
+int reading_run(const struct doc_words *words, const struct reader *list,
+                const struct ivr_request *req, const struct ivr_call_ctx *call,
+                const struct ivr_state *state, struct ivr_arena *arena,
+                struct ivr_parsed *out)
 {
     static const struct reader common[] = {
         {"no_input", read_no_input},
         {"silent", read_silent},
         {"undialled", read_undialled},
+        {"recorded", read_recorded},
         {"media_gone", read_media_gone},
+        {"http", read_http},
+        {"hold", read_hold},
     };
+    struct reading r;
 
-    if (strcmp(r->word.name, "http") == 0)
-        return read_http(r, words);
-    if (strcmp(r->word.name, "hold") == 0)
-        return read_hold(r, words);
+    int err = begin(&r, words, req, call, state, arena, out);
+    if (err)
+        return err;
     for (size_t i = 0; i < ARRAY_LEN(common); i++)
-        if (strcmp(common[i].word, r->word.name) == 0)
-            return common[i].read(r);
+        if (strcmp(common[i].word, r.word.name) == 0)
+            return common[i].read(&r);
     for (; list->word; list++)
-        if (strcmp(list->word, r->word.name) == 0)
-            return list->read(r);
+        if (strcmp(list->word, r.word.name) == 0)
+            return list->read(&r);
     return EBADMSG;
 }
