@@ -98,6 +98,12 @@ const char *keep_text(struct compiler *c, const char *text);
 /* The kinds of JSON value; each complains and returns false when it is not one. */
 bool want_object(struct compiler *c, const json_t *j);
 const char *want_text(struct compiler *c, const json_t *j); /* NULL: complained */
+/* An object's members as a list, n of them; each is read with its pointer in hand, and
+ * counts when `read` says so. NULL: complained, or ENOMEM. */
+typedef bool(member_fn)(struct compiler *c, const char *name, const json_t *value,
+                        void *place);
+void *want_members(struct compiler *c, const json_t *j, size_t size, member_fn *read,
+                   size_t *n);
 bool want_number(struct compiler *c, const json_t *j, double low, double high, double *v);
 bool want_bool(struct compiler *c, const json_t *j, bool *out);
 bool want_template(struct compiler *c, const json_t *j, struct template_ *out);

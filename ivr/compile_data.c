@@ -32,31 +32,28 @@ const char *want_patterns(struct compiler *c, const json_t *j)
     return all;
 }
 
-void own_words(struct compiler *c, const json_t *j, struct node *n)
+static bool read_hearing(struct compiler *c, const char *exit, const json_t *value,
+                         void *place)
 {
     static const char *const own[] = {"any", "invalid", "no_input"};
-    const char *exit = NULL;
-    json_t *value = NULL;
+    struct hearing *h = place;
+    bool taken = !*exit;
 
-    if (!want_object(c, j))
-        return;
-    struct hearing *list = keep(c, json_object_size(j) * sizeof(*list));
-    if (!list)
-        return;
-    n->hearings = list;
-    json_object_foreach(loose(j), exit, value)
-    {
-        size_t was = path_in(c, exit);
-        bool taken = !*exit;
-        for (size_t i = 0; i < ARRAY_LEN(own); i++)
-            taken = taken || strcmp(own[i], exit) == 0;
-        const char *patterns = want_patterns(c, value);
-        if (taken)
-            complain(c, "keys, or a name of your own", "words cannot lead to '%s'", exit);
-        else if (patterns)
-            list[n->hearing_count++] = (struct hearing){keep_text(c, exit), patterns};
-        path_out(c, was);
-    }
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        taken = taken || strcmp(own[i], exit) == 0;
+    const char *patterns = want_patterns(c, value);
+    if (taken)
+        complain(c, "keys, or a name of your own", "words cannot lead to '%s'", exit);
+    if (taken || !patterns)
+        return false;
+    *h = (struct hearing){keep_text(c, exit), patterns};
+    return true;
+}
+
+void own_words(struct compiler *c, const json_t *j, struct node *n)
+{
+    n->hearings =
+        want_members(c, j, sizeof(*n->hearings), read_hearing, &n->hearing_count);
 }
 
 /* ---- tables ---- */
@@ -114,37 +111,32 @@ void own_change(struct compiler *c, const json_t *j, struct node *n)
     read_columns(c, j, words, "e.g. {\"seats\": {\"add\": -1}}", &n->change);
 }
 
+static bool read_column(struct compiler *c, const char *name, const json_t *value,
+                        void *place)
+{
+    struct extract *e = place;
+    const char *column = want_text(c, value);
+    const char **path = keep(c, 2 * sizeof(*path));
+    bool good = false;
+
+    if (!expr_is_name(name))
+        complain(c, "", "'%s' cannot be a variable's name", name);
+    else if (column && !expr_is_name(column))
+        complain(c, "", "'%s' cannot be a column's name", column);
+    else
+        good = column && path;
+    if (good) {
+        path[0] = keep_text(c, column);
+        *e = (struct extract){keep_text(c, name), path};
+    }
+    var_is_set(c, name);
+    return good;
+}
+
 void own_columns(struct compiler *c, const json_t *j, struct node *n)
 {
-    const char *name = NULL;
-    json_t *value = NULL;
-
-    if (!want_object(c, j))
-        return;
-    struct extract *list = keep(c, json_object_size(j) * sizeof(*list));
-    if (!list)
-        return;
-    n->extracts = list;
-    json_object_foreach(loose(j), name, value)
-    {
-        size_t was = path_in(c, name);
-        const char *column = want_text(c, value);
-        const char **path = keep(c, 2 * sizeof(*path));
-        struct extract *e = &list[n->extract_count];
-        if (!path)
-            return;
-        if (!expr_is_name(name))
-            complain(c, "", "'%s' cannot be a variable's name", name);
-        else if (column && !expr_is_name(column))
-            complain(c, "", "'%s' cannot be a column's name", column);
-        else if (column) {
-            path[0] = keep_text(c, column);
-            *e = (struct extract){keep_text(c, name), path};
-            n->extract_count++;
-        }
-        var_is_set(c, name);
-        path_out(c, was);
-    }
+    n->extracts =
+        want_members(c, j, sizeof(*n->extracts), read_column, &n->extract_count);
 }
 
 void own_mock_row(struct compiler *c, const json_t *j, struct node *n)

@@ -35,30 +35,23 @@ void own_set(struct compiler *c, const json_t *j, struct node *n)
     }
 }
 
-void own_headers(struct compiler *c, const json_t *j, struct node *n)
+static bool read_header(struct compiler *c, const char *name, const json_t *value,
+                        void *place)
 {
     static const char token[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                 "0123456789-_";
-    const char *name = NULL;
-    json_t *value = NULL;
+    struct http_header *h = place;
 
-    if (!want_object(c, j))
-        return;
-    struct http_header *list = keep(c, json_object_size(j) * sizeof(*list));
-    if (!list)
-        return;
-    n->headers = list;
-    json_object_foreach(loose(j), name, value)
-    {
-        size_t was = path_in(c, name);
-        struct http_header *h = &list[n->header_count];
-        h->name = keep_text(c, name);
-        if (!*name || strspn(name, token) != strlen(name))
-            complain(c, "", "'%s' cannot be a header's name", name);
-        else if (want_template(c, value, &h->value))
-            n->header_count++;
-        path_out(c, was);
-    }
+    h->name = keep_text(c, name);
+    if (*name && strspn(name, token) == strlen(name))
+        return want_template(c, value, &h->value);
+    complain(c, "", "'%s' cannot be a header's name", name);
+    return false;
+}
+
+void own_headers(struct compiler *c, const json_t *j, struct node *n)
+{
+    n->headers = want_members(c, j, sizeof(*n->headers), read_header, &n->header_count);
 }
 
 /* "/data/0/price" as its tokens. */
@@ -89,32 +82,28 @@ static const char *const *split_pointer(struct compiler *c, const char *text)
     return path;
 }
 
+static bool read_extract(struct compiler *c, const char *name, const json_t *value,
+                         void *place)
+{
+    struct extract *e = place;
+    const char *text = want_text(c, value);
+    bool good = false;
+
+    e->name = keep_text(c, name);
+    if (!expr_is_name(name))
+        complain(c, "", "'%s' cannot be a variable's name", name);
+    else if (text && *text && *text != '/')
+        complain(c, "e.g. \"/data/price\"", "a JSON Pointer begins with /");
+    else
+        good = text && (e->path = split_pointer(c, text)) != NULL;
+    var_is_set(c, name);
+    return good;
+}
+
 void own_extracts(struct compiler *c, const json_t *j, struct node *n)
 {
-    const char *name = NULL;
-    json_t *value = NULL;
-
-    if (!want_object(c, j))
-        return;
-    struct extract *list = keep(c, json_object_size(j) * sizeof(*list));
-    if (!list)
-        return;
-    n->extracts = list;
-    json_object_foreach(loose(j), name, value)
-    {
-        size_t was = path_in(c, name);
-        const char *text = want_text(c, value);
-        struct extract *e = &list[n->extract_count];
-        e->name = keep_text(c, name);
-        if (!expr_is_name(name))
-            complain(c, "", "'%s' cannot be a variable's name", name);
-        else if (text && *text && *text != '/')
-            complain(c, "e.g. \"/data/price\"", "a JSON Pointer begins with /");
-        else if (text && (e->path = split_pointer(c, text)) != NULL)
-            n->extract_count++;
-        var_is_set(c, name);
-        path_out(c, was);
-    }
+    n->extracts =
+        want_members(c, j, sizeof(*n->extracts), read_extract, &n->extract_count);
 }
 
 void own_body(struct compiler *c, const json_t *j, struct node *n)
@@ -160,35 +149,32 @@ void own_mock(struct compiler *c, const json_t *j, struct node *n)
     }
 }
 
+static bool read_choice(struct compiler *c, const char *keys, const json_t *value,
+                        void *place)
+{
+    struct choice *choice = place;
+    const char *lang = want_text(c, value);
+
+    if (!is_keys(keys))
+        complain(c, "", "'%s' is not keys of a telephone", keys);
+    else if (lang && !flow_has_language(c->src->flow, lang))
+        complain(c, "add it to \"languages\"", "the flow has no language '%s'", lang);
+    else if (lang) {
+        *choice = (struct choice){keep_text(c, keys), keep_text(c, lang)};
+        return true;
+    }
+    return false;
+}
+
 void own_choices(struct compiler *c, const json_t *j, struct node *n)
 {
-    const char *keys = NULL;
-    json_t *value = NULL;
-
-    if (!want_object(c, j))
-        return;
-    if (json_object_size(j) == 0)
+    if (json_is_object(j) && json_object_size(j) == 0)
         complain(c, "e.g. {\"1\": \"en\", \"2\": \"am\"}", "there is no choice");
-    struct choice *list = keep(c, json_object_size(j) * sizeof(*list));
-    if (!list)
-        return;
-    n->choices = list;
+    n->choices = want_members(c, j, sizeof(*n->choices), read_choice, &n->choice_count);
     n->min = 1;
-    json_object_foreach(loose(j), keys, value)
-    {
-        size_t was = path_in(c, keys);
-        const char *lang = want_text(c, value);
-        if (!is_keys(keys))
-            complain(c, "", "'%s' is not keys of a telephone", keys);
-        else if (lang && !flow_has_language(c->src->flow, lang))
-            complain(c, "add it to \"languages\"", "the flow has no language '%s'", lang);
-        else if (lang)
-            list[n->choice_count++] =
-                (struct choice){keep_text(c, keys), keep_text(c, lang)};
-        if (strlen(keys) > (size_t)n->max)
-            n->max = (int64_t)strlen(keys);
-        path_out(c, was);
-    }
+    for (size_t i = 0; i < n->choice_count; i++)
+        if (strlen(n->choices[i].keys) > (size_t)n->max)
+            n->max = (int64_t)strlen(n->choices[i].keys);
 }
 
 void own_finish(struct compiler *c, const json_t *j, struct node *n)

@@ -39,6 +39,26 @@ const char *want_text(struct compiler *c, const json_t *j)
     return json_string_value(j);
 }
 
+void *want_members(struct compiler *c, const json_t *j, size_t size, member_fn *read,
+                   size_t *n)
+{
+    const char *name = NULL;
+    json_t *value = NULL;
+
+    if (!want_object(c, j))
+        return NULL;
+    char *list = keep(c, json_object_size(j) * size);
+    if (!list)
+        return NULL;
+    json_object_foreach(loose(j), name, value)
+    {
+        size_t was = path_in(c, name);
+        *n += read(c, name, value, list + *n * size);
+        path_out(c, was);
+    }
+    return list;
+}
+
 bool want_number(struct compiler *c, const json_t *j, double low, double high, double *v)
 {
     *v = json_number_value(j);
