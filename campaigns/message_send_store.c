@@ -13,6 +13,7 @@
 #include "campaigns/message_settings_store.h"
 #include "campaigns/message_store.h"
 #include "compliance/dnc_store.h"
+#include "compliance/facts_store.h"
 
 int message_load(struct pg *pg, int tenant_id, const struct uuid *id,
                  struct message_due *out)
@@ -37,7 +38,11 @@ int message_load(struct pg *pg, int tenant_id, const struct uuid *id,
                             .phone = pg_i64(res, 0, 0),
                             .due = pg_bool(res, 0, 2),
                             .reply = pg_bool(res, 0, 3)};
-    if (!m.reply) /* that was asked for just now */
+    /* A reply was asked for just now. Under the lock of opt-outs: one that is not seen
+     * here commits after this transaction. */
+    if (!m.reply)
+        err = facts_lock_numbers(pg, tenant_id, &m.phone, 1);
+    if (!err && !m.reply)
         err = dnc_stops_sms(pg, tenant_id, m.phone, pg_i64(res, 0, 4), &m.stopped);
     if (err)
         return err;

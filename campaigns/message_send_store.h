@@ -23,7 +23,9 @@ struct message_due {
     bool stopped; /* an opt-out stops it, and it is no answer to one */
     bool reply;
 };
-/* Locks the row. ENOENT: there is none; else message_due_free(). */
+/* Locks the row, and the number as opt-outs do: what it says of them holds until the
+ * commit, and is to be acted upon at once after it. ENOENT: there is none; else
+ * message_due_free(). */
 NODISCARD int message_load(struct pg *pg, int tenant_id, const struct uuid *id,
                            struct message_due *out);
 void message_due_free(struct message_due *m); /* for CLEANUP */

@@ -575,6 +575,101 @@ static void an_opt_out_from_a_campaign_or_a_topic_stops_its_messages_only(void *
     assert_true(one_leaves(0, false));
 }
 
+/* ---- a STOP while messages are on their way ---- */
+
+static void says_stop(struct pg *pg)
+{
+    const struct message_in in = {.from = PHONE, .text = "STOP"};
+    enum message_word word = MESSAGE_WORD_NONE;
+
+    if (message_received(pg, TENANT, &in, clock_now_ms(), &word) ||
+        word != MESSAGE_WORD_STOP)
+        abort();
+}
+
+static void stops_meanwhile(void)
+{
+    says_stop(reporter);
+}
+
+static void a_stop_lets_through_only_the_request_that_is_in_flight(void **state)
+{
+    struct uuid flying = queued("one", "receipt", "hello");
+    struct uuid waiting = queued("two", "receipt", "hello");
+
+    (void)state;
+    reporter = pgtest_open();
+    answers(503, "{}"); /* it would be sent again */
+    misbehaves(0, NULL, stops_meanwhile);
+    assert_int_equal(tried(&flying).result, JOB_RETRY);
+    assert_int_equal(tried(&waiting).result, JOB_DONE);
+    assert_int_equal(tried(&flying).result, JOB_DONE);
+    assert_int_equal(seen()->calls, 1);
+    assert_int_equal(is("messages WHERE state = 'refused'"), 2);
+    pg_close(reporter);
+}
+
+static void waits_for_a_lock(const char *kind, const atomic_bool *or_done)
+{
+    char sql[200];
+    const int64_t until = mono_ms() + 20000;
+
+    snprintf(sql, sizeof(sql),
+             "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = '%s'", kind);
+    while (pgtest_i64(db, TENANT, sql) == 0 && !(or_done && atomic_load(or_done)))
+        assert_true(mono_ms() < until);
+}
+
+static struct tried late;
+static atomic_bool stopped_by_now;
+
+static void *send_one(void *arg)
+{
+    struct http *http = NULL;
+
+    if (http_new(&http, NULL))
+        abort();
+    late = tried_by(http, arg);
+    http_free(http);
+    return NULL;
+}
+
+static void *stop_one(void *arg)
+{
+    says_stop(arg);
+    atomic_store(&stopped_by_now, true);
+    return NULL;
+}
+
+/* It was seen that the number may get one; then the database stood still. */
+static void what_was_seen_before_a_stop_is_looked_at_again(void **state)
+{
+    struct pg *day = pgtest_open(), *stopper = pgtest_open();
+    struct uuid first = queued("one", "receipt", "hello");
+    struct uuid second = queued("two", "receipt", "hello");
+    pthread_t sends, stops;
+
+    (void)state;
+    atomic_store(&stopped_by_now, false);
+    assert_int_equal(tried(&first).result, JOB_DONE);
+    assert_int_equal(pg_begin(day, TENANT), 0);
+    assert_int_equal(pg_run(day, NULL, "SELECT FROM message_days FOR UPDATE", NULL), 0);
+    assert_int_equal(pthread_create(&sends, NULL, send_one, &second), 0);
+    waits_for_a_lock("transactionid", NULL);
+    assert_int_equal(pthread_create(&stops, NULL, stop_one, stopper), 0);
+    waits_for_a_lock("advisory", &stopped_by_now);
+    assert_int_equal(pg_run(day, NULL, "SELECT pg_sleep(2.2)", NULL), 0);
+    assert_int_equal(pg_end(day, 0), 0);
+    pthread_join(sends, NULL);
+    pthread_join(stops, NULL);
+    assert_int_equal(late.result, JOB_DONE);
+    assert_int_equal(seen()->calls, 1);
+    assert_int_equal(is("messages WHERE dedupe_key = 'two' AND state = 'refused'"), 1);
+    assert_int_equal(pgtest_i64(db, TENANT, "SELECT messages FROM message_days"), 1);
+    pg_close(day);
+    pg_close(stopper);
+}
+
 static void what_is_refused_fails_and_costs_nothing(void **state)
 {
     struct uuid id = queued("one", "receipt", "hello");
@@ -788,6 +883,8 @@ int main(void)
         TEST(who_opted_out_gets_no_more_but_the_answer_to_what_they_write),
         TEST(an_opt_out_from_everything_stops_messages_whatever_its_door),
         TEST(an_opt_out_from_a_campaign_or_a_topic_stops_its_messages_only),
+        TEST(a_stop_lets_through_only_the_request_that_is_in_flight),
+        TEST(what_was_seen_before_a_stop_is_looked_at_again),
         TEST(what_is_refused_fails_and_costs_nothing),
         TEST(look_alikes_are_sent_where_the_tenant_allows_it),
         TEST(receipts_and_errors_are_in_the_callers_language_and_the_tenants_name),
