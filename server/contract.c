@@ -7,7 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/multipart.h"
 #include "base/str.h"
+#include "base/xalloc.h"
 #include "server/contracts.h"
 #include "server/hook_url.h"
 #include "server/server.h"
@@ -233,17 +235,21 @@ static bool is_text(const struct form_text *t)
     return !memchr(t->data, '\0', t->len) && str_is_utf8(t->data, t->len);
 }
 
-static bool read_form(const struct request *req, struct form *out, const char *text,
-                      size_t len, struct response *resp)
+static bool check_form(const struct request *req, const struct form *f, bool good,
+                       struct response *resp)
 {
-    bool good = form_parse(out, text, len) == 0;
-
-    for (size_t i = 0; good && i < out->n; i++)
-        good = is_text(&out->pairs[i].name) && is_text(&out->pairs[i].value);
+    for (size_t i = 0; good && i < f->n; i++)
+        good = is_text(&f->pairs[i].name) && is_text(&f->pairs[i].value);
     if (!good)
         request_refuse_as(req, resp, 400, "bad_encoding",
                           "parameters are no UTF-8 text, or too many");
     return good;
+}
+
+static bool read_form(const struct request *req, struct form *out, const char *text,
+                      size_t len, struct response *resp)
+{
+    return check_form(req, out, form_parse(out, text, len) == 0, resp);
 }
 
 bool request_query(const struct request *req, struct form *out, struct response *resp)
@@ -262,6 +268,62 @@ bool request_form(const struct request *req, struct form *out, struct response *
 {
     return !request_is_form(req) || req->body_len == 0 ||
            read_form(req, out, req->body, req->body_len, resp);
+}
+
+static bool find_boundary(const struct request *req, char out[MULTIPART_BOUNDARY_MAX])
+{
+    const char *type = request_header(req, "Content-Type");
+
+    return type && multipart_boundary(type, out) == 0;
+}
+
+bool request_is_fields(const struct request *req)
+{
+    char boundary[MULTIPART_BOUNDARY_MAX];
+
+    return request_is_form(req) || find_boundary(req, boundary);
+}
+
+static char *put_text(struct form_text *t, char *out, const char *text, size_t len)
+{
+    memcpy(out, text, len);
+    out[len] = '\0';
+    *t = (struct form_text){out, len};
+    return out + len + 1;
+}
+
+/* Files are no fields. */
+static void copy_parts(struct form *out, const struct multipart *m)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < m->n; i++)
+        bytes += strlen(m->parts[i].name) + m->parts[i].len + 2;
+    out->pairs = xcalloc(m->n + 1, sizeof(*out->pairs));
+    char *to = out->bytes = xcalloc(1, bytes + 1);
+    for (size_t i = 0; i < m->n; i++) {
+        const struct multipart_part *part = &m->parts[i];
+        if (part->is_file)
+            continue;
+        struct form_pair *pair = &out->pairs[out->n++];
+        to = put_text(&pair->name, to, part->name, strlen(part->name));
+        to = put_text(&pair->value, to, part->data, part->len);
+    }
+}
+
+bool request_fields(const struct request *req, struct form *out, struct response *resp)
+{
+    char boundary[MULTIPART_BOUNDARY_MAX];
+    struct multipart m = {0};
+    struct errtext e = {0};
+
+    if (!find_boundary(req, boundary))
+        return request_form(req, out, resp);
+    const bool good =
+        req->body && multipart_read(&m, boundary, req->body, req->body_len, &e) == 0;
+    if (good)
+        copy_parts(out, &m);
+    return check_form(req, out, good, resp);
 }
 
 const char *form_value(const struct form *f, const char *name)

@@ -70,6 +70,10 @@ json_t *request_json(const struct request *req, const struct body_rule *rules, s
 bool request_query(const struct request *req, struct form *out, struct response *resp);
 bool request_form(const struct request *req, struct form *out, struct response *resp);
 bool request_is_form(const struct request *req);
+/* The same, of multipart/form-data too, whose files are left out. Not for carriers: they
+ * sign no such body. */
+bool request_fields(const struct request *req, struct form *out, struct response *resp);
+bool request_is_fields(const struct request *req);
 /* "" when there is none. Borrowed from the form. */
 const char *form_value(const struct form *f, const char *name);
 

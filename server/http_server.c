@@ -213,6 +213,10 @@ static void serve(const struct http_server *s, struct exchange *x, struct reques
     } else if (x->refuse == MHD_HTTP_METHOD_NOT_ALLOWED) {
         request_refuse_as(req, resp, x->refuse, "method_not_allowed",
                           "see the Allow header");
+    } else if (x->refuse == MHD_HTTP_URI_TOO_LONG) {
+        request_refuse_as(req, resp, x->refuse, "too_long",
+                          "the address is too long: a path has at most 1024 bytes, with "
+                          "its query 4095");
     } else if (x->refuse) {
         serve_untaken(s, x, req, resp);
     } else if (may(s, x, req, resp)) {
@@ -518,11 +522,10 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         x->connection = c;
         x->method = method;
         x->decoded = url;
+        find_route(l, x, MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Host"), method,
+                   url);
         if (strlen(url) > PATH_BYTES_MAX || !x->url)
-            x->refuse = MHD_HTTP_NOT_FOUND;
-        else
-            find_route(l, x, MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Host"),
-                       method, url);
+            x->refuse = MHD_HTTP_URI_TOO_LONG;
         judge_length(l->server, x);
         return MHD_YES;
     }

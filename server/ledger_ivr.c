@@ -16,6 +16,11 @@ enum { HUNG_UP = 16 };
 static const char broken[] =
     "There was an error processing your request. Please try again.";
 
+/* A caller of whom nothing is known, not even the call. */
+static const char unregistered[] =
+    "Welcome to Voice Ledger. This phone number is not registered. "
+    "Please register with your cooperative first. Goodbye.";
+
 int ledger_ivr_init(struct server *s, struct pg *pg, struct errtext *e)
 {
     const char *name = s->config.ledger.account;
@@ -138,7 +143,7 @@ static int incoming(struct ledger_turn *t, const char **words, struct response *
     const char *lang = ledger_param(t, "lang");
 
     if (!has_call(t)) {
-        *words = broken;
+        *words = t->caller.registered ? broken : unregistered;
         return 0;
     }
     if (is_language(lang))
@@ -221,7 +226,7 @@ static int recording_status(struct ledger_turn *t, const char **words,
 
 void ledger_ivr_recording_status(const struct request *req, struct response *resp)
 {
-    ledger_take(req, recording_status, broken, resp);
+    ledger_take(req, recording_status, NULL, resp);
 }
 
 static bool is_over(const char *status)
@@ -254,7 +259,7 @@ static int status(struct ledger_turn *t, const char **words, struct response *re
 
 void ledger_ivr_status(const struct request *req, struct response *resp)
 {
-    ledger_take(req, status, broken, resp);
+    ledger_take(req, status, NULL, resp);
 }
 
 /* Addresses of the documents themselves: the silence after a recording. */

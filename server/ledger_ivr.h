@@ -34,7 +34,7 @@ struct ledger_turn {
 /* In the transaction. Fills resp, or *words that are said before a hang-up. */
 typedef int(ledger_fn)(struct ledger_turn *t, const char **words, struct response *resp);
 /* Believes the request (else 403) and runs fn. sorry: the words when it cannot be done
- * now. */
+ * now; NULL: nobody listens, and it is a 503, or 400 when its parameters are no text. */
 void ledger_take(const struct request *req, ledger_fn *fn, const char *sorry,
                  struct response *resp);
 /* One for which there is no time: sorry is said, once it is believed as far as can be

@@ -245,6 +245,16 @@ static bool is_signed(const struct ledger_turn *t)
            signature_is_twilio(t->hook.provider.signing_token, &r);
 }
 
+/* To a caller who listens, or to a carrier that tells it again. */
+static void apologise(const struct request *req, const char *sorry, struct response *resp)
+{
+    buf_free(&resp->body);
+    if (sorry)
+        ledger_say(sorry, resp);
+    else
+        request_refuse(req, resp, 503, "nothing was recorded; send it again");
+}
+
 /* False: the answer is in resp. */
 static bool is_believed(struct ledger_turn *t, const char *sorry, struct response *resp)
 {
@@ -265,7 +275,7 @@ static bool is_believed(struct ledger_turn *t, const char *sorry, struct respons
                                                    &t->hook.provider, &e);
     if (err) {
         log_error("ledger_ivr", "%s", e.text);
-        ledger_say(sorry, resp);
+        apologise(t->hook.req, sorry, resp);
         return false;
     }
     if (is_signed(t))
@@ -340,7 +350,8 @@ void ledger_take(const struct request *req, ledger_fn *fn, const char *sorry,
         log_warn("ledger_ivr",
                  "path=%s refused=parameters are no UTF-8 text, or too many",
                  LOG_ESC(req->path));
-        ledger_say(sorry, resp);
+        if (sorry)
+            ledger_say(sorry, resp);
         return;
     }
     t.hook.pg = pg_pool_take(t.hook.server->hook_pool);
@@ -353,8 +364,8 @@ void ledger_take(const struct request *req, ledger_fn *fn, const char *sorry,
     pg_pool_give(t.hook.server->hook_pool, t.hook.pg);
     t.hook.pg = NULL;
     if (err) {
-        log_error("ledger_ivr", "call=%.40s err=%d the caller hears an apology",
-                  LOG_ESC(ledger_param(&t, "CallSid")), err);
-        ledger_say(sorry, resp);
+        log_error("ledger_ivr", "call=%.40s path=%s err=%d",
+                  LOG_ESC(ledger_param(&t, "CallSid")), LOG_ESC(req->path), err);
+        apologise(req, sorry, resp);
     }
 }

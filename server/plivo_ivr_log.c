@@ -25,9 +25,9 @@ static json_t *fields_of(const struct request *req, struct response *resp)
 {
     CLEANUP(form_free) struct form form = {0};
 
-    if (!request_is_form(req) && req->body_len > 0)
+    if (!request_is_fields(req) && req->body_len > 0)
         return request_json(req, NULL, 0, resp);
-    if (!request_form(req, &form, resp))
+    if (!request_fields(req, &form, resp))
         return NULL;
     json_t *json = json_object();
     for (size_t i = 0; i < form.n; i++)

@@ -64,7 +64,7 @@ static json_t *rows_of(const struct request *req, const struct menu_settings *se
     struct errtext e = {0};
     json_t *rows;
 
-    if (req->body_len == 0 || request_is_form(req))
+    if (req->body_len == 0 || request_is_fields(req))
         return menu_samples(settings);
     json_auto_t *body = request_json(req, rules, ARRAY_LEN(rules), resp);
     if (!body)

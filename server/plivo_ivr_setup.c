@@ -93,11 +93,9 @@ void plivo_ivr_echo(const struct request *req, struct response *resp)
     if (is_json(req))
         data =
             json_loadb(req->body ? req->body : "", req->body_len, JSON_DECODE_ANY, NULL);
-    else if (request_is_form(req)) {
-        if (!request_form(req, &form, resp))
-            return;
+    else if (request_is_fields(req) && request_fields(req, &form, resp))
         data = pairs_of(&form);
-    }
+    buf_free(&resp->body); /* what is no form after all is told as it came */
     respond_json(resp, 200,
                  json_pack("{s:b, s:s, s:s, s:o, s:s}", "received", 1, "method",
                            req->method, "content_type", type ? type : "", "data",

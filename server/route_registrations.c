@@ -112,7 +112,7 @@ void route_registration_reject(const struct request *req, struct response *resp)
 {
     struct form form = {0};
 
-    if (req->body_len == 0 || request_form(req, &form, resp)) {
+    if (req->body_len == 0 || request_fields(req, &form, resp)) {
         const char *reason = form_value(&form, "reason");
         if (strlen(reason) >= CALLER_TEXT_MAX)
             request_refuse(req, resp, 422, "reason is at most 500 bytes");

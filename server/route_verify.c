@@ -246,7 +246,7 @@ void route_verify(const struct request *req, struct response *resp)
         request_refuse(req, resp, 403, "This form is sent from its own page only.");
         return;
     }
-    if (request_form(req, &form, resp) && read_answer(req, &form, &a, resp)) {
+    if (request_fields(req, &form, resp) && read_answer(req, &form, &a, resp)) {
         if (!token_is_sound(req->params[0])) {
             request_refuse(req, resp, 400, "Invalid token");
         } else {
