@@ -52,6 +52,24 @@ static int lowest_free(struct pg *pg, const char *kind, int *slot)
     return err;
 }
 
+/* The lowest that holder has, whatever it knows of; else *slot stays as it is. */
+static int already_held(struct pg *pg, const char *kind, const struct uuid *holder,
+                        int *slot)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, kind);
+    pg_arg_uuid(&a, holder);
+    int err = pg_run(pg, &res,
+                     "SELECT slot FROM node_slots WHERE kind = $1 AND holder = $2 ORDER "
+                     "BY slot LIMIT 1",
+                     &a);
+    if (!err && PQntuples(res) == 1)
+        *slot = (int)pg_i64(res, 0, 0);
+    return err;
+}
+
 static int take(struct pg *pg, const char *kind, int preferred, const struct uuid *holder,
                 const char *host, int pid, int *slot)
 {
@@ -59,8 +77,10 @@ static int take(struct pg *pg, const char *kind, int preferred, const struct uui
 
     int err = pg_run(pg, NULL, "LOCK TABLE node_slots IN SHARE ROW EXCLUSIVE MODE", NULL);
     *slot = preferred;
-    if (!err && preferred >= 0)
-        err = try_slot(pg, kind, preferred, holder, host, pid, &taken);
+    if (!err && preferred < 0)
+        err = already_held(pg, kind, holder, slot);
+    if (!err && *slot >= 0)
+        err = try_slot(pg, kind, *slot, holder, host, pid, &taken);
     if (!err && !taken)
         err = lowest_free(pg, kind, slot);
     if (!err && !taken)
@@ -113,19 +133,34 @@ int slot_give(struct pg *pg, const char *kind, int slot, const struct uuid *hold
     pg_arg_i64(&a, slot);
     pg_arg_uuid(&a, holder);
     return pg_run(pg, NULL,
-                  "DELETE FROM node_slots WHERE kind = $1 AND slot = $2 AND holder = $3",
+                  "DELETE FROM node_slots WHERE kind = $1 AND (slot = $2 OR $2 < 0) AND "
+                  "holder = $3",
                   &a);
 }
 
-int slot_list_lapsed(struct pg *pg, const char *kind, int *slots, size_t max, size_t *n)
+int slot_lapse(struct pg *pg, const char *kind, const struct uuid *holder)
+{
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, kind);
+    pg_arg_uuid(&a, holder);
+    return pg_run(pg, NULL,
+                  "UPDATE node_slots SET lease_until = least(lease_until, "
+                  "clock_timestamp()) WHERE kind = $1 AND holder = $2",
+                  &a);
+}
+
+int slot_list_lapsed(struct pg *pg, const char *kind, const struct uuid *holder,
+                     int *slots, size_t max, size_t *n)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_args a = {0};
 
     pg_arg_text(&a, kind);
+    pg_arg_uuid(&a, holder);
     int err = pg_run(pg, &res,
-                     "SELECT slot FROM node_slots WHERE kind = $1 AND lease_until < "
-                     "clock_timestamp() ORDER BY slot",
+                     "SELECT slot FROM node_slots WHERE kind = $1 AND (lease_until < "
+                     "clock_timestamp() OR holder = $2) ORDER BY slot",
                      &a);
     if (err)
         return err;

@@ -17,17 +17,23 @@ struct pg;
 enum { SLOT_LEASE_S = 15 };
 
 /* kind: dialer, worker, server. Takes `preferred` when it is free or lapsed or
- * already holder's (preferred >= 0), else the lowest free or lapsed one. */
+ * already holder's (preferred >= 0), else the lowest free or lapsed one. With
+ * preferred < 0 one that is already holder's is taken again: the answer to an earlier
+ * taking may have been lost. */
 NODISCARD int slot_take(struct pg *pg, const char *kind, int preferred,
                         const struct uuid *holder, const char *host, int pid, int *slot);
 /* EACCES: the lease lapsed and somebody else has it: stop originating. */
 NODISCARD int slot_renew(struct pg *pg, const char *kind, int slot,
                          const struct uuid *holder);
+/* slot < 0: all that holder has, also without knowing it. */
 NODISCARD int slot_give(struct pg *pg, const char *kind, int slot,
                         const struct uuid *holder);
-/* Slots whose lease lapsed (their calls want adopting), at most max. */
-NODISCARD int slot_list_lapsed(struct pg *pg, const char *kind, int *slots, size_t max,
-                               size_t *n);
+/* All that holder has lapse now, so that others adopt what is left in them. */
+NODISCARD int slot_lapse(struct pg *pg, const char *kind, const struct uuid *holder);
+/* Slots whose lease lapsed (their calls want adopting), at most max, and those that
+ * holder has: it may have taken one and not have heard of it. */
+NODISCARD int slot_list_lapsed(struct pg *pg, const char *kind, const struct uuid *holder,
+                               int *slots, size_t max, size_t *n);
 struct slot_row {
     char kind[16], host[64];
     int slot, pid;

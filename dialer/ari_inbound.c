@@ -95,7 +95,7 @@ static int give_work(struct pg *pg, void *arg)
 {
     const struct lease *l = arg;
 
-    return slot_give(pg, LEASE_KIND, 0, &l->holder);
+    return slot_give(pg, LEASE_KIND, -1, &l->holder); /* asked for, and heard of or not */
 }
 
 static void give_done(int err, void *arg)
@@ -108,7 +108,7 @@ void ari_inbound_close(struct ari *a)
 {
     struct dialer *d = a->dialer;
 
-    if (!a->in_leased || !d->db)
+    if (!d->db)
         return;
     a->in_leased = false;
     struct lease *l = xcalloc(1, sizeof(*l));

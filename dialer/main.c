@@ -240,6 +240,7 @@ static void close_parts(struct process *p)
 
     ari_close(d->ari);
     web_close(d->web); /* its answers still find who asked */
+    recovery_leave(d);
     if (d->db && d->slot_held &&
         db_submit(d->db, DB_KEEP, 0, give_slot, on_slot_given, d))
         log_warn("dialer", "slot=%d not given back; it lapses", d->slot);

@@ -43,7 +43,7 @@ static void read_old(struct node_slot *s)
     struct uuid holder;
 
     ssize_t n = pread(s->fd, text, sizeof(text) - 1, 0);
-    if (n > 0 && sscanf(text, "%d %36s", &slot, id) == 2 && slot >= 0 &&
+    if (n > 0 && sscanf(text, "%d %36s", &slot, id) == 2 && slot >= -1 &&
         uuid_parse(id, &holder) == 0) {
         s->slot = slot;
         s->holder = holder;
@@ -74,6 +74,7 @@ int node_slot_take(struct node_slot *out, struct pg *pg, const char *data_dir,
         return errtext_set(e, err, 0, 0, "%s: %s", dir, strerror(err));
     read_old(&s);
     gethostname(host, sizeof(host) - 1);
+    write_new(&s); /* should the answer be lost, it is known who took the slot */
     err = slot_take(pg, "dialer", s.slot, &s.holder, host, getpid(), &s.slot);
     if (err) {
         close(s.fd);

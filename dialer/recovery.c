@@ -5,7 +5,9 @@
  * Our own slot comes first, before the first call goes out. Then, every few seconds,
  * slots of other dialers whose lease lapsed: the slot is taken under a holder of our own
  * (so that a stalled owner learns that it has lost it), its calls are hung up and ended
- * like ours, and it is given back when none is left.
+ * like ours, and it is given back when none is left. All are taken under one holder: what
+ * it has and does not know of, because the answer was lost or the slot could not be read,
+ * is found by the next look, and what it has at the end lapses at once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -42,6 +44,7 @@ struct lost_recording {
 
 struct recovery {
     struct dialer *dialer;
+    struct uuid holder; /* of the slots of others */
     bool done, busy, looking_at_recordings;
     struct adopted_slot slots[SLOTS_MAX]; /* of others */
     size_t slot_count;
@@ -142,7 +145,7 @@ static int take_lapsed(struct pg *pg, struct load *l)
     size_t n = 0;
 
     gethostname(host, sizeof(host) - 1);
-    int err = slot_list_lapsed(pg, "dialer", slots, SLOTS_MAX, &n);
+    int err = slot_list_lapsed(pg, "dialer", &l->holder, slots, SLOTS_MAX, &n);
     for (size_t i = 0; !err && i < n && l->skip_count + l->taken_count < SLOTS_MAX; i++) {
         if (is_skipped(l, slots[i]))
             continue;
@@ -190,7 +193,7 @@ static void on_loaded(int err, void *arg)
     if (!r)
         goto out;
     r->busy = false;
-    /* One that was taken but could not be read lapses again, and is found again. */
+    /* One that was taken but could not be read is found again. */
     for (size_t i = 0; i < l->taken_count; i++)
         if (!err && r->slot_count < SLOTS_MAX)
             r->slots[r->slot_count++] = l->taken[i];
@@ -218,7 +221,7 @@ static struct load *new_load(const struct recovery *r, bool own)
     l->dialer = r->dialer;
     l->own = own;
     l->slot = r->dialer->slot;
-    l->holder = uuid_v7(clock_real_ms());
+    l->holder = r->holder;
     memcpy(l->skip, r->slots, sizeof(l->skip));
     l->skip_count = r->slot_count;
     return l;
@@ -266,6 +269,34 @@ static void give_settled_slots(struct recovery *r)
         if (db_submit(r->dialer->db, DB_KEEP, KEY, run_give, on_given, g))
             free(g);
     }
+}
+
+static int run_lapse(struct pg *pg, void *arg)
+{
+    const struct adopted_slot *all = arg;
+
+    return slot_lapse(pg, "dialer", &all->holder);
+}
+
+static void on_lapsed(int err, void *arg)
+{
+    if (err)
+        log_warn("recovery", "err=%d slots of others are left to lapse", err);
+    free(arg);
+}
+
+void recovery_leave(struct dialer *d)
+{
+    struct recovery *r = d->sweep ? d->sweep->recovery : NULL;
+
+    if (!r || !d->db)
+        return;
+    if (!r->busy)
+        give_settled_slots(r);
+    struct adopted_slot *all = xcalloc(1, sizeof(*all));
+    all->holder = r->holder;
+    if (db_submit(d->db, DB_KEEP, KEY, run_lapse, on_lapsed, all))
+        free(all);
 }
 
 size_t recovery_slots(const struct recovery *r, struct adopted_slot *out, size_t max)
@@ -458,6 +489,7 @@ struct recovery *recovery_new(struct dialer *d)
     struct recovery *r = xcalloc(1, sizeof(*r));
 
     r->dialer = d;
+    r->holder = uuid_v7(clock_real_ms());
     r->lapsed_at_ms = mono_ms() + LAPSED_EVERY_MS;
     r->recordings_at_ms = mono_ms();
     return r;

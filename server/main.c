@@ -578,7 +578,7 @@ static void serve(struct server *s, const struct mounts *m)
         poll(&stop, 1, SILENCE_MS);
     }
     struct pg *pg = pg_pool_take(s->pool);
-    if (slot >= 0 && slot_give(pg, "server", slot, &holder))
+    if (slot_give(pg, "server", -1, &holder))
         log_warn("server", "slot=%d could not be given back; it lapses", slot);
     pg_pool_give(s->pool, pg);
 }

@@ -119,7 +119,7 @@ static void serve(struct pg *pg, const struct uuid *holder)
                      LOG_ESC(pg_error(pg)));
         poll(&stop, 1, SCHEDULES_MS);
     }
-    if (slot >= 0 && slot_give(pg, "worker", slot, holder))
+    if (slot_give(pg, "worker", -1, holder))
         log_warn("worker", "slot=%d could not be given back; it lapses", slot);
 }
 

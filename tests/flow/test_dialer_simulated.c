@@ -448,6 +448,56 @@ a_dialer_holds_when_messages_pile_up_or_it_is_drained_and_says_so(void **state)
     unsetenv("FURROW_MAX_SMS_BACKLOG");
 }
 
+/* A dead dialer's slot, lapsed. */
+static void leave_slot(struct pg *super, int slot)
+{
+    char sql[200];
+
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO node_slots (kind, slot, holder, host, pid, lease_until) VALUES "
+             "('dialer', %d, gen_random_uuid(), 'gone', 0, now())",
+             slot);
+    pgtest_run(super, 0, sql);
+}
+
+#define SETTLED(slot) "SELECT (count(*) = 0)::int FROM node_slots WHERE slot = " #slot
+
+/* The slot is taken over, and then what is left in it cannot be read: as when the answer
+ * of the takeover is lost, the dialer has a slot that it does not know of. Whoever only
+ * waits for it to lapse waits for ever. */
+static void take_over_unheard(struct pg *super)
+{
+    pgtest_run(super, 0, "REVOKE SELECT ON attempts FROM furrow_app");
+    leave_slot(super, 9);
+    wait_for(1, "SELECT count(*) FROM node_slots WHERE slot = 9 AND host <> 'gone'");
+    pgtest_run(super, 0, "UPDATE node_slots SET lease_until = 'infinity' WHERE slot = 9");
+}
+
+static void
+a_takeover_that_was_not_heard_of_is_gone_on_with_or_left_to_others(void **state)
+{
+    struct pg *super = pgtest_open_super();
+
+    (void)state;
+    pid_t dialer = start_dialer();
+    leave_slot(super, 8);
+    wait_for(1, SETTLED(8));
+    take_over_unheard(super);
+    pgtest_run(super, 0, "GRANT SELECT ON attempts TO furrow_app");
+    wait_for(1, SETTLED(9));
+    take_over_unheard(super);
+    kill(dialer, SIGTERM);
+    assert_int_equal(wait_exit(dialer, 30000), 0);
+    pgtest_run(super, 0, "GRANT SELECT ON attempts TO furrow_app");
+    assert_int_equal(pgtest_i64(pg, 0,
+                                "SELECT count(*) FROM node_slots WHERE slot = 9 AND "
+                                "lease_until < clock_timestamp()"),
+                     1);
+    assert_int_equal(pgtest_i64(pg, 0, "SELECT count(*) FROM node_slots"), 1);
+    pgtest_run(super, 0, "DELETE FROM node_slots");
+    pg_close(super);
+}
+
 static void leave(void)
 {
     pg_close(pg);
@@ -460,6 +510,8 @@ int main(void)
         cmocka_unit_test(a_killed_dialer_is_taken_up_and_nobody_is_called_twice),
         cmocka_unit_test(a_running_campaign_takes_up_another_pace_and_a_budget),
         cmocka_unit_test(a_trunk_that_refuses_is_passed_over_and_the_others_share),
+        cmocka_unit_test(
+            a_takeover_that_was_not_heard_of_is_gone_on_with_or_left_to_others),
         cmocka_unit_test(
             a_dialer_holds_when_messages_pile_up_or_it_is_drained_and_says_so),
     };

@@ -143,6 +143,38 @@ static void dialers_share_by_weight_and_a_spare_waits(void **state)
     text_has(RUN(0, "node", "list", "--json"), "\"weight\": 6");
 }
 
+/* ---- takeovers whose answer is lost ---- */
+
+static void a_slot_whose_holder_did_not_hear_of_it_is_known_again(void **state)
+{
+    const struct uuid dead = uuid_v7(2000), heir = uuid_v7(2001);
+    int slot = -1, again = -1, lapsed[4];
+    size_t n = 0;
+
+    (void)state;
+    assert_int_equal(slot_take(db, "server", -1, &dead, "host", 1, &slot), 0);
+    assert_int_equal(slot_take(db, "server", -1, &dead, "host", 1, &again), 0);
+    assert_int_equal(again, slot);
+    pgtest_run(db, 0, "UPDATE node_slots SET lease_until = now() WHERE kind = 'server'");
+    assert_int_equal(slot_take(db, "server", slot, &heir, "host", 2, &again), 0);
+    assert_int_equal(slot_list_lapsed(db, "server", &dead, lapsed, 4, &n), 0);
+    assert_int_equal(n, 0);
+    assert_int_equal(slot_list_lapsed(db, "server", &heir, lapsed, 4, &n), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(lapsed[0], slot);
+    /* Whoever is asked next finds it, and the heir has lost it. */
+    assert_int_equal(slot_lapse(db, "server", &heir), 0);
+    assert_int_equal(slot_list_lapsed(db, "server", &dead, lapsed, 4, &n), 0);
+    assert_int_equal(n, 1);
+    /* All that one has. */
+    assert_int_equal(slot_give(db, "server", -1, &dead), 0);
+    assert_int_equal(slot_list_lapsed(db, "server", &dead, lapsed, 4, &n), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(slot_give(db, "server", -1, &heir), 0);
+    assert_int_equal(slot_list_lapsed(db, "server", &heir, lapsed, 4, &n), 0);
+    assert_int_equal(n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +182,7 @@ int main(void)
         cmocka_unit_test(a_limit_that_says_nothing_is_refused),
         cmocka_unit_test(a_trunk_is_changed_and_the_rest_of_it_stays),
         cmocka_unit_test(dialers_share_by_weight_and_a_spare_waits),
+        cmocka_unit_test(a_slot_whose_holder_did_not_hear_of_it_is_known_again),
     };
 
     pgtest_start(PGTEST_POSTGRES);
