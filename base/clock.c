@@ -41,6 +41,16 @@ int64_t mono_ms(void)
     return read_ms(CLOCK_MONOTONIC);
 }
 
+void mono_cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
 int64_t mono_us(void)
 {
     struct timespec ts;

@@ -16,6 +16,7 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -34,6 +35,7 @@ int64_t clock_now_ms(void);  /* business time, epoch ms UTC */
 int64_t clock_real_ms(void); /* the machine's wall clock, never virtual */
 int64_t mono_ms(void);       /* monotonic real time */
 int64_t mono_us(void);
+void mono_cond_init(pthread_cond_t *cond); /* whose timed waits are until a mono_ms() */
 bool clock_is_virtual(void);
 /* Business ms that pass in so many real ones, however the clock is set meanwhile. */
 int64_t clock_business_ms(int64_t real_ms);

@@ -366,7 +366,6 @@ int http_gate_new(struct http_gate **out, int threads, const struct http_limits 
                   http_gate_fn *fn)
 {
     struct http_gate *g = xcalloc(1, sizeof(*g));
-    pthread_condattr_t attr;
 
     g->limits = *limits;
     g->fn = fn;
@@ -376,10 +375,7 @@ int http_gate_new(struct http_gate **out, int threads, const struct http_limits 
             g->lines[c].queues[kind].end = &g->lines[c].queues[kind].first;
     pthread_mutex_init(&g->lock, NULL);
     pthread_cond_init(&g->work, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&g->look, &attr);
-    pthread_condattr_destroy(&attr);
+    mono_cond_init(&g->look);
     int err = start_threads(g, threads);
     if (err) {
         http_gate_stop(g);

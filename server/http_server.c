@@ -20,6 +20,7 @@
 #include "server/http_allow.h"
 #include "server/http_aside.h"
 #include "server/http_flush.h"
+#include "server/http_framing.h"
 #include "server/http_gate.h"
 #include "server/http_origin.h"
 #include "server/http_path.h"
@@ -496,6 +497,18 @@ static void judge_length(const struct http_server *s, struct exchange *x)
         x->shed = http_gate_refuses(s->gate, HTTP_REST);
 }
 
+/* Where it ends is not certain: what follows is nobody's request. */
+static enum MHD_Result hang_up(struct exchange *x, const char *why)
+{
+    struct request req = request_of(x);
+
+    log_info("http", "path=%s refused: %s", LOG_ESC(x->decoded), why);
+    respond_anew(x);
+    respond_header(&x->resp, "Connection", "close");
+    request_refuse_as(&req, &x->resp, MHD_HTTP_BAD_REQUEST, "bad_request", why);
+    return send_response(x->connection, &x->resp, "");
+}
+
 /* Before anything is decoded: what a provider signs is the URL as it wrote it. */
 static void *on_url(void *arg, const char *uri, struct MHD_Connection *c)
 {
@@ -516,8 +529,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     const struct listener *l = arg;
     struct exchange *x = *state;
 
-    (void)version;
     if (!x->connection) {
+        const char *why = http_framing_error(c, version);
         x->server = l->server;
         x->connection = c;
         x->method = method;
@@ -526,6 +539,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
                    url);
         if (strlen(url) > PATH_BYTES_MAX || !x->url)
             x->refuse = MHD_HTTP_URI_TOO_LONG;
+        if (why)
+            return hang_up(x, why);
         judge_length(l->server, x);
         return MHD_YES;
     }
@@ -591,16 +606,6 @@ static int listen_at(struct listener *l, const char *address, int port, struct e
                        l->place == 0 ? "FURROW_PORT names" : "name");
 }
 
-static void init_mono(pthread_cond_t *cond)
-{
-    pthread_condattr_t attr;
-
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
 static int start_threads(struct http_server *s, struct errtext *e)
 {
     int err = http_wait_new(&s->wait, HTTP_WAITING_MAX);
@@ -624,7 +629,7 @@ int http_server_start(struct http_server **out, const struct http_server_options
     str_cut(s->token, sizeof(s->token), o->media_token ? o->media_token : "");
     s->options.media_token = s->token;
     pthread_mutex_init(&s->lock, NULL);
-    init_mono(&s->left);
+    mono_cond_init(&s->left);
     s->listeners = xcalloc(o->other_count + 1, sizeof(*s->listeners));
     int err = start_threads(s, e);
     for (size_t i = 0; !err && i < o->other_count + 1; i++) {

@@ -74,13 +74,9 @@ static void *run(void *arg)
 int http_wait_new(struct http_wait **out, int max)
 {
     struct http_wait *w = xcalloc(1, sizeof(*w));
-    pthread_condattr_t attr;
 
     w->max = max;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    mono_cond_init(&w->changed);
     pthread_mutex_init(&w->lock, NULL);
     int err = pthread_create(&w->thread, NULL, run, w);
     if (err) {

@@ -304,6 +304,86 @@ static void long_bodies_have_a_limit_together(void **state)
     assert_int_equal(post("good", body, LONG, false), 200);
 }
 
+/* --- where a request ends
+ * -------------------------------------------------------------------- */
+
+#define POST(headers) "POST /body HTTP/1.1\r\nHost: x\r\nX-API-Key: good\r\n" headers
+#define NEXT          "GET /now HTTP/1.1\r\nHost: x\r\n\r\n"
+
+/* How many 200s came before the server closed; *status is the first answer's. */
+static int served_of(const char *text, int *status)
+{
+    int n = 0, fd = dial();
+
+    say(fd, text, strlen(text));
+    *status = hear(fd);
+    for (const char *at = answer; (at = strstr(at, "HTTP/1.1 200 ")); at++)
+        n++;
+    return n;
+}
+
+/* Of the first answer the connection is closed: the rest is nobody's request. */
+static void a_request_of_two_lengths_is_refused_and_the_connection_closed(void **state)
+{
+    static const char *const bad[] = {
+        POST("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n") NEXT,
+        POST("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n") NEXT,
+        POST("Content-Length: 2\r\nContent-Length: 0\r\n\r\nhi") NEXT,
+        POST("Content-Length: 0\r\ncontent-length: 2\r\n\r\nhi") NEXT,
+        POST("Content-Length: 2, 0\r\n\r\nhi") NEXT,
+        POST("Content-Length: +2\r\n\r\nhi") NEXT,
+        POST("Content-Length: -2\r\n\r\nhi") NEXT,
+        POST("Content-Length: 0x2\r\n\r\nhi") NEXT,
+        POST("Content-Length:\r\n\r\n") NEXT,
+        POST("Content-Length : 2\r\n\r\nhi") NEXT,
+        POST("Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n") NEXT,
+        POST("Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n") NEXT,
+        POST("Transfer-Encoding: identity\r\n\r\n") NEXT,
+        POST("Transfer-Encoding: chunked\r\nTransfer-Encoding: "
+             "identity\r\n\r\n0\r\n\r\n") NEXT,
+        "POST /body HTTP/1.0\r\nX-API-Key: good\r\nConnection: "
+        "keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" NEXT,
+        "GET /now HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n" NEXT,
+        "GET /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n0\r\n\r\n" NEXT,
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        int status = 0, n = served_of(bad[i], &status);
+        if (n != 0 || status != 400)
+            fail_msg("%d served, status %d, to %s: %s", n, status, bad[i], answer);
+    }
+    int status = 0;
+    assert_int_equal(
+        served_of(POST("Content-Length: 99999999999999999999\r\n\r\nhi") NEXT, &status),
+        0);
+    assert_int_equal(status, 413);
+    assert_int_equal(atomic_load(&judged), 0);
+}
+
+static void a_request_of_one_length_is_served_and_the_next_one_too(void **state)
+{
+    static const char *const good[] = {
+        POST("Content-Length: 2\r\n\r\nhi"),
+        POST("Content-Length: 2\r\nContent-Length: 2\r\n\r\nhi"),
+        POST("Transfer-Encoding: Chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"),
+        POST("Content-Length: 0\r\n\r\n"),
+        POST("\r\n"),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        CLEANUP(free_cleanup)
+        char *two = xasprintf("%sGET /now HTTP/1.1\r\nHost: x\r\nConnection: "
+                              "close\r\n\r\n",
+                              good[i]);
+        int status = 0, n = served_of(two, &status);
+        if (n != 2 || status != 200)
+            fail_msg("%d served, status %d, to %s", n, status, good[i]);
+    }
+}
+
 /* --- waiting
  * --------------------------------------------------------------------------------- */
 
@@ -407,6 +487,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(bodies_of_any_length_arrive_whole, begin, end),
         cmocka_unit_test_setup_teardown(what_is_refused_is_not_kept, begin, end),
         cmocka_unit_test_setup_teardown(long_bodies_have_a_limit_together, begin, end),
+        cmocka_unit_test_setup_teardown(
+            a_request_of_two_lengths_is_refused_and_the_connection_closed, begin, end),
+        cmocka_unit_test_setup_teardown(
+            a_request_of_one_length_is_served_and_the_next_one_too, begin, end),
         cmocka_unit_test_setup_teardown(waiting_requests_hold_no_thread, begin, end),
         cmocka_unit_test_setup_teardown(what_takes_long_is_done_aside, begin, end),
         cmocka_unit_test_setup_teardown(those_that_may_are_served_together, begin, end),
