@@ -1,5 +1,5 @@
 /*
- * sweep_parts - what sweep.c, sweep_campaign.c, maintenance.c and recovery.c share.
+ * sweep_parts - what sweep.c, runner*.c, maintenance.c and recovery.c share.
  * For these files alone.
  */
 #ifndef DIALER_SWEEP_PARTS_H
@@ -85,7 +85,7 @@ struct adopted_slot {
 };
 size_t recovery_slots(const struct recovery *r, struct adopted_slot *out, size_t max);
 
-/* ---- sweep.c and sweep_campaign.c ---- */
+/* ---- sweep.c and runner.c ---- */
 
 struct runner;
 
