@@ -1,4 +1,4 @@
-/* provider_inside - what trunk_provider.c and provider_look.c share. For these alone. */
+/* provider_inside - what trunk_provider.c and provider_*.c share. For these alone. */
 #ifndef DIALER_PROVIDER_INSIDE_H
 #define DIALER_PROVIDER_INSIDE_H
 
@@ -52,25 +52,48 @@ struct carried { /* one call */
     int waits;
 };
 
+/* Who an answer is for: by id, the call may be gone. */
+struct call_ref {
+    struct dialer *dialer;
+    int64_t trunk_id;
+    struct uuid id;
+};
+
+/* ---- trunk_provider.c ---- */
+
+/* Sends for the account; the request is freed. Errors are web_send's. */
+NODISCARD int carrier_send(struct carrier *k, struct provider_request *r, bool once,
+                           web_done_fn *done, void *arg);
+
+/* ---- provider_news.c ---- */
+
 struct carried *carrier_find(struct dialer *d, int64_t trunk_id, const struct uuid *id);
 /* What was learnt is merged, written down and told to placed: the call may be gone
  * afterwards. */
 void carrier_learnt(struct carried *c, const struct provider_call_news *news);
 /* The same of what stands in its row. */
 void carrier_heard(struct carried *c, const struct provider_call_news *news);
-/* Sends for the account; the request is freed. Errors are web_send's. */
-NODISCARD int carrier_send(struct carrier *k, struct provider_request *r, bool once,
-                           web_done_fn *done, void *arg);
+void carrier_forget(struct carried *c);
 
-/* provider_rows.c */
+/* ---- provider_end.c ---- */
+
+/* As trunk_ops says. */
+void carrier_hang_up(struct trunk *t, const struct uuid *attempt);
+void carrier_recall(struct trunk *t, const struct uuid *attempt);
+/* The provider has just said that it is still queued. */
+void carrier_take_back(struct carried *c);
+/* Ends, takes back or doubts it when that is due; it may be gone afterwards. */
+void carrier_look_after(struct carried *c, int64_t now);
+
+/* ---- provider_rows.c ---- */
+
 void carrier_load_account(struct carrier *k);
 void carrier_poll_rows(struct carrier *k);
 void carrier_write_down(const struct carried *c, const struct provider_call_news *news);
 
-/* The provider has just said that it is still queued. */
-void carrier_take_back(struct carried *c);
+/* ---- provider_look.c ---- */
 
-/* provider_look.c: where is the call? The answer is for placed. */
+/* Where is the call? The answer is for placed. */
 void carrier_look(struct carried *c, trunk_query_fn *done);
 void carrier_look_free(struct carried *c);
 

@@ -1,16 +1,12 @@
 /*
  * Trunks over an account at Twilio or Plivo. A call is one POST, which is never repeated.
  * What becomes of it is told to furrow-server's webhooks, which write it into
- * provider_calls; those rows are read here five times a second while calls are open. What
- * no webhook tells, and what a POST without an answer left open, is asked of the
- * provider's REST API (provider_look.c). The flow of a call runs in furrow-server.
- *
- * A provider queues what comes too fast, and what is queued may be dialled after the
- * calling window has closed: a call that is still queued after queued_max_s, when its
- * window closes or when its campaign stops is taken back.
+ * provider_calls; those rows are read here five times a second while calls are open
+ * (provider_rows.c). What no webhook tells, and what a POST without an answer left open,
+ * is asked of the provider's REST API (provider_look.c). The flow of a call runs in
+ * furrow-server.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,246 +23,12 @@
 
 enum {
     TICK_MS = 200,
-    ANSWER_MS = 10000, /* a provider answers an origination in a second or so */
-    END_AGAIN_MS = 2000,
+    ANSWER_MS = 10000,  /* a provider answers an origination in a second or so */
     REFUSED_MS = 60000, /* it does not know us: no calls for so long */
     SKEW_MS = 15000,    /* between its clock and ours */
     MADE_WITHIN_MS = 120000,
     CAUSE_CONFIG = 50,
 };
-
-/* ---- what is known of a call ---- */
-
-struct carried *carrier_find(struct dialer *d, int64_t trunk_id, const struct uuid *id)
-{
-    struct carrier *k = d->trunks ? (struct carrier *)trunks_find(d, trunk_id) : NULL;
-
-    return k ? id_table_find(&k->calls, id) : NULL;
-}
-
-static void forget(struct carried *c)
-{
-    id_table_remove(&c->carrier->calls, &c->id);
-    carrier_look_free(c);
-    free(c);
-}
-
-static void note_of(const struct provider_call_news *n, char *out, size_t size)
-{
-    out[0] = '\0';
-    if (n->code[0] || n->says[0])
-        snprintf(out, size, "the provider says %s%s%s", n->code,
-                 n->code[0] && n->says[0] ? ": " : "", n->says);
-}
-
-static void tell_end(struct carried *c)
-{
-    struct dialer *d = c->carrier->base.dialer;
-    struct provider_call_news n = c->known;
-    struct uuid id = c->id;
-    char note[160];
-    const struct placed_end end = {.was_up = n.status == PROVIDER_CALL_COMPLETED,
-                                   .we_hung_up = c->we_ended,
-                                   .cause = n.cause,
-                                   .tech_cause = n.tech_cause,
-                                   .note = note};
-
-    note_of(&n, note, sizeof(note));
-    if (end.was_up)
-        note[0] = '\0';
-    forget(c);
-    placed_flow_said(d, &id, n.opted_out, n.callback_at_ms);
-    placed_ended(d, &id, &end);
-}
-
-/* To placed, in the order of a call's life. */
-static void tell(struct carried *c)
-{
-    static const enum machine_verdict verdicts[] = {
-        [PROVIDER_ANSWERED_UNSURE] = MACHINE_UNSURE,
-        [PROVIDER_ANSWERED_HUMAN] = MACHINE_HUMAN,
-        [PROVIDER_ANSWERED_MACHINE] = MACHINE_MACHINE};
-    struct dialer *d = c->carrier->base.dialer;
-    enum provider_call_status status = c->known.status;
-    struct uuid id = c->id;
-
-    if (status > PROVIDER_CALL_SILENT && status < PROVIDER_CALL_UP)
-        placed_ringing(d, &id);
-    if ((status == PROVIDER_CALL_UP || status == PROVIDER_CALL_COMPLETED) &&
-        !c->up_told) {
-        c->up_told = true;
-        placed_answered(d, &id);
-    }
-    if (c->known.answered_by != PROVIDER_ANSWERED_UNSAID && !c->answer_told) {
-        c->answer_told = c->known.answered_by != PROVIDER_ANSWERED_UNSURE;
-        placed_answered_by(d, &id, verdicts[c->known.answered_by]);
-    }
-    if (provider_call_is_over(status))
-        tell_end(c);
-}
-
-static bool merge(struct carried *c, const struct provider_call_news *news)
-{
-    struct provider_call call = {.known = c->known};
-    bool changed = provider_call_merge(&call, news);
-
-    c->known = call.known;
-    return changed;
-}
-
-void carrier_heard(struct carried *c, const struct provider_call_news *news)
-{
-    if (merge(c, news))
-        tell(c);
-}
-
-void carrier_learnt(struct carried *c, const struct provider_call_news *news)
-{
-    if (!merge(c, news))
-        return;
-    carrier_write_down(c, news);
-    tell(c);
-}
-
-/* ---- ending ---- */
-
-struct call_ref {
-    struct dialer *dialer;
-    int64_t trunk_id;
-    struct uuid id;
-};
-
-static struct call_ref *ref_of(const struct carried *c)
-{
-    struct call_ref *r = xcalloc(1, sizeof(*r));
-
-    *r = (struct call_ref){.dialer = c->carrier->base.dialer,
-                           .trunk_id = c->carrier->base.row.id,
-                           .id = c->id};
-    return r;
-}
-
-/* Its own word of the end comes by webhook; should it not, it is looked for. */
-static void on_end_sent(const struct web_resp *resp, void *arg)
-{
-    struct call_ref *r = arg;
-    struct carried *c = carrier_find(r->dialer, r->trunk_id, &r->id);
-    struct provider_seen seen = {.news = PROVIDER_CALL_NEWS};
-
-    free(r);
-    if (!c)
-        return;
-    if (!resp->err && c->carrier->rest->see(0, resp->status, resp->body, resp->len,
-                                            &seen) == PROVIDER_SEEN) {
-        carrier_learnt(c, &seen.news);
-        return;
-    }
-    c->look_again_ms = 0;
-    placed_doubt(c->carrier->base.dialer, &c->id);
-}
-
-/* Asked again until the provider says that it is over. */
-static void carrier_end(struct carried *c)
-{
-    struct provider_request r = {0};
-    struct carrier *k = c->carrier;
-
-    if (c->posting || (!c->known.call_id[0] && !c->known.request_id[0]) ||
-        mono_ms() < c->end_at_ms || !k->loaded)
-        return;
-    c->end_at_ms = mono_ms() + END_AGAIN_MS;
-    k->rest->end(&k->account, &c->known, c->end_tries % 2 == 1, &r);
-    c->end_tries++;
-    c->we_ended = true;
-    struct call_ref *ref = ref_of(c);
-    if (carrier_send(k, &r, false, on_end_sent, ref))
-        free(ref);
-}
-
-static void hang_up(struct trunk *t, const struct uuid *attempt)
-{
-    struct carried *c = id_table_find(&((struct carrier *)t)->calls, attempt);
-
-    if (!c || c->unwanted)
-        return;
-    c->unwanted = true;
-    carrier_end(c);
-}
-
-void carrier_take_back(struct carried *c)
-{
-    if (!c->recalled || c->unwanted)
-        return;
-    c->unwanted = true;
-    carrier_end(c);
-}
-
-/* Only after the provider has just said that it is still queued: webhooks may be late. */
-static void recall(struct trunk *t, const struct uuid *attempt)
-{
-    struct carried *c = id_table_find(&((struct carrier *)t)->calls, attempt);
-
-    if (!c || c->recalled || c->known.status > PROVIDER_CALL_QUEUED)
-        return;
-    c->recalled = true;
-    c->look_again_ms = 0;
-    placed_doubt(t->dialer, attempt);
-}
-
-/* ---- asking ---- */
-
-static void query(struct trunk *t, const struct uuid *attempt, trunk_query_fn *done)
-{
-    struct carried *c = id_table_find(&((struct carrier *)t)->calls, attempt);
-
-    if (c)
-        carrier_look(c, done);
-    else
-        done(t->dialer, attempt, TRUNK_UNASKED);
-}
-
-/* ---- the turn ---- */
-
-static bool waits_too_long(const struct carried *c, int64_t now)
-{
-    return c->taken_at_ms && c->known.status <= PROVIDER_CALL_QUEUED &&
-           (now - c->taken_at_ms > (int64_t)c->carrier->settings.queued_max_s * 1000 ||
-            (c->open_until_ms && clock_now_ms() >= c->open_until_ms));
-}
-
-static void look_after(struct carried *c, int64_t now)
-{
-    struct trunk *t = &c->carrier->base;
-
-    if (!c->posting && !placed_has(t->dialer, &c->id)) {
-        forget(c); /* it ended as unknown */
-        return;
-    }
-    if (waits_too_long(c, now))
-        recall(t, &c->id);
-    if (c->unwanted) {
-        carrier_end(c);
-    } else if (c->recalled && c->known.status > PROVIDER_CALL_QUEUED) {
-        c->recalled = false; /* it was dialled in time */
-    } else if (c->taken_at_ms && now >= c->look_at_ms) {
-        c->look_at_ms = now + (int64_t)c->carrier->settings.look_s * 1000;
-        placed_doubt(t->dialer, &c->id);
-    }
-}
-
-static void on_tick(uv_timer_t *timer)
-{
-    struct carrier *k = timer->data;
-    struct carried *c = NULL;
-    int64_t now = mono_ms();
-
-    if (!k->loading && now >= k->load_at_ms)
-        carrier_load_account(k);
-    if (!k->polling && k->calls.count > 0)
-        carrier_poll_rows(k);
-    for (size_t at = 0; (c = id_table_next(&k->calls, &at));)
-        look_after(c, now);
-}
 
 /* ---- sending ---- */
 
@@ -349,7 +111,7 @@ static void on_posted(const struct web_resp *resp, void *arg)
                  uuid_text(&id, text), resp->status, resp->err, news.code,
                  LOG_ESC(news.says));
     if (resp->err == ECONNREFUSED) {
-        forget(c);
+        carrier_forget(c);
         done(d, &id, TRUNK_NOT_SENT, 0);
     } else if (judgement == PROVIDER_REFUSED) {
         refused(c, &news, resp->status, done);
@@ -426,7 +188,7 @@ static bool refuse_nameless(struct carried *c, trunk_originated_fn *done)
 
     if (c->order.from[0])
         return false;
-    forget(c);
+    carrier_forget(c);
     placed_ended(d, &id,
                  &(struct placed_end){
                      .cause = CAUSE_CONFIG,
@@ -466,7 +228,7 @@ static void originate(struct trunk *t, struct permit *permit,
     bool sent = may && post(c, done);
     permit_free(permit);
     if (!sent) {
-        forget(c);
+        carrier_forget(c);
         done(d, &o->attempt, TRUNK_NOT_SENT, 0);
     }
 }
@@ -487,7 +249,33 @@ static void adopt(struct trunk *t, const struct attempt_row *row)
     }
 }
 
+/* ---- asking ---- */
+
+static void query(struct trunk *t, const struct uuid *attempt, trunk_query_fn *done)
+{
+    struct carried *c = id_table_find(&((struct carrier *)t)->calls, attempt);
+
+    if (c)
+        carrier_look(c, done);
+    else
+        done(t->dialer, attempt, TRUNK_UNASKED);
+}
+
 /* ---- begin and end ---- */
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct carrier *k = timer->data;
+    struct carried *c = NULL;
+    int64_t now = mono_ms();
+
+    if (!k->loading && now >= k->load_at_ms)
+        carrier_load_account(k);
+    if (!k->polling && k->calls.count > 0)
+        carrier_poll_rows(k);
+    for (size_t at = 0; (c = id_table_next(&k->calls, &at));)
+        carrier_look_after(c, now);
+}
 
 static int open_over(const struct trunk_ops *ops, const struct provider_rest_ops *rest,
                      struct trunk **out, struct dialer *d, const struct trunk_row *row,
@@ -520,7 +308,7 @@ static void close_carrier(struct trunk *t)
     struct carried *c = NULL;
 
     for (size_t at = 0; (c = id_table_next(&k->calls, &at));)
-        forget(c);
+        carrier_forget(c);
     id_table_free(&k->calls);
     provider_wipe(&k->account);
     uv_close((uv_handle_t *)&k->timer, on_closed);
@@ -538,24 +326,11 @@ static int open_plivo(struct trunk **out, struct dialer *d, const struct trunk_r
     return open_over(&trunk_plivo, &provider_rest_plivo, out, d, row, e);
 }
 
-const struct trunk_ops trunk_twilio = {.kind = "twilio",
-                                       .open = open_twilio,
-                                       .close = close_carrier,
-                                       .is_ready = is_ready,
-                                       .has_room = has_room,
-                                       .originate = originate,
-                                       .query = query,
-                                       .hang_up = hang_up,
-                                       .adopt = adopt,
-                                       .recall = recall};
-
-const struct trunk_ops trunk_plivo = {.kind = "plivo",
-                                      .open = open_plivo,
-                                      .close = close_carrier,
-                                      .is_ready = is_ready,
-                                      .has_room = has_room,
-                                      .originate = originate,
-                                      .query = query,
-                                      .hang_up = hang_up,
-                                      .adopt = adopt,
-                                      .recall = recall};
+#define OPS(name, opens)                                                                 \
+    {                                                                                    \
+        .kind = (name), .open = (opens), .close = close_carrier, .is_ready = is_ready,   \
+        .has_room = has_room, .originate = originate, .query = query,                    \
+        .hang_up = carrier_hang_up, .adopt = adopt, .recall = carrier_recall,            \
+    }
+const struct trunk_ops trunk_twilio = OPS("twilio", open_twilio);
+const struct trunk_ops trunk_plivo = OPS("plivo", open_plivo);
