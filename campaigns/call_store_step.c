@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -22,60 +21,94 @@
 #include "compliance/dnc_store.h"
 #include "compliance/facts_store.h"
 
-static int id_order(const void *a, const void *b)
+/* One item a step. */
+enum { CALL, SEQ, STATUS, STATE, AT, ID, EVENTS, COLUMNS };
+
+static int put(const char *text, size_t len, void *out)
 {
-    return memcmp(a, b, sizeof(struct uuid));
+    buf_add(out, text, len);
+    return 0;
 }
 
-/* Of the sessions, one item a step; and of the events, one each (OF: its step). */
-enum { CALL, SEQ, STATUS, STATE, AT, ID, OF, KIND, NODE, DATA, COLUMNS };
-
-static void add_session(struct pg_column *c, const struct call_step *s)
+static int put_json(struct buf *out, const json_t *json)
 {
+    return json_dump_callback(json, put, out, JSON_COMPACT | JSON_ENCODE_ANY) ? EINVAL
+                                                                              : 0;
+}
+
+static int put_text(struct buf *out, const char *text)
+{
+    json_auto_t *json = json_string(text);
+
+    return put_json(out, json);
+}
+
+static int put_event(struct buf *out, const struct call_event *e)
+{
+    buf_puts(out, out->len > 1 ? ",{\"kind\":" : "{\"kind\":");
+    int err = put_text(out, e->kind);
+    if (!err && e->node && e->node[0]) {
+        buf_puts(out, ",\"node\":");
+        err = put_text(out, e->node);
+    }
+    if (!err && json_object_size(e->data) > 0) {
+        buf_puts(out, ",\"data\":");
+        err = put_json(out, e->data);
+    }
+    buf_puts(out, "}");
+    return err;
+}
+
+static int add_step(struct pg_column *c, const struct call_step *s)
+{
+    CLEANUP(buf_free) struct buf events = {0};
+    const struct uuid id = uuid_v7(s->at_ms);
+    int err = 0;
+
+    buf_puts(&events, "[");
+    for (size_t i = 0; i < s->event_count && !err; i++)
+        err = put_event(&events, &s->events[i]);
+    buf_puts(&events, "]");
     pg_column_uuid(&c[CALL], &s->call_id);
     pg_column_i64(&c[SEQ], s->seq);
     pg_column_text(&c[STATUS], s->status);
     pg_column_bytes(&c[STATE], s->state, s->state_len);
     pg_column_i64(&c[AT], s->at_ms);
-}
-
-static int add_events(struct pg_column *c, const struct call_step *s, size_t step)
-{
-    CLEANUP(free_cleanup)
-    struct uuid *ids = xcalloc(s->event_count + 1, sizeof(*ids));
-
-    for (size_t i = 0; i < s->event_count; i++)
-        ids[i] = uuid_v7(s->at_ms);
-    /* Read back in the order they happened. */
-    qsort(ids, s->event_count, sizeof(*ids), id_order);
-    for (size_t i = 0; i < s->event_count; i++) {
-        const struct call_event *e = &s->events[i];
-        CLEANUP(free_cleanup)
-        char *data = e->data ? json_dumps(e->data, JSON_COMPACT) : xstrdup("{}");
-        if (!data)
-            return EINVAL;
-        pg_column_uuid(&c[ID], &ids[i]);
-        pg_column_i64(&c[OF], (int64_t)step + 1);
-        pg_column_text(&c[KIND], e->kind);
-        pg_column_text(&c[NODE], e->node ? e->node : "");
-        pg_column_text(&c[DATA], data);
-    }
-    return 0;
+    pg_column_uuid(&c[ID], &id);
+    pg_column_text(&c[EVENTS], s->event_count > 0 ? events.data : NULL);
+    return err;
 }
 
 /* The new states and, of the steps whose seq was the next one, the events. */
 static const char write_sql[] =
     "WITH s AS (SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::bytea[], "
-    "$6::bigint[]) WITH ORDINALITY v(call_id, seq, status, state, at_ms, n)), kept AS "
-    "(INSERT INTO ivr_sessions AS k (call_id, tenant_id, seq, status, state, updated_at) "
-    "SELECT call_id, $1::int, seq, status, state, furrow_ts(at_ms) FROM s ON CONFLICT "
-    "(call_id) DO UPDATE SET seq = excluded.seq, status = excluded.status, state = "
-    "excluded.state, updated_at = excluded.updated_at WHERE k.seq = excluded.seq - 1 "
-    "RETURNING call_id), told AS (INSERT INTO call_events (id, tenant_id, call_id, seq, "
-    "kind, node, data, at) SELECT e.id, $1::int, s.call_id, s.seq, e.kind, e.node, "
-    "e.data::jsonb, furrow_ts(s.at_ms) FROM unnest($7::uuid[], $8::bigint[], $9::text[], "
-    "$10::text[], $11::text[]) e(id, of, kind, node, data) JOIN s ON s.n = e.of JOIN "
-    "kept USING (call_id)) SELECT s.n FROM s JOIN kept USING (call_id)";
+    "$6::bigint[], $7::uuid[], $8::text[]) v(call_id, seq, status, state, at_ms, id, "
+    "events)), kept AS (INSERT INTO ivr_sessions AS k (call_id, tenant_id, seq, status, "
+    "state, updated_at) SELECT call_id, $1::int, seq, status, state, furrow_ts(at_ms) "
+    "FROM s ON CONFLICT (call_id) DO UPDATE SET seq = excluded.seq, status = "
+    "excluded.status, state = excluded.state, updated_at = excluded.updated_at WHERE "
+    "k.seq = excluded.seq - 1 RETURNING call_id), told AS (INSERT INTO call_steps (id, "
+    "tenant_id, call_id, seq, at, events) SELECT s.id, $1::int, s.call_id, s.seq, "
+    "furrow_ts(s.at_ms), s.events::json FROM s JOIN kept USING (call_id) WHERE s.events "
+    "IS NOT NULL) SELECT call_id FROM kept";
+
+/* Whose step was the next one; of each call there is one. */
+static int read_kept(const PGresult *res, const struct call_step *const *steps, size_t n,
+                     int *errs)
+{
+    struct uuid call;
+    int err = 0;
+
+    for (size_t i = 0; i < n; i++)
+        errs[i] = EEXIST;
+    for (int row = 0; row < PQntuples(res) && !err; row++) {
+        err = pg_uuid(res, row, 0, &call);
+        for (size_t i = 0; i < n && !err; i++)
+            if (memcmp(&steps[i]->call_id, &call, sizeof(call)) == 0)
+                errs[i] = 0;
+    }
+    return err;
+}
 
 /* In the caller's transaction when one is open. */
 static int write_steps(struct pg *pg, const struct call_step *const *steps, size_t n,
@@ -86,10 +119,8 @@ static int write_steps(struct pg *pg, const struct call_step *const *steps, size
     struct pg_args a = {0};
     int tenant_id = steps[0]->tenant_id, err = 0;
 
-    for (size_t i = 0; i < n && !err; i++) {
-        add_session(c, steps[i]);
-        err = add_events(c, steps[i], i);
-    }
+    for (size_t i = 0; i < n && !err; i++)
+        err = add_step(c, steps[i]);
     if (!err) {
         pg_arg_i64(&a, tenant_id);
         for (size_t i = 0; i < COLUMNS; i++)
@@ -98,16 +129,7 @@ static int write_steps(struct pg *pg, const struct call_step *const *steps, size
                                     : pg_run_alone(pg, tenant_id, &res, write_sql, &a);
     }
     pg_columns_free(c, COLUMNS);
-    if (err)
-        return err;
-    for (size_t i = 0; i < n; i++)
-        errs[i] = EEXIST;
-    for (int i = 0; i < PQntuples(res); i++) {
-        int64_t at = pg_i64(res, i, 0);
-        if (at >= 1 && at <= (int64_t)n)
-            errs[at - 1] = 0;
-    }
-    return 0;
+    return err ? err : read_kept(res, steps, n, errs);
 }
 
 /* ---- effects ---- */

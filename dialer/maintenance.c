@@ -29,7 +29,7 @@ static int make_partitions(struct pg *pg)
     int err = pg_run(pg, NULL,
                      "SELECT furrow_make_partition(p, date_trunc('month', furrow_ts($1), "
                      "'UTC') + make_interval(months => m)) FROM unnest(ARRAY['attempts', "
-                     "'calls', 'call_events', 'decisions']) p, generate_series(1, 2) m",
+                     "'calls', 'call_steps', 'decisions']) p, generate_series(1, 2) m",
                      &a);
     if (err && err != ECONNRESET) {
         log_warn("sweep", "partitions of the next months: %s", LOG_ESC(pg_error(pg)));

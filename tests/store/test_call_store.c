@@ -288,6 +288,57 @@ static void steps_of_many_calls_are_one_transaction(void **state)
     assert_false(call_step_is_plain(&steps[0]));
 }
 
+/* One row a step; those of before are one each. */
+static void events_are_read_one_by_one(void **state)
+{
+    json_auto_t *data = json_pack("{s:s}", "value", "\\ \"\xe1\x88\xb0\"\t");
+    const struct call_event events[] = {{.kind = "entered", .node = "n\"1\\"},
+                                        {.kind = "result", .node = "m", .data = data},
+                                        {.kind = "ended"}};
+    struct call_start s = a_call(true);
+    char id[UUID_TEXT_MAX], sql[512];
+
+    (void)state;
+    begin(&s);
+    struct call_step step = a_step(&s, 1);
+    step.events = events;
+    step.event_count = 3;
+    assert_int_equal(call_commit_step(pg, &step), 0);
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO call_steps (id, tenant_id, call_id, seq, kind, node, data, at) "
+             "VALUES (gen_random_uuid(), 1, '%s', 0, 'older', 'o', '{\"a\": 1}', now())",
+             uuid_text(&s.id, id));
+    pgtest_run(pg, TENANT, sql);
+    assert_int_equal(count("call_steps", &s, ""), 2);
+    assert_true(ledger_is(pg, "older o 1, entered n\"1\\ -, result m -, ended  -",
+                          "SELECT string_agg(format('%%s %%s %%s', kind, node, "
+                          "coalesce(data->>'a', '-')), ', ' ORDER BY seq, id) FROM "
+                          "call_events WHERE call_id = '%s'",
+                          id));
+    assert_true(ledger_is(pg, "\\ \"\xe1\x88\xb0\"\t",
+                          "SELECT data->>'value' FROM call_events WHERE kind = 'result' "
+                          "AND at = furrow_ts(%" PRId64 ") AND call_id = '%s'",
+                          step.at_ms, id));
+    assert_int_equal(count("call_events", &s, "AND data = '{}'"), 2);
+    snprintf(sql, sizeof(sql), "SELECT count(*) FROM call_events WHERE call_id = '%s'",
+             id);
+    assert_int_equal(pgtest_i64(pg, TENANT, sql), 4);
+    assert_int_equal(pgtest_i64(pg, TENANT + 1, sql), 0);
+    /* The months' parts go by the table's name. */
+    assert_int_equal(ledger_i64(pg,
+                                "SELECT count(*) FROM pg_inherits i JOIN pg_class c ON "
+                                "c.oid = i.inhrelid WHERE i.inhparent = "
+                                "'call_steps'::regclass AND c.relname NOT LIKE "
+                                "'call_steps_%%'"),
+                     0);
+    pgtest_run(pg, TENANT,
+               "SELECT furrow_make_partition('call_steps', timestamptz '2041-05-01')");
+    assert_int_equal(
+        pgtest_i64(pg, TENANT,
+                   "SELECT (to_regclass('call_steps_204105') IS NOT NULL)::int"),
+        1);
+}
+
 static void an_opt_out_acts_in_its_scope(void **state)
 {
     static const struct {
@@ -830,6 +881,7 @@ int main(void)
         cmocka_unit_test(many_calls_begin_and_end_at_once),
         cmocka_unit_test(a_step_writes_everything_or_nothing),
         cmocka_unit_test(steps_of_many_calls_are_one_transaction),
+        cmocka_unit_test(events_are_read_one_by_one),
         cmocka_unit_test(an_opt_out_acts_in_its_scope),
         cmocka_unit_test(a_recording_ends_once_and_is_fetched),
         cmocka_unit_test(the_first_end_of_a_call_wins),
