@@ -263,6 +263,7 @@ static int settle(struct ledger *l, const struct ledger_row *r, struct settlemen
                                  .disposition = disposition_of(r),
                                  .attempt_number = r->attempts + 1,
                                  .ended_ms = r->end->at_ms,
+                                 .due_ms = r->contact_next_ms,
                                  .opted_out = r->end->opted_out,
                                  .callback_ms = callback_of(r)};
     struct retry_rules rules;

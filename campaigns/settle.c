@@ -12,8 +12,11 @@ void settle_contact(const struct settle_facts *f, const struct retry_rules *rule
     struct retry_plan plan;
 
     if (f->state == ATTEMPT_WITHDRAWN) {
-        *out =
-            (struct settlement){.next_ms = f->ended_ms, .final = "", .disposition = ""};
+        /* The clock may have been set back since it was due. */
+        *out = (struct settlement){.next_ms =
+                                       f->ended_ms > f->due_ms ? f->ended_ms : f->due_ms,
+                                   .final = "",
+                                   .disposition = ""};
         return;
     }
     *out = (struct settlement){.counted = 1, .final = "", .disposition = name};

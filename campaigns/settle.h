@@ -17,6 +17,7 @@ struct settle_facts {
     enum disposition disposition;
     int attempt_number; /* this one counted */
     int64_t ended_ms;
+    int64_t due_ms; /* it was called for: withdrawn, it is due no earlier; 0 at once */
     bool opted_out;
     int64_t callback_ms; /* asked for; 0 none */
     /* As in struct retry_ended, and only when the rules are needed. */

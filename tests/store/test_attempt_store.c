@@ -747,6 +747,24 @@ static void withdrawn_uses_no_attempt_and_unknown_uses_one(void **state)
     assert_true(contact_is(&u, "last_refusal", "509"));
 }
 
+static void a_clock_that_is_set_back_brings_no_withdrawn_call_nearer(void **state)
+{
+    int64_t c = new_campaign("");
+    struct attempt_row w = released(c);
+    char due[32];
+
+    (void)state;
+    snprintf(due, sizeof(due), "%" PRId64, T0 - 1000);
+    ledger_run(pg,
+               "UPDATE campaign_contacts SET next_attempt_at = furrow_ts(%" PRId64
+               ") WHERE contact_id = %" PRId64,
+               T0 - 1000, w.contact_id);
+    move(&(struct attempt_move){
+        .id = w.id, .to = ATTEMPT_WITHDRAWN, .at_ms = T0 - 3600000});
+    assert_true(contact_is(&w, "state", "pending"));
+    assert_true(contact_is(&w, "furrow_ms(next_attempt_at)", due));
+}
+
 static void opted_out_is_final_and_a_callback_comes_before_the_rule(void **state)
 {
     int64_t c = new_campaign("");
@@ -833,6 +851,7 @@ int main(void)
         cmocka_unit_test(
             who_holds_no_permit_withdraws_an_intent_and_nothing_that_was_released),
         cmocka_unit_test(withdrawn_uses_no_attempt_and_unknown_uses_one),
+        cmocka_unit_test(a_clock_that_is_set_back_brings_no_withdrawn_call_nearer),
         cmocka_unit_test(opted_out_is_final_and_a_callback_comes_before_the_rule),
         cmocka_unit_test(open_attempts_are_listed_and_counted),
     };
