@@ -4,7 +4,8 @@
  * their final name only when they are complete, so a reader never sees half.
  *
  * Again after a crash: bytes already stored have the same name; a recording
- * already `stored` only wants the deletion.
+ * already `stored` only wants the deletion. A job that is buried by then leaves the
+ * deletion to one of its own (payload "copy").
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 #include "base/http.h"
 #include "base/pg.h"
 #include "base/xalloc.h"
+#include "campaigns/job_store.h"
 #include "workers/fetch_provider.h"
 #include "workers/fetch_upload.h"
 #include "workers/flow_waits.h"
@@ -341,7 +343,27 @@ static enum job_result run(struct job_ctx *ctx, const struct job *job)
     return delete_at_switch(ctx, job, &r);
 }
 
-/* What is stored is not failed: only the copy at the switch is left over. */
+/* What is stored is not failed: the copy at the switch is left over, which a job of its
+ * own deletes, with tries and deaths of its own. */
+static int enqueue_deletion(struct job_ctx *ctx, const struct job *job,
+                            const struct recording *r)
+{
+    char id[UUID_TEXT_MAX], key[UUID_TEXT_MAX + 8];
+
+    if (json_is_true(json_object_get(job->payload, "copy")))
+        return 0; /* it is that job */
+    snprintf(key, sizeof(key), "%s-copy", uuid_text(&r->id, id));
+    json_t *payload = json_pack("{s:i, s:s, s:b}", "v", 1, "recording_id", id, "copy", 1);
+    struct pg *pg = pg_pool_take(ctx->pool);
+    int err = pg_begin(pg, job->tenant_id);
+    if (!err)
+        err = pg_end(pg, job_enqueue(pg, job->tenant_id, job_kind_fetch.name, key,
+                                     payload, clock_now_ms(), 0));
+    pg_pool_give(ctx->pool, pg);
+    json_decref(payload);
+    return err;
+}
+
 static int buried(struct job_ctx *ctx, const struct job *job, const char *why)
 {
     struct recording r = {0};
@@ -352,8 +374,10 @@ static int buried(struct job_ctx *ctx, const struct job *job, const char *why)
         recording_for_job(ctx, job, &r) == JOB_DONE && (r.sha256[0] || is_empty(&r));
     if (fetch_is_upload(&r))
         fetch_drop_upload(ctx, &r);
+    int err =
+        stored ? enqueue_deletion(ctx, job, &r) : recording_job_buried(ctx, job, reason);
     recording_free(&r);
-    return stored ? 0 : recording_job_buried(ctx, job, reason);
+    return err;
 }
 
 const struct job_kind job_kind_fetch = {

@@ -546,6 +546,30 @@ static void what_nobody_spoke_into_is_deleted_unfetched(void **state)
     assert_int_equal(is("recordings WHERE state = 'empty'"), 1);
 }
 
+static void what_is_stored_is_deleted_though_workers_died_at_its_job(void **state)
+{
+    (void)state;
+    SCRIPT(ARI_DELETE, {500, "", 0}, {204, "", 0});
+    recording("en", "command");
+    pgtest_run(pg, 1, "UPDATE recordings SET state = 'stored', sha256 = repeat('a', 64)");
+    pgtest_run(pg, 1, "UPDATE jobs SET deaths = 2");
+    start();
+    wait_quiet();
+    assert_int_equal(calls(ARI_GET), 0);
+    assert_int_equal(calls(ARI_DELETE), 2);
+    assert_int_equal(is("recordings WHERE state = 'stored'"), 1);
+    assert_int_equal(is("jobs WHERE state = 'buried' AND last_error LIKE '2 workers%'"),
+                     1);
+    assert_int_equal(is("jobs WHERE state = 'done'"), 1);
+    /* A person brings the buried one back: nothing is left to do. */
+    pgtest_run(pg, 1,
+               "WITH j AS (UPDATE jobs SET state = 'queued', deaths = 0, lease_until = "
+               "NULL, finished_at = NULL WHERE state = 'buried' RETURNING tenant_id, id, "
+               "kind) INSERT INTO outbox (tenant_id, job_id, kind) SELECT * FROM j");
+    wait_quiet();
+    assert_int_equal(is("jobs WHERE state = 'done'"), 2);
+}
+
 static void a_plain_transcription_ends_with_its_text(void **state)
 {
     (void)state;
@@ -876,6 +900,8 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_complete_is_said_where_it_is_wanted,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            what_is_stored_is_deleted_though_workers_died_at_its_job, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_nobody_spoke_into_is_deleted_unfetched,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_plain_transcription_ends_with_its_text, set_up,
