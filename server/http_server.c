@@ -24,6 +24,7 @@
 #include "server/http_gate.h"
 #include "server/http_origin.h"
 #include "server/http_path.h"
+#include "server/http_send.h"
 #include "server/http_spool.h"
 #include "server/http_wait.h"
 
@@ -133,28 +134,6 @@ static void find_route(const struct listener *l, struct exchange *x, const char 
             return;
         }
     }
-}
-
-static enum MHD_Result send_response(struct MHD_Connection *c, struct response *resp,
-                                     const char *allow)
-{
-    struct MHD_Response *r =
-        resp->file_fd >= 0
-            ? MHD_create_response_from_fd64((uint64_t)resp->file_size, resp->file_fd)
-            : MHD_create_response_from_buffer(resp->body.len, resp->body.data,
-                                              MHD_RESPMEM_MUST_COPY);
-    buf_free(&resp->body);
-    if (!r)
-        return MHD_NO;
-    MHD_add_response_header(r, "Content-Type", resp->content_type);
-    MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
-    if (allow[0])
-        MHD_add_response_header(r, "Allow", allow);
-    for (int i = 0; i < resp->header_count; i++)
-        MHD_add_response_header(r, resp->headers[i].name, resp->headers[i].value);
-    enum MHD_Result ok = MHD_queue_response(c, (unsigned)resp->status, r);
-    MHD_destroy_response(r);
-    return ok;
 }
 
 /* Asked once, before a long body is kept. */
@@ -418,9 +397,7 @@ static enum MHD_Result answer(struct http_server *s, struct exchange *x)
         return MHD_YES;
     log_debug("http", "method=%s path=%s status=%d", x->method, LOG_ESC(x->decoded),
               x->resp.status);
-    enum MHD_Result ok = send_response(x->connection, &x->resp, x->allow);
-    x->resp.file_fd = -1;
-    return ok;
+    return http_send(x->connection, &x->resp, x->allow);
 }
 
 /* Of a body that is too long for memory, all goes to a file. */
@@ -506,7 +483,7 @@ static enum MHD_Result hang_up(struct exchange *x, const char *why)
     respond_anew(x);
     respond_header(&x->resp, "Connection", "close");
     request_refuse_as(&req, &x->resp, MHD_HTTP_BAD_REQUEST, "bad_request", why);
-    return send_response(x->connection, &x->resp, "");
+    return http_send(x->connection, &x->resp, "");
 }
 
 /* Before anything is decoded: what a provider signs is the URL as it wrote it. */

@@ -167,6 +167,15 @@ static const struct config_option options[] = {
      .help = "A statement of a provider's request that takes longer in the database is "
              "given up: the caller hears the apology, or the provider tells it again; 0: "
              "none is."},
+    {.name = "api_statement_ms",
+     .type = CONFIG_INT,
+     CONFIG_FIELD_AT(struct server_config, api_statement_ms),
+     .min = 0,
+     .max = 600000,
+     .initial = "10000",
+     .help =
+         "A statement of any other request that takes longer in the database is given "
+         "up, and a second later a database that says nothing: 503; 0: none is."},
     {.name = "media_token",
      .type = CONFIG_TEXT,
      CONFIG_FIELD_AT(struct server_config, media_token),

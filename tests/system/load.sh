@@ -119,4 +119,34 @@ freeze CONT
 says "$T/answer" 200 '<Say .*<Hangup/>' || fail "silent: $(cat "$T/answer")"
 served_again() { call CA9 | grep -q 'Press one'; }
 wait_for 20 "callers are served again" served_again
+
+# ---- and to who may ask again ----
+stop server
+serve FURROW_API_STATEMENT_MS=300 FURROW_PLIVO_IVR_TOKEN=
+opt_out | grep -q '^2' || fail "before it: $(cat "$T/body")"
+freeze STOP
+# One after the other, and all at once: nobody waits for ever, whatever was asked.
+refused() { # NAME PATH [CURL OPTIONS…]
+    name_=$1
+    shift
+    code_=$(curl -s -m 15 -D "$T/head.$name_" -o "$T/body.$name_" -w '%{http_code}' -H "Authorization: Bearer $KEY" "http://127.0.0.1:$PORT$@") || :
+    [ "$code_" = 503 ] && grep -qi '^Retry-After: [0-9]' "$T/head.$name_" || echo "$name_: $code_ $(cat "$T/head.$name_")" >>"$T/unrefused"
+}
+: >"$T/unrefused"
+refused opt_out /v1/opt-outs -H 'Content-Type: application/json' -d '{"phone": "+251911000008"}'
+refused again /v1/opt-outs -H 'Content-Type: application/json' -d '{"phone": "+251911000008"}'
+asked=
+for ask in 'task /voice-ledger/voice/status/00000000-0000-4000-8000-000000000000' "upload /voice-ledger/voice/upload-async -F file=@$T/long.wav" \
+    'verify /voice-ledger/verify/abcdefghijklmnopqrstuvwxyz' 'menus /plivo-ivr/api/menus'; do
+    refused $ask & # in its words
+    asked="$asked $!"
+done
+wait $asked
+code=$(curl -s -m 10 -o "$T/metrics" -w '%{http_code}' "http://127.0.0.1:$PORT/metrics") || :
+freeze CONT
+check "requests to a database that says nothing" '' "$(cat "$T/unrefused")"
+check "metrics meanwhile" 200 "$code"
+opted_out() { opt_out | grep -q '^2'; }
+wait_for 20 "requests are served again" opted_out
+check "what was refused is not written" 0 "$(sql 'SELECT count(*) FROM dnc_entries WHERE phone = 251911000008')"
 echo ok
