@@ -434,6 +434,7 @@ a_dialer_holds_when_messages_pile_up_or_it_is_drained_and_says_so(void **state)
     pid_t dialer = start_dialer();
     wait_for(6, HELD("more messages wait"));
     furrow("drain", "0");
+    wait_for(6, HELD("drained by hand")); /* before the other reason goes */
     pgtest_run(pg, 6,
                "UPDATE jobs SET state = 'done', finished_at = clock_timestamp() WHERE "
                "kind = 'sms'");
