@@ -268,8 +268,9 @@ static void calls_go_over_several_trunks(void **state)
 
 /* ---- the command ---- */
 
-/* Its standard output goes to a file, whose text is answered; exit code 0. */
-static char *furrow(const char *name, const char *const *args)
+/* Its standard output, or what it said of why not, goes to a file, whose text is
+ * answered. */
+static char *furrow(const char *name, int code, const char *const *args)
 {
     CLEANUP(free_cleanup) char *path = xasprintf("%s/%s", pgtest_dir(), name);
     const char *argv[16] = {BUILD_DIR "/bin/furrow", "simulate"};
@@ -281,18 +282,19 @@ static char *furrow(const char *name, const char *const *args)
         argv[n++] = *args;
     pid_t pid = fork();
     if (pid == 0) {
-        if (freopen(path, "w", stdout))
+        if (freopen(path, "w", code ? stderr : stdout))
             execv(argv[0], (char *const *)(uintptr_t)argv);
         _exit(127);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(WEXITSTATUS(status), code);
     assert_int_equal(files_read(path, 1 << 24, &text, &len), 0);
     return text;
 }
 
-#define FURROW(name, ...) furrow(name, (const char *const[]){__VA_ARGS__, NULL})
+#define FURROW(name, ...) furrow(name, 0, (const char *const[]){__VA_ARGS__, NULL})
+#define REFUSED(...)      furrow("refused", 1, (const char *const[]){__VA_ARGS__, NULL})
 #define SPAN              "--from", "2026-11-24T08:00:00Z", "--to", "2026-11-25T08:00:00Z"
 
 static void the_command_gives_the_same_bytes_for_the_same_seed(void **state)
@@ -340,6 +342,25 @@ static void the_command_gives_the_same_bytes_for_the_same_seed(void **state)
             fail_msg("%s is not on the page", shown[i]);
     assert_null(strstr(text, "<script"));
     assert_null(strstr(text, "://")); /* nothing is loaded */
+}
+
+/* One that changes nothing is no outage. */
+static void an_outage_is_of_a_trunk_of_the_campaign(void **state)
+{
+    static const char other[] = "{\"outages\":[[\"sim\",1,2],[\"main\",2,4.5]]}";
+    static const char own[] = "{\"outages\":[[\"sim\",0,100]]}";
+    CLEANUP(free_cleanup) char *file = xasprintf("%s/pstn.json", pgtest_dir());
+
+    (void)state;
+    assert_int_equal(files_write_atomic(file, other, strlen(other)), 0);
+    CLEANUP(free_cleanup) char *said = REFUSED("simulated", "--pstn", file, SPAN);
+    assert_non_null(strstr(said, "an outage is of the trunk 'main', over which the "
+                                 "campaign does not call"));
+    assert_int_equal(files_write_atomic(file, own, strlen(own)), 0);
+    CLEANUP(free_cleanup)
+    char *told = FURROW("down", "simulated", "--pstn", file, "--json", SPAN);
+    json_auto_t *json = json_loads(told, 0, NULL);
+    assert_int_equal(json_integer_value(json_object_get(json, "calls")), 0);
 }
 
 /* Before they are enrolled they are known as they will be afterwards: band, mix, the
@@ -670,6 +691,7 @@ int main(void)
         cmocka_unit_test(a_canary_that_fails_pauses_the_campaign),
         cmocka_unit_test(calls_go_over_several_trunks),
         cmocka_unit_test(the_command_gives_the_same_bytes_for_the_same_seed),
+        cmocka_unit_test(an_outage_is_of_a_trunk_of_the_campaign),
         cmocka_unit_test(people_of_several_lists_are_those_who_will_be_enrolled),
         cmocka_unit_test(agents_are_kept_busier_by_a_ratio_within_the_abandonment_limit),
         cmocka_unit_test(every_contact_ends_in_memory_as_it_ends_in_postgres),
