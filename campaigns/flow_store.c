@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/names_store.h"
+#include "campaigns/subflow_store.h"
 
 #define COLUMNS "f.id, r.id, f.name, r.revision, r.sha256, furrow_ms(r.published_at)"
 #define NEWEST                                                                           \
@@ -61,21 +62,70 @@ static int newest(struct pg *pg, int64_t flow_id, struct flow_row *out)
     return err ? err : read_row(res, 0, out);
 }
 
+/* What is stored; it owns nothing. */
+struct revision {
+    const char *source, *sha256, *subflows;
+};
+
+/* *same: the flow's newest revision is this. */
+static int is_newest(struct pg *pg, const struct revision *r, const struct flow_row *row,
+                     bool *same)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    *same = false;
+    if (!str_is(row->sha256, r->sha256))
+        return 0;
+    pg_arg_i64(&a, row->revision_id);
+    pg_arg_text(&a, r->subflows);
+    int err = pg_run(pg, &res,
+                     "SELECT coalesce(subflows, '{}') = $2::jsonb FROM flow_revisions "
+                     "WHERE id = $1",
+                     &a);
+    if (!err)
+        *same = PQntuples(res) > 0 && pg_bool(res, 0, 0);
+    return err;
+}
+
 static int insert_revision(struct pg *pg, int tenant_id, int64_t flow_id,
-                           const char *sha256, const char *source, int64_t now_ms)
+                           const struct revision *r, int64_t now_ms)
 {
     struct pg_args a = {0};
 
     pg_arg_i64(&a, tenant_id);
     pg_arg_i64(&a, flow_id);
-    pg_arg_text(&a, sha256);
-    pg_arg_text(&a, source);
+    pg_arg_text(&a, r->sha256);
+    pg_arg_text(&a, r->source);
     pg_arg_ms(&a, now_ms);
-    return pg_run(pg, NULL,
-                  "INSERT INTO flow_revisions (tenant_id, flow_id, revision, sha256, "
-                  "source, published_at) SELECT $1, $2, coalesce(max(revision), 0) + 1, "
-                  "$3, $4, furrow_ts($5) FROM flow_revisions WHERE flow_id = $2",
-                  &a);
+    pg_arg_text(&a, r->subflows);
+    return pg_run(
+        pg, NULL,
+        "INSERT INTO flow_revisions (tenant_id, flow_id, revision, sha256, "
+        "source, published_at, subflows) SELECT $1, $2, coalesce(max(revision), "
+        "0) + 1, $3, $4, furrow_ts($5), $6 FROM flow_revisions WHERE flow_id = "
+        "$2",
+        &a);
+}
+
+static int publish_revision(struct pg *pg, int tenant_id, const char *name,
+                            const struct revision *r, int64_t now_ms,
+                            struct flow_row *out, bool *fresh)
+{
+    int64_t flow_id = 0;
+    bool same = false;
+
+    int err = lock_flow(pg, tenant_id, name, now_ms, &flow_id);
+    if (err)
+        return err;
+    err = newest(pg, flow_id, out);
+    if (!err)
+        err = is_newest(pg, r, out, &same);
+    *fresh = err == ENOENT || (!err && !same);
+    if ((err && err != ENOENT) || !*fresh)
+        return err;
+    err = insert_revision(pg, tenant_id, flow_id, r, now_ms);
+    return err ? err : newest(pg, flow_id, out);
 }
 
 static int publish(struct pg *pg, int tenant_id, const char *name, const char *source,
@@ -83,19 +133,18 @@ static int publish(struct pg *pg, int tenant_id, const char *name, const char *s
 {
     uint8_t hash[SHA256_BYTES];
     char sha256[SHA256_TEXT_MAX];
-    int64_t flow_id = 0;
+    json_t *subflows = NULL;
 
     sha256_of(source, strlen(source), hash);
     sha256_text(hash, sha256);
-    int err = lock_flow(pg, tenant_id, name, now_ms, &flow_id);
+    int err = subflows_now(pg, tenant_id, source, &subflows);
     if (err)
         return err;
-    err = newest(pg, flow_id, out);
-    *fresh = err == ENOENT || (!err && !str_is(out->sha256, sha256));
-    if ((err && err != ENOENT) || !*fresh)
-        return err;
-    err = insert_revision(pg, tenant_id, flow_id, sha256, source, now_ms);
-    return err ? err : newest(pg, flow_id, out);
+    CLEANUP(free_cleanup) char *held = json_dumps(subflows, JSON_COMPACT);
+    const struct revision r = {source, sha256, held};
+    err = publish_revision(pg, tenant_id, name, &r, now_ms, out, fresh);
+    json_decref(subflows);
+    return err;
 }
 
 int flow_publish(struct pg *pg, int tenant_id, const char *name, const char *source,
@@ -247,37 +296,21 @@ int flow_load_by_name(struct pg *pg, int tenant_id, const char *name,
     return pg_end_own(pg, own, err);
 }
 
-/* ---- sub-flows ---- */
-
-void flow_texts_add(struct flow_texts *t, char *text)
+int flow_load_by_hash(struct pg *pg, int tenant_id, const char *name, const char *sha256,
+                      struct flow_row *out, char **source)
 {
-    t->at = xrealloc(t->at, (t->n + 1) * sizeof(*t->at));
-    t->at[t->n++] = text;
-}
+    struct pg_args a = {0};
+    bool own = false;
 
-void flow_texts_free(struct flow_texts *t)
-{
-    for (size_t i = 0; i < t->n; i++)
-        free(t->at[i]);
-    free(t->at);
-    t->at = NULL;
-    t->n = 0;
-}
-
-int flow_resolve(const char *name, const char *sha256, const char **text, size_t *len,
-                 void *arg)
-{
-    struct flow_texts *t = arg;
-    struct flow_row row;
-    char *source = NULL;
-
-    int err = flow_load_by_name(t->pg, t->tenant_id, name, &row, &source);
+    pg_arg_text(&a, name);
+    pg_arg_text(&a, sha256);
+    int err = pg_begin_own(pg, tenant_id, &own);
     if (err)
         return err;
-    flow_texts_add(t, source);
-    if (sha256[0] && !str_is(sha256, row.sha256))
-        return ENOENT;
-    *text = source;
-    *len = strlen(source);
-    return 0;
+    err = load(pg,
+               "SELECT " COLUMNS ", r.source FROM flow_revisions r JOIN flows f ON "
+               "f.id = r.flow_id WHERE f.name = $1 AND r.sha256 = $2 ORDER BY "
+               "r.revision DESC LIMIT 1",
+               &a, out, source);
+    return pg_end_own(pg, own, err);
 }

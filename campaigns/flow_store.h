@@ -1,6 +1,6 @@
 /*
- * flow_store - published flows. A revision's text never changes; calls and
- * campaigns pin revisions by id and hash.
+ * flow_store - published flows. A revision's text never changes, nor do its
+ * sub-flows; calls and campaigns pin revisions by id and hash.
  */
 #ifndef CAMPAIGNS_FLOW_STORE_H
 #define CAMPAIGNS_FLOW_STORE_H
@@ -23,8 +23,10 @@ struct flow_row {
     int64_t published_at_ms;
 };
 
-/* Stores a new revision when the text differs from the newest one (*fresh). The
- * caller has compiled it. Inside the caller's transaction, or its own outside of one. */
+/* Stores a new revision when the text differs from the newest one, or a sub-flow of it
+ * was published since (*fresh); the revision holds the sub-flows as they are now
+ * (subflow_store.h). The caller has compiled it. Inside the caller's transaction, or its
+ * own outside of one. */
 NODISCARD int flow_publish(struct pg *pg, int tenant_id, const char *name,
                            const char *source, int64_t now_ms, struct flow_row *out,
                            bool *fresh);
@@ -36,22 +38,10 @@ NODISCARD int flow_list(struct pg *pg, int tenant_id, struct flow_row **out, /* 
 /* *source: free(). Inside the caller's transaction, or its own outside of one. */
 NODISCARD int flow_load(struct pg *pg, int tenant_id, int64_t revision_id,
                         struct flow_row *out, char **source);
-/* The newest revision's text by name, for sub-flows. Likewise. */
+/* The newest revision's text by name; the newest of those with this hash. Likewise. */
 NODISCARD int flow_load_by_name(struct pg *pg, int tenant_id, const char *name,
                                 struct flow_row *out, char **source);
-
-/* Texts that a program is compiled from: they live until it is. */
-struct flow_texts {
-    struct pg *pg;
-    int tenant_id;
-    char **at; /* owned */
-    size_t n;
-};
-/* The compiler's ivr_resolve_fn, arg a struct flow_texts. ENOENT: the newest of that
- * name, which is all that can be had by it, has another hash than the one asked for. */
-NODISCARD int flow_resolve(const char *name, const char *sha256, const char **text,
-                           size_t *len, void *arg);
-void flow_texts_add(struct flow_texts *t, char *text); /* takes it over */
-void flow_texts_free(struct flow_texts *t);            /* for CLEANUP too */
+NODISCARD int flow_load_by_hash(struct pg *pg, int tenant_id, const char *name,
+                                const char *sha256, struct flow_row *out, char **source);
 
 #endif

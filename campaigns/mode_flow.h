@@ -12,7 +12,7 @@
 struct mode_flow {
     const char *source; /* of a published flow */
     const char *queue;
-    ivr_resolve_fn *resolve; /* its sub-flows: the newest, as a call takes them */
+    ivr_resolve_fn *resolve; /* its sub-flows, as a call takes them */
     void *arg;
 };
 

@@ -10,6 +10,7 @@
 #include "campaigns/campaign_event_store.h"
 #include "campaigns/campaign_store.h"
 #include "campaigns/flow_store.h"
+#include "campaigns/subflow_store.h"
 #include "campaigns/variant_store.h"
 
 /* ---- what is wrong ---- */
@@ -34,12 +35,16 @@ int mode_flow_check(struct pg *pg, int tenant_id, int64_t revision_id, const cha
 
     *out = (struct mode_flow_fault){0};
     int err = flow_load(pg, tenant_id, revision_id, &flow, &source);
+    if (!err)
+        err = flow_texts_hold(&texts, revision_id);
     if (err)
         return err;
     const struct mode_flow f = {
         .source = source, .queue = queue, .resolve = flow_resolve, .arg = &texts};
     out->no_queue = !mode_flow_leads_to(&f);
     out->silent = mode_flow_is_silent(&f, &silence);
+    if (texts.err)
+        return texts.err;
     if (out->silent)
         say_silence(&flow, &silence, out);
     if (out->no_queue)

@@ -12,13 +12,14 @@
 #include "base/sha256.h"
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "campaigns/flow_store.h"
+#include "campaigns/subflow_store.h"
 
 enum { KEPT_MAX = 64 };
 
 struct program {
     struct program *next; /* in the list, guarded by its lock */
     char sha256[SHA256_TEXT_MAX];
+    int64_t revision_id; /* with sub-flows, which that holds; 0: the text is all */
     struct ivr_arena *arena;
     struct ivr_prog *prog;
     atomic_int holders; /* the list is one of them */
@@ -64,11 +65,18 @@ void program_release(struct program *p)
     free(p);
 }
 
-struct program *programs_find(struct programs *ps, const char *sha256)
+static bool is_of(const struct program *p, const char *sha256, int64_t revision_id)
+{
+    return strcmp(p->sha256, sha256) == 0 &&
+           (p->revision_id == 0 || p->revision_id == revision_id);
+}
+
+struct program *programs_find(struct programs *ps, const char *sha256,
+                              int64_t revision_id)
 {
     pthread_mutex_lock(&ps->lock);
     struct program *p = ps->kept;
-    while (p && strcmp(p->sha256, sha256) != 0)
+    while (p && !is_of(p, sha256, revision_id))
         p = p->next;
     if (p)
         atomic_fetch_add(&p->holders, 1);
@@ -96,6 +104,12 @@ static void keep(struct programs *ps, struct program *p)
     program_release(dropped);
 }
 
+struct held {
+    struct flow_texts texts;
+    int64_t revision_id;
+    bool asked;
+};
+
 static void log_issues(const char *sha256, const struct ivr_issues *issues)
 {
     for (size_t i = 0; i < issues->n; i++)
@@ -105,15 +119,28 @@ static void log_issues(const char *sha256, const struct ivr_issues *issues)
                       LOG_ESC(issues->list[i].text));
 }
 
-int programs_get(struct programs *ps, struct pg *pg, int tenant_id, const char *source,
-                 const char *sha256, struct program **out)
+/* Its sub-flows are asked for only where there are some. */
+static int resolve(const char *name, const char *sha256, const char **text, size_t *len,
+                   void *arg)
 {
-    CLEANUP(flow_texts_free)
-    struct flow_texts texts = {.pg = pg, .tenant_id = tenant_id};
+    struct held *h = arg;
+
+    if (!h->asked) {
+        h->asked = true;
+        h->texts.err = flow_texts_hold(&h->texts, h->revision_id);
+    }
+    return h->texts.err ? ENOENT : flow_resolve(name, sha256, text, len, &h->texts);
+}
+
+int programs_get(struct programs *ps, struct pg *pg, int tenant_id,
+                 const struct program_source *source, struct program **out)
+{
+    struct held held = {.texts = {.pg = pg, .tenant_id = tenant_id},
+                        .revision_id = source->revision_id};
     const struct ivr_compile_options options = {
-        .sha256 = sha256_of, .resolve = flow_resolve, .arg = &texts};
+        .sha256 = sha256_of, .resolve = resolve, .arg = &held};
     struct ivr_issues issues = {0};
-    struct program *p = programs_find(ps, sha256);
+    struct program *p = programs_find(ps, source->sha256, source->revision_id);
 
     if (p) {
         *out = p;
@@ -121,14 +148,19 @@ int programs_get(struct programs *ps, struct pg *pg, int tenant_id, const char *
     }
     p = xcalloc(1, sizeof(*p));
     atomic_init(&p->holders, 1);
-    str_cut(p->sha256, sizeof(p->sha256), sha256);
+    str_cut(p->sha256, sizeof(p->sha256), source->sha256);
     int err = ivr_arena_new(&p->arena, NULL);
     if (!err)
-        err = ivr_compile(&p->prog, source, strlen(source), &options, p->arena, &issues);
-    if (err)
-        log_issues(sha256, &issues);
-    if (!err && texts.n == 0)
+        err = ivr_compile(&p->prog, source->text, strlen(source->text), &options,
+                          p->arena, &issues);
+    if (held.texts.err)
+        err = held.texts.err;
+    else if (err)
+        log_issues(source->sha256, &issues);
+    p->revision_id = held.asked ? source->revision_id : 0;
+    if (!err && !held.texts.newest)
         keep(ps, p);
+    flow_texts_free(&held.texts);
     if (err)
         program_release(p);
     else

@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "base/str.h"
 #include "campaigns/flow_store.h"
+#include "campaigns/subflow_store.h"
 #include "cli/flow_backends.h"
 #include "cli/flow_source.h"
 #include "cli/groups.h"
@@ -87,7 +88,7 @@ static int check(struct cli *cli, int argc, char **argv)
     json_t *list = json ? json_array() : NULL;
     for (int i = optind; i < argc; i++) {
         struct flow_source f;
-        int one = flow_source_open(&f, cli, argv[i], flags.backends.names);
+        int one = flow_source_open(&f, cli, argv[i], false, flags.backends.names);
         if (!one && json)
             json_array_append_new(list, json_pack("{s:s, s:b, s:o}", "file", argv[i],
                                                   "sound", f.prog != NULL, "issues",
@@ -107,6 +108,7 @@ static int check(struct cli *cli, int argc, char **argv)
 
 static int publish_source(struct cli *cli, const struct flow_source *f, bool json)
 {
+    CLEANUP(buf_free) struct buf holders = {0};
     struct flow_row row = {0};
     bool fresh = false;
 
@@ -115,18 +117,25 @@ static int publish_source(struct cli *cli, const struct flow_source *f, bool jso
         return code;
     int err = flow_publish(cli->pg, cli->tenant_id, ivr_prog_name(f->prog), f->text,
                            clock_now_ms(), &row, &fresh);
+    buf_puts(&holders, "");
+    if (!err)
+        err = subflow_held_older(cli->pg, cli->tenant_id, row.name, row.revision_id,
+                                 &holders);
     if (err)
         return cli_fail("publishing failed: %s", pg_error(cli->pg));
     if (json)
-        return cli_print_json(json_pack("{s:s, s:i, s:s, s:b}", "name", row.name,
+        return cli_print_json(json_pack("{s:s, s:i, s:s, s:b, s:s}", "name", row.name,
                                         "revision", row.revision, "sha256", row.sha256,
-                                        "fresh", fresh));
+                                        "fresh", fresh, "held_older_by", holders.data));
     if (fresh)
         printf("published '%s' revision %d (%.12s)\n", row.name, row.revision,
                row.sha256);
     else
         printf("'%s' revision %d is this text already; nothing to do\n", row.name,
                row.revision);
+    if (holders.len)
+        printf("  an older '%s' is part of %s: publish what is to have this one again\n",
+               row.name, holders.data);
     return CLI_OK;
 }
 
@@ -143,7 +152,7 @@ static int publish(struct cli *cli, int argc, char **argv)
         code = flow_backends_of_tenant(&flags.backends, cli);
     if (code)
         return code;
-    code = flow_source_open(&f, cli, path, flags.backends.names);
+    code = flow_source_open(&f, cli, path, true, flags.backends.names);
     if (!code)
         flow_source_say(&f);
     if (!code && !f.prog)
@@ -320,7 +329,7 @@ static int run(struct cli *cli, int argc, char **argv)
     if (!code)
         code = only_argument(argc, argv, "FILE", &path);
     if (!code)
-        code = flow_source_open(&f, cli, path, NULL);
+        code = flow_source_open(&f, cli, path, false, NULL);
     if (!code && !f.prog) {
         flow_source_say(&f);
         code = cli_fail("'%s' cannot be run: correct the errors above", path);
@@ -348,7 +357,9 @@ static const struct cli_verb verbs[] = {
      .arguments = "FILE [--for twilio,plivo,asterisk,simulated] [--json]",
      .about =
          "Check a flow and make it the newest revision of its name.\n"
-         "Campaigns and calls that run keep the revision they began with. What the "
+         "Campaigns and calls that run keep the revision they began with. It holds its "
+         "sub-flows as\nthey are published now; flows that hold an older one of it are "
+         "named. What the "
          "tenant's\n"
          "trunks and provider accounts cannot do is an error; --for names the phones\n"
          "instead.",

@@ -64,12 +64,15 @@ static int resolve(const char *name, const char *sha256, const char **text, size
     struct flow_row row;
     char *found = NULL;
 
-    (void)sha256; /* an author works on the newest of everything */
-    if (beside(f, name, &found))
+    /* An author works on the newest of everything; what is published holds what is. */
+    if (!f->published && beside(f, name, &found))
         return keep(f, found, text, len);
     if (!f->cli->config.common.database_url[0] || cli_open_pg(f->cli))
         return ENOENT;
-    int err = flow_load_by_name(f->cli->pg, f->cli->tenant_id, name, &row, &found);
+    int err =
+        f->published && sha256[0]
+            ? flow_load_by_hash(f->cli->pg, f->cli->tenant_id, name, sha256, &row, &found)
+            : flow_load_by_name(f->cli->pg, f->cli->tenant_id, name, &row, &found);
     return err ? err : keep(f, found, text, len);
 }
 
@@ -96,9 +99,9 @@ static char **own_voices(const char *const *backends)
 }
 
 int flow_source_open(struct flow_source *f, struct cli *cli, const char *path,
-                     const char *const *backends)
+                     bool published, const char *const *backends)
 {
-    *f = (struct flow_source){.path = path, .cli = cli};
+    *f = (struct flow_source){.path = path, .cli = cli, .published = published};
     int err = strcmp(path, "-") == 0
                   ? read_stdin(&f->text, &f->len)
                   : files_read(path, IVR_SOURCE_MAX, &f->text, &f->len);

@@ -1,7 +1,7 @@
 /*
  * flow_source - flow files as the commands take them: read, compiled, every issue said
- * with its place. Sub-flows are the files NAME.json beside it, else what is published.
- * Single-threaded.
+ * with its place. Sub-flows are the files NAME.json beside it, else what is published; of
+ * one that is to be published, what is published alone. Single-threaded.
  */
 #ifndef CLI_FLOW_SOURCE_H
 #define CLI_FLOW_SOURCE_H
@@ -19,15 +19,16 @@ struct flow_source {
     struct ivr_prog *prog; /* NULL: it has errors */
     struct ivr_issues issues;
     struct cli *cli; /* for published sub-flows */
+    bool published;  /* they alone are taken */
     char *texts[64]; /* of sub-flows, kept until the end */
     size_t text_count;
 };
 
-/* backends: what it must also run on (ivr_compile_options), or NULL.
- * CLI_FAILED only when the file cannot be read at all; else prog or issues are set.
- * flow_source_close in any case. */
+/* published: its sub-flows are those. backends: what it must also run on
+ * (ivr_compile_options), or NULL. CLI_FAILED only when the file cannot be read at all;
+ * else prog or issues are set. flow_source_close in any case. */
 NODISCARD int flow_source_open(struct flow_source *f, struct cli *cli, const char *path,
-                               const char *const *backends);
+                               bool published, const char *const *backends);
 void flow_source_close(struct flow_source *f);
 
 /* "file:line:column: error: text (at pointer)" and the hint, for each; on stderr. */

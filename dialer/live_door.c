@@ -76,8 +76,9 @@ static int begin_work(struct pg *pg, void *arg)
     int err = call_begin(pg, &b->start, &b->context);
     if (err)
         return err;
-    err = programs_get(b->lives->programs, pg, b->start.tenant_id, b->context.flow_source,
-                       b->context.flow_sha256, &b->program);
+    const struct program_source of = {b->context.flow_source, b->context.flow_sha256,
+                                      b->start.flow_revision_id};
+    err = programs_get(b->lives->programs, pg, b->start.tenant_id, &of, &b->program);
     if (!err)
         find_hours(pg, b);
     return err;
@@ -422,8 +423,8 @@ static int warm_work(struct pg *pg, void *arg)
     int err = flow_load(pg, w->tenant_id, w->revision_id, &row, &source);
     if (err)
         return err;
-    return programs_get(w->lives->programs, pg, w->tenant_id, source, row.sha256,
-                        &w->program);
+    const struct program_source of = {source, row.sha256, w->revision_id};
+    return programs_get(w->lives->programs, pg, w->tenant_id, &of, &w->program);
 }
 
 static void warmed(int err, void *arg)

@@ -31,13 +31,16 @@ static int load_program(struct text_call *c)
     CLEANUP(free_cleanup) char *source = NULL;
     struct flow_row row;
 
-    c->program = programs_find(c->server->programs, c->row.flow_sha256);
+    c->program =
+        programs_find(c->server->programs, c->row.flow_sha256, c->row.flow_revision_id);
     if (c->program)
         return 0;
     int err = flow_load(c->pg, c->row.tenant_id, c->row.flow_revision_id, &row, &source);
+    const struct program_source of = {source, c->row.flow_sha256,
+                                      c->row.flow_revision_id};
     return err ? err
-               : programs_get(c->server->programs, c->pg, c->row.tenant_id, source,
-                              c->row.flow_sha256, &c->program);
+               : programs_get(c->server->programs, c->pg, c->row.tenant_id, &of,
+                              &c->program);
 }
 
 static int open_row(struct text_call *c)

@@ -43,15 +43,17 @@ static int load_program(struct voice_call *v)
     CLEANUP(free_cleanup) char *source = NULL;
     struct flow_row row;
 
-    v->program = programs_find(v->hook->server->programs, s->flow_sha256);
+    v->program =
+        programs_find(v->hook->server->programs, s->flow_sha256, s->flow_revision_id);
     if (v->program)
         return 0;
     if (v->hook->gather)
         return VOICE_ALONE;
     int err = flow_load(pg, s->tenant_id, s->flow_revision_id, &row, &source);
+    const struct program_source of = {source, s->flow_sha256, s->flow_revision_id};
     return err ? err
-               : programs_get(v->hook->server->programs, pg, s->tenant_id, source,
-                              s->flow_sha256, &v->program);
+               : programs_get(v->hook->server->programs, pg, s->tenant_id, &of,
+                              &v->program);
 }
 
 int voice_open(struct voice_call *v, struct hook *h)

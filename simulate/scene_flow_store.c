@@ -27,7 +27,12 @@ static int compile(struct pg *pg, struct scene *s, struct scene_parts *p,
     if (err)
         return err;
     flow_texts_add(&p->flows, source);
+    err = flow_texts_hold(&p->flows, revision_id);
+    if (err)
+        return err;
     err = ivr_compile(&prog, source, strlen(source), &options, p->arena, &issues);
+    if (p->flows.err)
+        return p->flows.err;
     if (err == EBADMSG)
         return errtext_set(e, EINVAL, 0, 0,
                            "the flow '%s' does not compile: %.120s (furrow flow check)",

@@ -6,6 +6,7 @@
 #include "base/attrs.h"
 #include "base/str.h"
 #include "campaigns/flow_store.h"
+#include "campaigns/subflow_store.h"
 #include "simulate/scene_store.h"
 
 struct dnc_list;

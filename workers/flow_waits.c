@@ -8,59 +8,26 @@
 #include "base/sha256.h"
 #include "base/str.h"
 #include "campaigns/flow_store.h"
+#include "campaigns/subflow_store.h"
 #include "ivr/ivr.h"
 
-enum { SUBFLOWS_MAX = 64 };
-
-struct sources { /* texts that must live until the program is compiled */
-    struct pg *pg;
-    int tenant_id, count, err;
-    char *texts[SUBFLOWS_MAX];
-};
-
-static void sources_free(struct sources *s)
-{
-    for (int i = 0; i < s->count; i++)
-        free(s->texts[i]);
-    s->count = 0;
-}
-
-static int resolve(const char *name, const char *sha256, const char **text, size_t *len,
-                   void *arg)
-{
-    struct sources *s = arg;
-    struct flow_row row;
-    char *source = NULL;
-
-    if (s->count == SUBFLOWS_MAX)
-        return ENOENT;
-    int err = flow_load_by_name(s->pg, s->tenant_id, name, &row, &source);
-    if (err) {
-        s->err = err == ENOENT ? 0 : err;
-        return ENOENT;
-    }
-    s->texts[s->count++] = source;
-    if (sha256[0] && strcmp(sha256, row.sha256) != 0)
-        return ENOENT;
-    *text = source;
-    *len = strlen(source);
-    return 0;
-}
-
 /* The call's program; EBADMSG when it does not compile any more. */
-static int compile(struct sources *s, int64_t revision_id, struct ivr_arena *arena,
+static int compile(struct flow_texts *s, int64_t revision_id, struct ivr_arena *arena,
                    struct ivr_prog **prog)
 {
     struct flow_row row;
     struct ivr_issues issues = {0};
     const struct ivr_compile_options options = {
-        .sha256 = sha256_of, .resolve = resolve, .arg = s};
+        .sha256 = sha256_of, .resolve = flow_resolve, .arg = s};
     char *source = NULL;
 
     int err = flow_load(s->pg, s->tenant_id, revision_id, &row, &source);
     if (err)
         return err;
-    s->texts[s->count++] = source;
+    flow_texts_add(s, source);
+    err = flow_texts_hold(s, revision_id);
+    if (err)
+        return err;
     err = ivr_compile(prog, source, strlen(source), &options, arena, &issues);
     return s->err ? s->err : err;
 }
@@ -83,7 +50,8 @@ static int ask(struct pg *pg, int tenant_id, const struct recording *r,
                struct ivr_arena *arena, bool *waits)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
-    CLEANUP(sources_free) struct sources sources = {.pg = pg, .tenant_id = tenant_id};
+    CLEANUP(flow_texts_free)
+    struct flow_texts sources = {.pg = pg, .tenant_id = tenant_id};
     struct pg_args a = {0};
     struct ivr_prog *prog = NULL;
     const struct ivr_state *state = NULL;

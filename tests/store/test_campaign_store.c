@@ -286,7 +286,8 @@ static void publish(const char *name, const char *entry, const char *nodes)
     assert_true(fresh);
 }
 
-/* A call takes the newest revision of a sub-flow, also of a campaign that runs. */
+/* A revision holds its sub-flows; one of before there were pins takes the newest, also of
+ * a campaign that runs. */
 static void a_sub_flow_that_falls_silent_holds_its_campaign(void **state)
 {
     static const char word[] =
@@ -317,6 +318,14 @@ static void a_sub_flow_that_falls_silent_holds_its_campaign(void **state)
     assert_int_equal(campaign_check(pg, 1, row.id, now_ms), 0);
     assert_int_equal(state_of(row.id), CAMPAIGN_RUNNING);
 
+    publish("regret", "s", none);
+    assert_int_equal(campaign_check(pg, 1, row.id, now_ms), 0);
+    assert_int_equal(state_of(row.id), CAMPAIGN_RUNNING);
+
+    pgtest_run(pg, 1,
+               "UPDATE flow_revisions r SET subflows = NULL FROM flows f WHERE f.id = "
+               "r.flow_id AND f.name = 'desk'");
+    publish("regret", "s", word);
     publish("regret", "s", none);
     assert_int_equal(campaign_check(pg, 1, row.id, now_ms), 0);
     assert_int_equal(state_of(row.id), CAMPAIGN_PAUSED);
