@@ -69,14 +69,18 @@ enum { REFUSED_IN_A_ROW = 10, REFUSED_MS = 15 * 60 * 1000 };
 
 #define OPEN "state IN ('released', 'ringing', 'answered')"
 /* As the breaker sees it (dialer/pacing_told.lua): the trunk's latest calls that are
- * over, none of them of before the longest time that it leaves a trunk alone. */
+ * over, none of them of before the longest time that it leaves a trunk alone. The last:
+ * dialers are there, none with an Asterisk; that there is no dialer is said elsewhere. */
 static const char busy_sql[] =
     "SELECT t.name, t.max_channels, (SELECT count(*) FROM attempts a WHERE a.trunk_id = "
     "t.id AND a." OPEN "), (SELECT count(*) FILTER (WHERE l.disposition IN "
     "('congestion', 'config', 'failed')) FROM (SELECT a.disposition FROM attempts a "
     "WHERE a.trunk_id = t.id AND a.state = 'ended' AND a.disposition <> 'canceled' AND "
     "a.id >= furrow_uuid_floor(furrow_ts($2)) ORDER BY a.id DESC LIMIT $3) l), (SELECT "
-    "count(*) FROM attempts a WHERE a.campaign_id = $1 AND a." OPEN ") FROM trunks t "
+    "count(*) FROM attempts a WHERE a.campaign_id = $1 AND a." OPEN "), t.kind = 'ari' "
+    "AND NOT n.one AND n.alive > 0 FROM (SELECT count(*) alive, coalesce(bool_or("
+    "has_switch), false) one FROM node_slots WHERE kind = 'dialer' AND "
+    "lease_until >= clock_timestamp()) n CROSS JOIN trunks t "
     "LEFT JOIN campaign_trunks c ON c.trunk_id = t.id AND c.campaign_id = $1 WHERE "
     "c.trunk_id IS NOT NULL OR t.id = (SELECT trunk_id FROM campaigns WHERE id = $1) "
     "ORDER BY coalesce(c.priority, 0), t.id";
@@ -86,7 +90,12 @@ static bool is_dry(const PGresult *res, int row, char *out, size_t size)
     const char *name = pg_text(res, row, 0);
     int64_t channels = pg_i64(res, row, 1), open = pg_i64(res, row, 2);
 
-    if (open >= channels)
+    if (pg_bool(res, row, 5))
+        snprintf(out, size,
+                 "trunk '%.60s' is not connected: none of the dialers that run has an "
+                 "Asterisk ('furrow doctor' tries it)",
+                 name);
+    else if (open >= channels)
         snprintf(out, size, "trunk '%.60s' carries %" PRId64 " calls, as many as it may",
                  name, open);
     else if (pg_i64(res, row, 3) >= REFUSED_IN_A_ROW)

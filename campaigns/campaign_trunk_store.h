@@ -26,7 +26,7 @@ NODISCARD int campaign_trunks_load(struct pg *pg, int tenant_id, int64_t campaig
                                    size_t *n);
 
 /* Why no call goes out although people are due: the campaign's own calls at once, or all
- * of its trunks, full or refusing. "" when one of them has room. */
+ * of its trunks: not connected, full or refusing. "" when one of them has room. */
 enum { CAMPAIGN_TRUNKS_WHY_MAX = 200 };
 NODISCARD int campaign_trunks_why_dry(struct pg *pg, int tenant_id, int64_t campaign_id,
                                       int max_concurrent, int64_t now_ms,

@@ -189,9 +189,9 @@ int slot_count_live(struct pg *pg, const char *kind, int *count)
  * they were before the statement. */
 #define SLOT_SAY                                                                         \
     "WITH said AS (UPDATE node_slots SET held = $4, ready = $5, weight = $6, priority "  \
-    "= "                                                                                 \
-    "$7 WHERE kind = $1 AND slot = $2 AND holder = $3 AND (held, ready, weight, "        \
-    "priority) IS DISTINCT FROM ($4, $5::bool, $6::int, $7::int)), others AS (SELECT "   \
+    "= $7, has_switch = $8 WHERE kind = $1 AND slot = $2 AND holder = $3 AND (held, "    \
+    "ready, weight, priority, has_switch) IS DISTINCT FROM ($4, $5::bool, $6::int, "     \
+    "$7::int, $8::bool)), others AS (SELECT "                                            \
     "weight, priority FROM node_slots WHERE kind = $1 AND slot <> $2 AND lease_until "   \
     ">= clock_timestamp() AND ready AND held = '' AND NOT drained) SELECT drained, "     \
     "EXISTS (SELECT FROM others WHERE priority < $7), (SELECT coalesce(sum(weight), 0) " \
@@ -211,6 +211,7 @@ int slot_say(struct pg *pg, const char *kind, int slot, const struct uuid *holde
     pg_arg_bool(&a, words->ready);
     pg_arg_i64(&a, words->weight);
     pg_arg_i64(&a, words->priority);
+    pg_arg_bool(&a, words->has_switch);
     int err = pg_run(pg, &res, SLOT_SAY, &a);
     if (err)
         return err;
@@ -246,7 +247,8 @@ int slot_list(struct pg *pg, struct slot_row **out, size_t *n)
     int err = pg_run(
         pg, &res,
         "SELECT kind, host, slot, pid, lease_until >= clock_timestamp(), "
-        "drained, held, ready, weight, priority FROM node_slots ORDER BY kind, slot",
+        "drained, held, ready, weight, priority, has_switch FROM node_slots ORDER BY "
+        "kind, slot",
         NULL);
     if (err)
         return err;
@@ -265,6 +267,7 @@ int slot_list(struct pg *pg, struct slot_row **out, size_t *n)
         row->ready = pg_bool(res, (int)i, 7);
         row->weight = (int)pg_i64(res, (int)i, 8);
         row->priority = (int)pg_i64(res, (int)i, 9);
+        row->has_switch = pg_bool(res, (int)i, 10);
     }
     return 0;
 }

@@ -38,16 +38,17 @@ struct slot_row {
     char kind[16], host[64];
     int slot, pid;
     int weight, priority;
-    bool alive;     /* its lease has not lapsed */
-    bool drained;   /* by hand */
-    bool ready;     /* its Asterisk is there, if it has one */
-    char held[120]; /* why a dialer places no calls, as it last said; "" it does */
+    bool alive;      /* its lease has not lapsed */
+    bool drained;    /* by hand */
+    bool ready;      /* its Asterisk is there, if it has one */
+    bool has_switch; /* it has one, and it is there */
+    char held[120];  /* why a dialer places no calls, as it last said; "" it does */
 };
 
 /* What a node says of itself, once a second. */
 struct slot_words {
     const char *held; /* why it places no calls; "" it does */
-    bool ready;
+    bool ready, has_switch;
     int weight, priority;
 };
 /* What it hears. A node is at work while its lease holds and it is ready, not held and

@@ -187,8 +187,11 @@ int maintenance_run(struct pg *pg, struct maintenance *m)
     static _Thread_local int tenants[TENANTS_MAX];
     size_t n = 0;
 
-    const struct slot_words words = {
-        .held = m->held, .ready = m->ready, .weight = m->weight, .priority = m->priority};
+    const struct slot_words words = {.held = m->held,
+                                     .ready = m->ready,
+                                     .has_switch = m->has_switch,
+                                     .weight = m->weight,
+                                     .priority = m->priority};
     int err = slot_say(pg, "dialer", m->slot, &m->holder, &words, &m->news);
     if (!err || err == EACCES) /* the renewal sees to that */
         err = pg_tenants(pg, tenants, TENANTS_MAX, &n);

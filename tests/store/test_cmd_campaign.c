@@ -558,11 +558,43 @@ static void watch_says_when_no_line_takes_a_call(void **state)
                "'lines')");
     expect(RUN("campaign", "watch", "lines"), 0,
            "; 10 calls are up, as many as 'pacing' allows at once", "");
+    /* The campaign would allow more, the trunk does not. */
+    expect(RUN("campaign", "change", "lines", "--set", "pacing.max_concurrent=50"), 0,
+           "changed: pacing", "");
+    pgtest_run(pg, 1, "UPDATE trunks SET max_channels = 10 WHERE name = 'sim'");
+    expect(RUN("campaign", "watch", "lines"), 0,
+           "for their time; trunk 'sim' carries 10 calls, as many as it may\n", "");
+    pgtest_run(pg, 1, "UPDATE trunks SET max_channels = 11 WHERE name = 'sim'");
+    expect(RUN("campaign", "watch", "lines"), 0, "for their time\n", "");
     pgtest_run(pg, 1,
                "DELETE FROM attempts WHERE campaign_id = (SELECT id FROM "
                "campaigns WHERE name = 'lines')");
     struct outcome *o = RUN("campaign", "watch", "lines");
     expect(o, 0, "for their time\n", "");
+    expect(RUN("campaign", "stop", "lines"), 0, "", "");
+}
+
+static void watch_says_when_no_dialer_is_with_the_trunks_asterisk(void **state)
+{
+    (void)state;
+    pgtest_run(pg, 1, "UPDATE campaigns SET state = 'running' WHERE name = 'lines'");
+    pgtest_run(pg, 1, "UPDATE trunks SET kind = 'ari' WHERE name = 'sim'");
+    expect(RUN("campaign", "watch", "lines"), 0, "dialers  0: nothing is dialled", "");
+    /* It says that it is ready: it places the calls of other kinds of trunks. */
+    pgtest_run(pg, 1,
+               "INSERT INTO node_slots (kind, slot, holder, host, pid, lease_until) "
+               "SELECT 'dialer', s, gen_random_uuid(), 'here', 1, clock_timestamp() + "
+               "interval '1 hour' FROM generate_series(40, 41) s");
+    expect(RUN("campaign", "watch", "lines"), 0,
+           "for their time; trunk 'sim' is not connected: none of the dialers that run "
+           "has an Asterisk",
+           "");
+    expect(RUN("campaign", "watch", "lines", "--json"), 0,
+           "\"why_dry\": \"trunk 'sim' is not connected", "");
+    pgtest_run(pg, 1, "UPDATE node_slots SET has_switch = true WHERE slot = 41");
+    expect(RUN("campaign", "watch", "lines"), 0, "for their time\n", "");
+    pgtest_run(pg, 1, "DELETE FROM node_slots WHERE slot >= 40");
+    pgtest_run(pg, 1, "UPDATE trunks SET kind = 'simulated' WHERE name = 'sim'");
     expect(RUN("campaign", "stop", "lines"), 0, "", "");
 }
 
@@ -960,6 +992,7 @@ int main(void)
         cmocka_unit_test(watch_has_the_same_picture_for_programs),
         cmocka_unit_test(watch_shows_pace_answers_refusals_and_budget),
         cmocka_unit_test(watch_says_when_no_line_takes_a_call),
+        cmocka_unit_test(watch_says_when_no_dialer_is_with_the_trunks_asterisk),
         cmocka_unit_test(a_failed_canary_is_shown_and_resuming_it_is_said),
         cmocka_unit_test(what_is_in_quarantine_is_shown_and_released_by_name),
         cmocka_unit_test(change_says_what_differs_and_what_is_wrong),
