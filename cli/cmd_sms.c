@@ -1,32 +1,18 @@
 /* furrow sms - how the tenant's messages leave, and what became of them. */
-#include <errno.h>
 #include <getopt.h>
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/money.h"
 #include "base/pg.h"
 #include "base/str.h"
-#include "base/xalloc.h"
 #include "campaigns/message_settings_store.h"
-#include "campaigns/message_store.h"
 #include "cli/groups.h"
-#include "compliance/dnc_store.h"
+#include "cli/sms.h"
 #include "contacts/phone.h"
-#include "contacts/tz.h"
-#include "workers/sms_text.h"
-#include "workers/sms_translit.h"
 
-enum { LIST_DEFAULT = 50, LIST_MAX = 10000, WAIT_MS = 30000, LOOK_MS = 200 };
-
-struct sms_command {
-    const char *account, *sender, *zone, *transliterate, *price, *currency, *service,
-        *cap, *state, *limit, *region;
-    bool json, wait;
-};
+enum { LIST_DEFAULT = 50, LIST_MAX = 10000 };
 
 static const struct option options[] = {{"account", required_argument, NULL, 'a'},
                                         {"sender", required_argument, NULL, 's'},
@@ -71,9 +57,8 @@ static const char **text_of(struct sms_command *c, int option)
     }
 }
 
-/* Of words behind the options there must be as many. */
-static int parse(struct sms_command *c, int argc, char **argv, const char *allowed,
-                 int words)
+int sms_parse(struct sms_command *c, int argc, char **argv, const char *allowed,
+              int words)
 {
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (o == '?')
@@ -93,149 +78,6 @@ static int parse(struct sms_command *c, int argc, char **argv, const char *allow
     if (argc - optind < words)
         return cli_usage(
             "a number and a text, e.g. furrow sms test +251911223344 \"Hello\"");
-    return CLI_OK;
-}
-
-/* ---- settings ---- */
-
-static int copy_text(char *out, size_t size, const char *given, const char *option)
-{
-    if (given && str_copy(out, size, given))
-        return cli_usage("%s is longer than %zu characters", option, size - 1);
-    return CLI_OK;
-}
-
-static int take_texts(const struct sms_command *c, struct message_settings *s)
-{
-    int code = copy_text(s->account, sizeof(s->account), c->account, "--account");
-
-    if (!code)
-        code = copy_text(s->sender, sizeof(s->sender), c->sender, "--sender");
-    if (!code)
-        code = copy_text(s->zone, sizeof(s->zone), c->zone, "--zone");
-    if (!code)
-        code = copy_text(s->service, sizeof(s->service), c->service, "--service");
-    if (!code)
-        code = copy_text(s->currency, sizeof(s->currency), c->currency, "--currency");
-    return code;
-}
-
-static int take_options(const struct sms_command *c, struct message_settings *s)
-{
-    int code = take_texts(c, s);
-
-    if (code)
-        return code;
-    if (c->cap && !str_to_i64(c->cap, &s->daily_cap))
-        return cli_usage("--daily-cap is a number of messages, 0 for none; not '%s'",
-                         c->cap);
-    if (c->price && !money_parse(c->price, &s->price_micros))
-        return cli_usage("--price is what a segment costs, e.g. 0.02; not '%s'",
-                         c->price);
-    if (c->transliterate && !str_is(c->transliterate, "yes") &&
-        !str_is(c->transliterate, "no"))
-        return cli_usage("--transliterate is yes or no, not '%s'", c->transliterate);
-    if (c->transliterate)
-        s->transliterate = str_is(c->transliterate, "yes");
-    return CLI_OK;
-}
-
-static int set(struct cli *cli, int argc, char **argv)
-{
-    struct sms_command c = {0};
-    struct message_settings s = {.zone = "Etc/UTC"};
-    struct errtext e = {0};
-
-    int code = parse(&c, argc, argv, "asczptuv", 0);
-    if (!code && !c.account && !c.sender && !c.cap && !c.zone && !c.transliterate &&
-        !c.price && !c.currency && !c.service)
-        code = cli_usage("say what is to change, e.g. --account main --sender +15550100");
-    if (!code)
-        code = cli_open_pg(cli);
-    if (code)
-        return code;
-    int err = message_settings_load(cli->pg, cli->tenant_id, &s);
-    if (err && err != ENOENT)
-        return cli_fail("%s", pg_error(cli->pg));
-    if (err == ENOENT && !c.account)
-        return cli_usage("say through which account they leave with --account; "
-                         "'furrow provider list' shows them");
-    code = take_options(&c, &s);
-    if (code)
-        return code;
-    if (message_settings_save(cli->pg, cli->tenant_id, &s, clock_now_ms(), &e))
-        return cli_fail("%s", e.text);
-    printf("messages leave through '%s' from now on%s%s\n", s.account,
-           s.sender[0] ? ", from " : "", s.sender);
-    return CLI_OK;
-}
-
-static json_t *settings_json(const struct message_settings *s)
-{
-    return json_pack("{s:s, s:s, s:I, s:s, s:b, s:I, s:s, s:s}", "account", s->account,
-                     "sender", s->sender, "daily_cap", (json_int_t)s->daily_cap, "zone",
-                     s->zone, "transliterate", s->transliterate, "price_micros",
-                     (json_int_t)s->price_micros, "currency", s->currency, "service",
-                     s->service);
-}
-
-static void tell_settings(const struct message_settings *s)
-{
-    char price[MONEY_TEXT_MAX];
-
-    printf("messages leave through '%s'\n  sender         %s\n", s->account,
-           s->sender[0] ? s->sender : "the account's own");
-    if (s->daily_cap > 0)
-        printf("  daily cap      %lld messages, a day of %s\n", (long long)s->daily_cap,
-               s->zone);
-    else
-        printf("  daily cap      none (days of %s)\n", s->zone);
-    printf("  transliterate  %s\n", s->transliterate ? "yes" : "no");
-    if (s->price_micros > 0)
-        printf("  price          %s %s a segment\n", money_text(s->price_micros, price),
-               s->currency);
-    else
-        puts("  price          as the provider reports it");
-    printf("  service        %s\n",
-           s->service[0] ? s->service : "as furrow-worker is configured (sms_service)");
-}
-
-static int show(struct cli *cli, int argc, char **argv)
-{
-    struct sms_command c = {0};
-    struct message_settings s = {0};
-
-    int code = parse(&c, argc, argv, "j", 0);
-    if (!code)
-        code = cli_open_pg(cli);
-    if (code)
-        return code;
-    int err = message_settings_load(cli->pg, cli->tenant_id, &s);
-    if (err && err != ENOENT)
-        return cli_fail("%s", pg_error(cli->pg));
-    if (c.json)
-        return cli_print_json(err ? json_null() : settings_json(&s));
-    if (err)
-        puts("nothing is set: messages leave as furrow-worker is configured "
-             "(sms_provider)");
-    else
-        tell_settings(&s);
-    return CLI_OK;
-}
-
-static int unset(struct cli *cli, int argc, char **argv)
-{
-    struct sms_command c = {0};
-
-    int code = parse(&c, argc, argv, "", 0);
-    if (!code)
-        code = cli_open_pg(cli);
-    if (code)
-        return code;
-    int err = message_settings_remove(cli->pg, cli->tenant_id);
-    if (err && err != ENOENT)
-        return cli_fail("%s", pg_error(cli->pg));
-    puts("messages leave as furrow-worker is configured (sms_provider)");
     return CLI_OK;
 }
 
@@ -282,7 +124,7 @@ static int status(struct cli *cli, int argc, char **argv)
     struct sms_command c = {0};
     json_t *all = NULL;
 
-    int code = parse(&c, argc, argv, "j", 0);
+    int code = sms_parse(&c, argc, argv, "j", 0);
     if (!code)
         code = cli_open_pg(cli);
     if (code)
@@ -321,7 +163,7 @@ static int list(struct cli *cli, int argc, char **argv)
     bool known = false;
     size_t i = 0;
 
-    int code = parse(&c, argc, argv, "jSl", 0);
+    int code = sms_parse(&c, argc, argv, "jSl", 0);
     for (size_t k = 0; k < ARRAY_LEN(states); k++)
         known |= str_is(c.state, states[k]);
     if (!code && c.state && !known)
@@ -344,132 +186,6 @@ static int list(struct cli *cli, int argc, char **argv)
     return CLI_OK;
 }
 
-/* ---- one to try ---- */
-
-/* 0 when it left, 1 when it did not, 2 when nobody tried it yet. */
-static int outcome_of(struct cli *cli, const struct uuid *id, char *said, size_t size)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct pg_args a = {0};
-
-    pg_arg_uuid(&a, id);
-    if (pg_run_alone(cli->pg, cli->tenant_id, &res,
-                     "SELECT m.state, coalesce(nullif(m.error, ''), j.last_error, ''), "
-                     "m.waits_until IS NOT NULL FROM messages m LEFT JOIN jobs j ON "
-                     "j.kind = 'sms' AND "
-                     "j.unique_key = m.id::text AND j.tenant_id = m.tenant_id WHERE "
-                     "m.id = $1",
-                     &a) ||
-        PQntuples(res) == 0)
-        return 1;
-    const char *state = pg_text(res, 0, 0), *error = pg_text(res, 0, 1);
-    if (pg_bool(res, 0, 2)) {
-        snprintf(said, size,
-                 "the day's cap is reached: it waits for tomorrow; 'furrow sms "
-                 "status' shows it");
-        return 1;
-    }
-    snprintf(said, size, "%s%s%s", state, *error ? ": " : "", error);
-    if (str_is(state, "queued"))
-        return 2;
-    return str_is(state, "sent") || str_is(state, "delivered") ? 0 : 1;
-}
-
-static int wait_for(struct cli *cli, const struct uuid *id)
-{
-    int64_t end_ms = mono_ms() + WAIT_MS;
-    char said[512] = "";
-    int out = 2;
-
-    while ((out = outcome_of(cli, id, said, sizeof(said))) == 2 && mono_ms() < end_ms)
-        poll(NULL, 0, LOOK_MS);
-    if (out == 2)
-        return cli_fail("after %d s it is still %s; does furrow-worker run?",
-                        WAIT_MS / 1000, said);
-    if (out == 1)
-        return cli_fail("%s", said);
-    puts(said);
-    return CLI_OK;
-}
-
-static int find_id(struct cli *cli, const char *key, struct uuid *out)
-{
-    CLEANUP(pg_result_free) PGresult *res = NULL;
-    struct pg_args a = {0};
-
-    pg_arg_text(&a, key);
-    int err = pg_run_alone(cli->pg, cli->tenant_id, &res,
-                           "SELECT id FROM messages WHERE dedupe_key = $1", &a);
-    return err ? err : PQntuples(res) == 1 ? pg_uuid(res, 0, 0, out) : ENOENT;
-}
-
-static void tell_size(struct cli *cli, const char *text)
-{
-    struct message_settings s = {0};
-    bool set = message_settings_load(cli->pg, cli->tenant_id, &s) == 0;
-    CLEANUP(free_cleanup)
-    char *plain = set && s.transliterate ? sms_transliterate(text) : NULL;
-    struct sms_size size = sms_measure(plain ? plain : text);
-    char cost[MONEY_TEXT_MAX];
-
-    printf("queued through %s%s%s: %s, %d units, %d segment%s", set ? "'" : "the worker",
-           set ? s.account : "'s configuration", set ? "'" : "",
-           sms_encoding_name(size.encoding), size.units, size.segments,
-           size.segments == 1 ? "" : "s");
-    if (s.price_micros > 0)
-        printf(", about %s %s", money_text(s.price_micros * size.segments, cost),
-               s.currency);
-    puts("");
-}
-
-static int queue_test(struct cli *cli, int64_t phone, const char *text, struct uuid *id)
-{
-    struct uuid fresh = uuid_v7(clock_now_ms());
-    char key[UUID_TEXT_MAX + 8], part[UUID_TEXT_MAX];
-    bool stopped = false;
-
-    snprintf(key, sizeof(key), "test-%s", uuid_text(&fresh, part));
-    const struct message_new m = {
-        .dedupe_key = key, .phone = phone, .kind = "test", .body = text};
-    if (dnc_stops_sms(cli->pg, cli->tenant_id, phone, 0, &stopped))
-        return cli_fail("%s", pg_error(cli->pg));
-    if (stopped)
-        return cli_fail("that number opted out and gets no messages until it says START "
-                        "by SMS; 'furrow dnc check' shows the entry");
-    if (message_queue(cli->pg, cli->tenant_id, &m, clock_now_ms()) ||
-        find_id(cli, key, id))
-        return cli_fail("%s", pg_error(cli->pg));
-    return CLI_OK;
-}
-
-static int test(struct cli *cli, int argc, char **argv)
-{
-    struct sms_command c = {0};
-    struct phone phone = {0};
-    struct uuid id = {0};
-    char text[UUID_TEXT_MAX];
-
-    int code = parse(&c, argc, argv, "jwr", 2);
-    if (code)
-        return code;
-    const char *number = argv[optind], *body = argv[optind + 1];
-    enum phone_error bad = phone_parse(number, strlen(number), c.region, &phone);
-    if (bad != PHONE_VALID)
-        return cli_usage("'%s' is no number: %s", number, phone_error_hint(bad));
-    if (!*body || !str_is_utf8(body, strlen(body)))
-        return cli_usage("the text is empty or no UTF-8");
-    code = cli_open_pg(cli);
-    if (!code)
-        code = queue_test(cli, phone.e164, body, &id);
-    if (code)
-        return code;
-    if (c.json)
-        code = cli_print_json(json_pack("{s:s}", "message_id", uuid_text(&id, text)));
-    else
-        tell_size(cli, body);
-    return code || !c.wait ? code : wait_for(cli, &id);
-}
-
 static const struct cli_verb verbs[] = {
     {"set",
      "--account NAME --sender S [--daily-cap N] [--zone Z] [--transliterate yes|no]\n"
@@ -489,10 +205,10 @@ static const struct cli_verb verbs[] = {
      "START",
      "furrow sms set --account main --sender +15550100 --daily-cap 5000 --zone "
      "Africa/Addis_Ababa",
-     set},
-    {"show", "[--json]", "How messages leave.", "furrow sms show", show},
+     sms_set},
+    {"show", "[--json]", "How messages leave.", "furrow sms show", sms_show},
     {"unset", "", "Let messages leave as furrow-worker is configured.",
-     "furrow sms unset", unset},
+     "furrow sms unset", sms_unset},
     {"status", "[--json]",
      "Today: messages by state, segments, cost, the cap, and how many wait for tomorrow.",
      "furrow sms status", status},
@@ -502,7 +218,7 @@ static const struct cli_verb verbs[] = {
     {"test", "NUMBER TEXT [--region R] [--wait] [--json]",
      "Send a message to yourself; says its encoding and segments. --wait says what the "
      "provider answered.",
-     "furrow sms test +251911223344 \"Hello\" --wait", test},
+     "furrow sms test +251911223344 \"Hello\" --wait", sms_test},
 };
 
 const struct cli_group cmd_sms = {
