@@ -201,7 +201,8 @@ static void look_at_guards(struct doctor *d, const struct settings *s,
     if (plivo && !*setting(s, c->prefix, "auth_token", value))
         doctor_found(d, "contract", WARN,
                      "plivo-ivr: webhooks are believed unsigned; PLIVO_AUTH_TOKEN");
-    if (ledger && !*setting(s, c->prefix, "account", value))
+    if (ledger && !*setting(s, c->prefix, "account", value) &&
+        !*setting(s, c->prefix, "auth_token", value))
         doctor_found(d, "contract", WARN,
                      "voice-ledger: webhooks are believed unsigned; "
                      "FURROW_VOICE_LEDGER_ACCOUNT names the account that signs");

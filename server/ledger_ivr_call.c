@@ -256,26 +256,38 @@ static void apologise(const struct request *req, const char *sorry, struct respo
 }
 
 /* False: the answer is in resp. */
-static bool is_believed(struct ledger_turn *t, const char *sorry, struct response *resp)
+static bool find_account(struct ledger_turn *t, const char *sorry, struct response *resp)
 {
     struct server *s = t->hook.server;
     struct errtext e = {0};
 
-    t->hook.provider.kind = PROVIDER_TWILIO;
-    t->hook.provider.tenant_id = t->hook.req->tenant_id;
-    if (uuid_is_zero(&s->ledger_account))
-        return true;
-    if (t->hook.at_once &&
-        !hook_accounts_recall(s->accounts, &s->ledger_account, &t->hook.provider)) {
+    if (t->hook.at_once) {
+        if (hook_accounts_recall(s->accounts, &s->ledger_account, &t->hook.provider))
+            return true;
         ledger_say(sorry, resp);
         return false;
     }
-    int err = t->hook.at_once ? 0
-                              : hook_accounts_find(s->accounts, &s->ledger_account,
-                                                   &t->hook.provider, &e);
-    if (err) {
-        log_error("ledger_ivr", "%s", e.text);
-        apologise(t->hook.req, sorry, resp);
+    if (hook_accounts_find(s->accounts, &s->ledger_account, &t->hook.provider, &e) == 0)
+        return true;
+    log_error("ledger_ivr", "%s", e.text);
+    apologise(t->hook.req, sorry, resp);
+    return false;
+}
+
+/* False: the answer is in resp. */
+static bool is_believed(struct ledger_turn *t, const char *sorry, struct response *resp)
+{
+    const struct server *s = t->hook.server;
+    const char *token = s->config.ledger.auth_token;
+
+    t->hook.provider.kind = PROVIDER_TWILIO;
+    t->hook.provider.tenant_id = t->hook.req->tenant_id;
+    if (uuid_is_zero(&s->ledger_account)) {
+        if (!token[0])
+            return true;
+        str_cut(t->hook.provider.signing_token, sizeof(t->hook.provider.signing_token),
+                token);
+    } else if (!find_account(t, sorry, resp)) {
         return false;
     }
     if (is_signed(t))

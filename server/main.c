@@ -288,14 +288,22 @@ static const struct config_option options[] = {
      .help =
          "Calls that one caller number may begin in a minute at ivr-simulator; 0 is no "
          "limit."},
-    CONTRACT_OPTIONS(CONTRACT_VOICE_LEDGER, "voice_ledger", "voice-ledger", NULL),
+    CONTRACT_OPTIONS(CONTRACT_VOICE_LEDGER, "voice_ledger", "voice-ledger", "NGROK_URL"),
     {.name = "voice_ledger_account",
      .type = CONFIG_TEXT,
      CONFIG_FIELD_AT(struct server_config, ledger.account),
      .initial = "",
      .help = "The tenant's Twilio account (furrow provider) whose webhooks voice-ledger "
-             "answers: they must be signed. Empty: anybody is believed, and recordings "
-             "are fetched without a token."},
+             "answers: they must be signed. Empty: voice_ledger_auth_token counts, and "
+             "recordings are fetched without a token."},
+    {.name = "voice_ledger_auth_token",
+     .type = CONFIG_TEXT,
+     CONFIG_FIELD_AT(struct server_config, ledger.auth_token),
+     .initial = "",
+     .env = "TWILIO_AUTH_TOKEN",
+     .secret = true,
+     .help = "Without voice_ledger_account: Twilio's token that signs webhooks of "
+             "voice-ledger; without either anybody is believed."},
     {.name = "voice_ledger_flow",
      .type = CONFIG_TEXT,
      CONFIG_FIELD_AT(struct server_config, ledger.flow),

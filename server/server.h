@@ -33,6 +33,7 @@ struct plivo_ivr_config {
 
 struct ledger_config {
     char account[64], flow[64];
+    char auth_token[256]; /* signs webhooks where there is no account */
 };
 
 struct server_config {

@@ -105,8 +105,34 @@ mkdir -p "$T/data/prompts"
 asset=$(printf audio | sha256sum | cut -c1-64)
 printf RIFF >"$T/data/prompts/$asset.wav"
 check "a prompt" 200 "$(said "http://127.0.0.1:$PORT/voice-ledger/prompts/$asset.wav")"
+# Another server goes on with a call of the first.
+carrier tok /voice-ledger/voice/ivr/incoming CallSid=CA2 From=+251911000101 To=+15550100
+grep -q '^200 .*<Record' "$T/out" || fail "a call at the first server: $(cat "$T/out")"
+stop server
+serve
+carrier tok /voice-ledger/voice/ivr/recording CallSid=CA2 From=+251911000101 RecordingUrl=https://api.twilio.com/2010-04-01/Accounts/AC01/Recordings/RE2 RecordingSid=RE2 RecordingDuration=4
+grep -q '^200 .*Your recording has been received' "$T/out" || fail "the second server: $(cat "$T/out")"
+check "one call of the two" 2 "$(sql 'SELECT count(*) FROM calls')"
 stop server
 unset FURROW_VOICE_LEDGER_ACCOUNT FURROW_PUBLIC_URL
+
+# The settings of the system before: its token signs, its address is ours.
+fresh_database settings_of_before
+furrow caller add +251911000101 --name Abebe --approve >"$T/out" || fail "$(cat "$T/out")"
+export TWILIO_AUTH_TOKEN=tok-before NGROK_URL=https://voice.example.test
+serve --profile voice-ledger
+for how in signature byte path; do
+    carrier tok-before /voice/ivr/incoming CallSid=CA1 From=+251911000101 To=+15550100 --break "$how"
+    grep -q '^403 {"detail":"the signature' "$T/out" || fail "a broken $how is believed with a token alone: $(cat "$T/out")"
+done
+carrier tok-other /voice/ivr/recording-status RecordingSid=RE1 RecordingStatus=completed
+grep -q '^403 ' "$T/out" || fail "another token is believed: $(cat "$T/out")"
+check "nothing was changed" 0 "$(sql 'SELECT count(*) FROM calls')"
+carrier tok-before /voice/ivr/incoming CallSid=CA1 From=+251911000101 To=+15550100
+grep -q '^200 .*action="https://voice.example.test/voice/ivr/recording"' "$T/out" || fail "a token alone: $(cat "$T/out")"
+! grep -q 'tok-before' "$T/log/server.log" || fail "the log shows the token"
+stop server
+unset TWILIO_AUTH_TOKEN NGROK_URL
 
 # What is wrong in the configuration is said.
 DATABASE_URL=$MAIN
