@@ -128,6 +128,7 @@ static void on_replaced(struct ari *a, bool in)
         log_warn("ari", "app=%s another process answers calls in", a->in_app);
     } else if (!a->replaced) {
         a->replaced = true;
+        ari_wire_lost(a, ECONNRESET); /* that connection is told nothing any more */
         log_error("ari",
                   "app=%s state=replaced another process has connected as this dialer; "
                   "no more calls go out from here. Stop one of the two and restart",
@@ -145,6 +146,8 @@ void ari_handle(struct ari *a, bool in, const char *text, size_t len)
     }
     if (ev.kind == ARI_REPLACED)
         on_replaced(a, in);
+    else if (ev.kind == ARI_ANSWER)
+        ari_wire_answered(a, ev.json);
     else if (ev.kind == ARI_PLAYED)
         ari_phone_played(a, &ev);
     else if (ev.recording[0])
@@ -237,14 +240,14 @@ void ari_hang_up_strangers(struct ari *a, const char *app)
     ari_sendf(a->dialer, "GET", on_bridges, NULL, "/bridges");
 }
 
-void ari_filter_events(struct ari *a, const char *app)
+void ari_filter_events(struct ari *a, const char *app, ari_reply_fn *fn)
 {
     json_auto_t *filter = ari_event_filter();
     CLEANUP(free_cleanup) char *path = xasprintf("/applications/%s/eventFilter", app);
     CLEANUP(free_cleanup) char *body = json_dumps(filter, JSON_COMPACT);
 
     ari_send(a->dialer,
-             &(struct ari_request){.method = "PUT", .path = path, .body = body}, NULL,
+             &(struct ari_request){.method = "PUT", .path = path, .body = body}, fn,
              NULL);
 }
 
@@ -288,13 +291,22 @@ static void on_info(struct dialer *d, const struct web_resp *resp,
     str_cut(a->up_since, sizeof(a->up_since), since);
 }
 
+static void on_filtered(struct dialer *d, const struct web_resp *resp,
+                        const struct ari_ask *ask)
+{
+    (void)resp; /* without a filter everything passes */
+    (void)ask;
+    if (d->ari)
+        ari_wire_ask(d->ari);
+}
+
 static void on_up(void *arg)
 {
     struct ari *a = arg;
 
     a->down_since_ms = 0;
     a->strangers_at_ms = mono_ms() + STRANGERS_AFTER_MS;
-    ari_filter_events(a, a->own_app);
+    ari_filter_events(a, a->own_app, on_filtered);
     resync(a);
     ari_sendf(a->dialer, "GET", on_info, NULL, "/asterisk/info");
 }
@@ -304,6 +316,7 @@ static void on_down(void *arg)
     struct ari *a = arg;
 
     a->down_since_ms = mono_ms();
+    ari_wire_lost(a, ECONNRESET);
     log_warn("ari", "app=%s no calls go out until Asterisk is back", a->own_app);
 }
 
@@ -313,7 +326,7 @@ static void on_text(void *arg, const char *text, size_t len)
 }
 
 static const struct ari_socket_ops own_ops = {
-    .up = on_up, .down = on_down, .text = on_text};
+    .up = on_up, .down = on_down, .text = on_text, .next = ari_wire_next};
 
 void ari_open_socket(struct ari *a, struct ari_socket **out, const char *app,
                      const struct ari_socket_ops *ops)
@@ -381,6 +394,7 @@ static void on_tick(uv_timer_t *timer)
 
     ari_each_call(a, tick_call);
     ari_inbound_tick(a, mono_ms());
+    ari_wire_tick(a, mono_ms());
     look_whether_lost(a);
     if (a->replaced)
         tick_replaced(a, mono_ms());
@@ -451,6 +465,7 @@ void ari_close(struct ari *a)
     ari_socket_close(a->in);
     a->own = a->in = NULL;
     a->dialer->ari = NULL; /* answers still to come find nobody */
+    ari_wire_lost(a, ECANCELED);
     ari_each_call(a, ari_call_forget);
     ari_lines_free(a);
     uv_timer_stop(&a->tick);

@@ -184,6 +184,6 @@ void ari_call_hang_up(struct ari *a, const struct uuid *id, const char *reason)
         c->hang_up_reason = reason;
         c->asked_hang_up_ms = mono_ms();
     }
-    ari_sendf(a->dialer, "DELETE", on_hung_up, &(struct ari_ask){.call = *id},
-              "/channels/%s?reason=%s", channel, reason);
+    ari_sendf_brief(a->dialer, "DELETE", on_hung_up, &(struct ari_ask){.call = *id},
+                    "/channels/%s?reason=%s", channel, reason);
 }

@@ -23,6 +23,7 @@ static const struct {
     {"RecordingFinished", ARI_RECORDING_FINISHED},
     {"RecordingFailed", ARI_RECORDING_FAILED},
     {"ApplicationReplaced", ARI_REPLACED},
+    {"RESTResponse", ARI_ANSWER}, /* Asterisk filters these too */
 };
 
 static const char *text(const json_t *o, const char *key)
@@ -92,7 +93,7 @@ static void read_recording(const json_t *recording, struct ari_event *ev)
 
 static bool is_whole(const struct ari_event *ev)
 {
-    if (ev->kind == ARI_OTHER || ev->kind == ARI_REPLACED)
+    if (ev->kind == ARI_OTHER || ev->kind == ARI_REPLACED || ev->kind == ARI_ANSWER)
         return true;
     if (ev->kind == ARI_PLAYED)
         return ev->playback[0];

@@ -27,6 +27,7 @@ enum ari_event_kind {
     ARI_RECORDING_FINISHED,
     ARI_RECORDING_FAILED,
     ARI_REPLACED, /* another connection has our application */
+    ARI_ANSWER,   /* to a request over the socket: ari_wire.c */
 };
 
 /* Texts are never NULL, "" where the event has none, and live as long as the event. */

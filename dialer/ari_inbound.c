@@ -139,7 +139,7 @@ static void on_up(void *arg)
 {
     struct ari *a = arg;
 
-    ari_filter_events(a, a->in_app);
+    ari_filter_events(a, a->in_app, NULL);
     ari_inbound_resync(a);
 }
 

@@ -77,6 +77,17 @@ struct ari_call {
 };
 
 struct ari_line;
+struct ari_wired;
+struct ari_wired_list {
+    struct ari_wired *head, **tail; /* tail: of what was added last */
+};
+struct ari_wire { /* ari_wire.c */
+    bool speaks;  /* Asterisk has answered a request over the socket */
+    bool spoilt;  /* it has said 409 there, and will say it again */
+    int64_t last; /* number of a request */
+    struct ari_wired_list open;
+    char *leaving; /* the text that was handed out last */
+};
 
 struct ari {
     struct dialer *dialer;
@@ -87,6 +98,7 @@ struct ari {
     int port;
     bool tls;
     struct ari_socket *own, *in;
+    struct ari_wire wire; /* requests over own */
     char own_app[80], in_app[80];
     bool replaced;           /* own: another process has our slot */
     int64_t blind_at_ms;     /* monotonic; replaced: when to ask for our calls again */
@@ -114,9 +126,6 @@ struct ari_call *ari_call_find_channel(const struct ari *a, const char *channel)
 /* Finds or makes it. channel NULL: the one the id gives. */
 struct ari_call *ari_call_get(struct ari *a, const struct uuid *id, const char *channel);
 void ari_call_forget(struct ari *a, struct ari_call *call);
-/* An application is told of what we act on and nothing else: of twenty events of a call
- * half would be thrown away. Without it all come, so nobody waits for the answer. */
-void ari_filter_events(struct ari *a, const char *app);
 typedef void(ari_each_fn)(struct ari *a, struct ari_call *call);
 void ari_each_call(struct ari *a, ari_each_fn *fn); /* fn may forget its call */
 /* The channel is gone: tells live and placed, then forgets it. */
@@ -146,6 +155,7 @@ struct ari_request {
     const char *path; /* below the base URL, "/channels" */
     const char *body; /* JSON, or NULL */
     bool once;        /* web.h */
+    bool brief;       /* answered without waiting for a channel: ari_wire.c */
     int timeout_ms;
 };
 /* fn is called once, later, never from inside; NULL: nobody cares. */
@@ -154,6 +164,9 @@ void ari_send(struct dialer *d, const struct ari_request *request, ari_reply_fn 
 /* The same with a path made of parts; each %s argument is escaped. */
 void ari_sendf(struct dialer *d, const char *method, ari_reply_fn *fn,
                const struct ari_ask *ask, const char *fmt, ...) PRINTF_LIKE(5, 6);
+/* The same for what is brief (struct ari_request). */
+void ari_sendf_brief(struct dialer *d, const char *method, ari_reply_fn *fn,
+                     const struct ari_ask *ask, const char *fmt, ...) PRINTF_LIKE(5, 6);
 static inline bool ari_is_ok(const struct web_resp *resp)
 {
     return !resp->err && resp->status >= 200 && resp->status < 300;
@@ -162,6 +175,23 @@ static inline bool ari_is_absent(const struct web_resp *resp)
 {
     return !resp->err && resp->status == 404;
 }
+
+/* ---- ari_wire.c ---- */
+
+/* Asterisk is asked over the socket, which is up, whether it takes requests there; the
+ * application's filter lets answers pass already. */
+void ari_wire_ask(struct ari *a);
+/* a may be NULL. False: by HTTP. */
+bool ari_wire_takes(const struct ari *a, const struct ari_request *request);
+/* What ari_wire_takes(); as ari_send(), and web.h has the errors. */
+void ari_wire_send(struct ari *a, const struct ari_request *request, ari_reply_fn *fn,
+                   const struct ari_ask *ask);
+void ari_wire_answered(struct ari *a, const json_t *answer);
+const char *ari_wire_next(void *arg, size_t *len); /* ari_socket_ops.next */
+void ari_wire_tick(struct ari *a, int64_t mono_now_ms);
+/* The socket is gone: of what was handed to it, err; of the rest, that it was not sent,
+ * unless err is ECANCELED. */
+void ari_wire_lost(struct ari *a, int err);
 
 /* ---- ari_phone.c ---- */
 
@@ -211,6 +241,9 @@ void ari_inbound_close(struct ari *a);
 
 /* ---- ari.c ---- */
 
+/* An application is told of what we act on and nothing else: of twenty events of a call
+ * half would be thrown away. Without it all come, so nothing waits for the answer. */
+void ari_filter_events(struct ari *a, const char *app, ari_reply_fn *fn);
 void ari_open_socket(struct ari *a, struct ari_socket **out, const char *app,
                      const struct ari_socket_ops *ops);
 void ari_handle(struct ari *a, bool in, const char *text, size_t len);

@@ -117,7 +117,8 @@ static void phone_play(void *phone, const struct uuid *id, uint32_t play_id,
     /* Channel ids of Asterisk and ours need no escape. */
     snprintf(path, sizeof(path), "/channels/%s/play/%s-p%u", ask.name, name, play_id);
     ari_send(a->dialer,
-             &(struct ari_request){.method = "POST", .path = path, .body = body},
+             &(struct ari_request){
+                 .method = "POST", .path = path, .body = body, .brief = true},
              on_play_answer, &ask);
     free(body);
 }
@@ -137,9 +138,9 @@ static void phone_play_stop(void *phone, const struct uuid *id, uint32_t play_id
     if (!a)
         return;
     ari_channel_name(a, id, channel);
-    ari_sendf(a->dialer, "DELETE", on_play_stopped,
-              &(struct ari_ask){.call = *id, .n = play_id}, "/playbacks/%s-p%d", channel,
-              (int)play_id);
+    ari_sendf_brief(a->dialer, "DELETE", on_play_stopped,
+                    &(struct ari_ask){.call = *id, .n = play_id}, "/playbacks/%s-p%d",
+                    channel, (int)play_id);
 }
 
 /* ---- recording ---- */
@@ -253,11 +254,11 @@ static bool is_wideband(const char *formats)
 static void start_recording(struct dialer *d, const struct ari_call *c,
                             const struct ari_ask *ask)
 {
-    ari_sendf(d, "POST", on_record_answer, ask,
-              "/channels/%s/record?name=%s&format=%s&maxDurationSeconds=%d"
-              "&maxSilenceSeconds=%d&ifExists=fail&beep=false&terminateOn=%s",
-              c->channel, c->recording, c->record_format, seconds(c->record_max_ms),
-              seconds(c->record_silence_ms), c->record_terminate);
+    ari_sendf_brief(d, "POST", on_record_answer, ask,
+                    "/channels/%s/record?name=%s&format=%s&maxDurationSeconds=%d"
+                    "&maxSilenceSeconds=%d&ifExists=fail&beep=false&terminateOn=%s",
+                    c->channel, c->recording, c->record_format, seconds(c->record_max_ms),
+                    seconds(c->record_silence_ms), c->record_terminate);
 }
 
 static void on_beep_answer(struct dialer *d, const struct web_resp *resp,
@@ -282,8 +283,8 @@ static void beep(struct dialer *d, struct ari_call *c, const struct ari_ask *ask
         return;
     }
     c->beeping = true;
-    ari_sendf(d, "POST", on_beep_answer, ask, "/channels/%s/play/%s-beep?media=%s",
-              c->channel, ask->name, uri);
+    ari_sendf_brief(d, "POST", on_beep_answer, ask, "/channels/%s/play/%s-beep?media=%s",
+                    c->channel, ask->name, uri);
 }
 
 static void on_format(struct dialer *d, const struct web_resp *resp,

@@ -46,8 +46,11 @@ void ari_send(struct dialer *d, const struct ari_request *request, ari_reply_fn 
               const struct ari_ask *ask)
 {
     static const char *const json[] = {"Content-Type: application/json", NULL};
+    if (ari_wire_takes(d->ari, request)) {
+        ari_wire_send(d->ari, request, fn, ask);
+        return;
+    }
     struct pending *p = xcalloc(1, sizeof(*p));
-
     p->dialer = d;
     p->fn = fn;
     if (ask)
@@ -80,6 +83,22 @@ void ari_send(struct dialer *d, const struct ari_request *request, ari_reply_fn 
     uv_close((uv_handle_t *)&p->refused, on_closed);
 }
 
+/* A path made of parts, each text among them escaped. */
+static void put_path(struct buf *path, const char *fmt, va_list args)
+{
+    for (const char *p = fmt; *p; p++) {
+        if (*p != '%') {
+            buf_add(path, p, 1);
+        } else if (*++p == 's') {
+            char *escaped = http_escape(va_arg(args, const char *));
+            buf_puts(path, escaped);
+            free(escaped);
+        } else {
+            buf_printf(path, "%d", va_arg(args, int));
+        }
+    }
+}
+
 void ari_sendf(struct dialer *d, const char *method, ari_reply_fn *fn,
                const struct ari_ask *ask, const char *fmt, ...)
 {
@@ -87,17 +106,20 @@ void ari_sendf(struct dialer *d, const char *method, ari_reply_fn *fn,
     va_list args;
 
     va_start(args, fmt);
-    for (const char *p = fmt; *p; p++) {
-        if (*p != '%') {
-            buf_add(&path, p, 1);
-        } else if (*++p == 's') {
-            char *escaped = http_escape(va_arg(args, const char *));
-            buf_puts(&path, escaped);
-            free(escaped);
-        } else {
-            buf_printf(&path, "%d", va_arg(args, int));
-        }
-    }
+    put_path(&path, fmt, args);
     va_end(args);
     ari_send(d, &(struct ari_request){.method = method, .path = path.data}, fn, ask);
+}
+
+void ari_sendf_brief(struct dialer *d, const char *method, ari_reply_fn *fn,
+                     const struct ari_ask *ask, const char *fmt, ...)
+{
+    CLEANUP(buf_free) struct buf path = {0};
+    va_list args;
+
+    va_start(args, fmt);
+    put_path(&path, fmt, args);
+    va_end(args);
+    ari_send(d, &(struct ari_request){.method = method, .path = path.data, .brief = true},
+             fn, ask);
 }

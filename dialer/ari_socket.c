@@ -37,6 +37,7 @@ struct ari_socket {
     int delay_ms;
     lws_retry_bo_t idle;
     struct buf text;
+    struct buf out; /* the text that leaves, behind the room that the library wants */
     const struct ari_socket_ops *ops;
     void *arg;
 };
@@ -96,6 +97,29 @@ static int received(struct ari_socket *s, struct lws *wsi, const void *in, size_
     return 0;
 }
 
+/* The library keeps what the connection does not take of a text, and is then choked. */
+static int write_texts(struct ari_socket *s, struct lws *wsi)
+{
+    static const char room[LWS_PRE];
+
+    if (!s->ops->next) /* the library asks by itself when it has sent a ping */
+        return 0;
+    while (!lws_send_pipe_choked(wsi)) {
+        size_t len = 0;
+        const char *text = s->ops->next(s->arg, &len);
+        if (!text)
+            return 0;
+        s->out.len = 0;
+        buf_add(&s->out, room, sizeof(room));
+        buf_add(&s->out, text, len);
+        if (lws_write(wsi, (unsigned char *)s->out.data + LWS_PRE, len, LWS_WRITE_TEXT) <
+            (int)len)
+            return -1;
+    }
+    lws_callback_on_writable(wsi);
+    return 0;
+}
+
 static int add_authorization(const struct ari_socket *s, struct lws *wsi, void *in,
                              size_t len)
 {
@@ -126,6 +150,8 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
         break;
     case LWS_CALLBACK_CLIENT_RECEIVE:
         return received(s, wsi, in, len);
+    case LWS_CALLBACK_CLIENT_WRITEABLE:
+        return write_texts(s, wsi);
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
         lost_of(s, wsi, in ? in : "no connection");
         break;
@@ -263,10 +289,17 @@ bool ari_socket_is_up(const struct ari_socket *s)
     return s && s->up;
 }
 
+void ari_socket_send(struct ari_socket *s)
+{
+    if (ari_socket_is_up(s))
+        lws_callback_on_writable(s->wsi);
+}
+
 static void on_closed(uv_handle_t *h)
 {
     struct ari_socket *s = h->data;
 
+    buf_free(&s->out);
     free(s->host);
     free(s->path);
     free(s->name);

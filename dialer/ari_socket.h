@@ -30,6 +30,9 @@ struct ari_socket_ops {
     void (*up)(void *arg);   /* connected: events flow from now on */
     void (*down)(void *arg); /* they no longer do; it is being connected again */
     void (*text)(void *arg, const char *text, size_t len);
+    /* The text that leaves now, borrowed until the next call; NULL: none. May be NULL
+     * itself for a socket that only listens. */
+    const char *(*next)(void *arg, size_t *len);
 };
 
 struct ari_socket_options {  /* texts are copied */
@@ -46,6 +49,9 @@ struct ari_socket_options {  /* texts are copied */
 void ari_socket_open(struct ari_socket **out, struct lws_context *library,
                      uv_loop_t *loop, const struct ari_socket_options *options);
 bool ari_socket_is_up(const struct ari_socket *s); /* NULL: no */
+/* There are texts to be sent: ops->next is asked for them, later, as the connection takes
+ * them. One that was handed out may have left, whatever becomes of the connection. */
+void ari_socket_send(struct ari_socket *s);
 /* Tells nothing any more. Not from inside its ops. NULL is allowed. */
 void ari_socket_close(struct ari_socket *s);
 

@@ -30,6 +30,7 @@ struct dialer_config {
     struct config_common common;
     char ari_url[256]; /* http://127.0.0.1:8088/ari; "" no Asterisk */
     char ari_user[64], ari_secret[128];
+    bool ari_http_only;  /* no requests over the WebSocket */
     char ari_media[256]; /* how Asterisk finds prompts: "" a folder on the same
                             host, else the base URL of furrow-server */
     char ari_extension_endpoint[128]; /* "PJSIP/{number}": where ext:NNN rings */

@@ -21,6 +21,12 @@ static const struct config_option options[] = {
      .initial = "",
      .secret = true,
      .help = "That user's password."},
+    {.name = "ari_http_only",
+     .type = CONFIG_BOOL,
+     CONFIG_FIELD_AT(struct dialer_config, ari_http_only),
+     .initial = "false",
+     .help = "Requests of a call go by HTTP even where Asterisk takes them over its "
+             "WebSocket, as 20.14, 21.9, 22.4 and later ones do."},
     {.name = "ari_media",
      .type = CONFIG_TEXT,
      CONFIG_FIELD_AT(struct dialer_config, ari_media),

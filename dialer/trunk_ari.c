@@ -1,7 +1,6 @@
 /*
- * The ari trunk: calls out through Asterisk. An origination travels on a connection of
- * its own, so libcurl cannot repeat it and Asterisk cannot confuse it with an earlier
- * refusal (it remembers a 409 for as long as a connection lives).
+ * The ari trunk: calls out through Asterisk. An origination is on the wire at most once,
+ * over the WebSocket (ari_wire.c) or by HTTP (web.h, once).
  */
 #include "dialer/ari_inside.h"
 
@@ -167,6 +166,7 @@ static void ari_originate(struct trunk *t, struct permit *permit,
                                        .path = path,
                                        .body = body,
                                        .once = true,
+                                       .brief = true,
                                        .timeout_ms = ANSWER_MS},
                  on_originated, &ask);
     }

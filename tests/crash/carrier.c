@@ -684,6 +684,7 @@ int main(int argc, char **argv)
     note("boot %s\n", carrier.boot);
     uv_loop_init(&carrier.loop);
     carrier.peer = ari_peer_new_at(&carrier.loop, answer, (int)port);
+    ari_peer_speaks(carrier.peer, seed % 2 == 0); /* of either kind of Asterisk */
     uv_timer_init(&carrier.loop, &carrier.tick);
     uv_timer_start(&carrier.tick, on_tick, TICK_MS, TICK_MS);
     buf_free(&path);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include <jansson.h>
 #include <libwebsockets.h>
 
 #include "base/str.h"
@@ -24,8 +25,8 @@ struct ari_peer {
     uv_tcp_t listener;
     ari_peer_fn *answer;
     struct line *lines;
-    int handshakes, pings, connections;
-    bool deaf;
+    int handshakes, pings, connections, spoken;
+    bool deaf, speaks;
     enum ari_peer_door door;
 };
 
@@ -98,28 +99,67 @@ static void drop(struct line *l, size_t n)
     l->in.len -= n;
 }
 
-/* Short masked frames are all that a client of ours sends. */
+static void answer_spoken(struct line *l, const char *id, const struct ari_peer_reply *r)
+{
+    json_auto_t *json = json_pack("{s:s,s:s,s:i,s:s,s:s*}", "type", "RESTResponse",
+                                  "request_id", id, "status_code", r->status,
+                                  "reason_phrase", "X", "message_body", r->body);
+    char *text = json_dumps(json, JSON_COMPACT);
+
+    send_frame(l, 1, text, strlen(text));
+    free(text);
+}
+
+/* A request as Asterisk has it: the path without its beginning. */
+static void read_spoken(struct line *l, const char *text)
+{
+    json_auto_t *json = json_loads(text, 0, NULL);
+    const char *method = json_string_value(json_object_get(json, "method"));
+    const char *uri = json_string_value(json_object_get(json, "uri"));
+    const char *id = json_string_value(json_object_get(json, "request_id"));
+    const char *body = json_string_value(json_object_get(json, "message_body"));
+
+    if (!l->peer->speaks || !method || !uri || !id)
+        return;
+    l->peer->spoken++;
+    char *path = xasprintf("/ari/%s", uri);
+    const struct ari_peer_reply r =
+        l->peer->answer(l->peer, method, path, body ? body : "");
+    free(path);
+    if (r.how == PEER_CUTS)
+        close_line(l);
+    else if (r.how == PEER_ANSWERS)
+        answer_spoken(l, id, &r);
+}
+
+/* Masked frames of at most 64 KiB are all that a client of ours sends. */
 static bool read_frame(struct line *l)
 {
     const unsigned char *b = (const unsigned char *)l->in.data;
-    char data[126] = "";
+    size_t head = 2 + 4, len = l->in.len > 1 ? b[1] & 0x7fU : 0;
 
-    if (l->in.len < 6 || l->in.len < 6U + (b[1] & 0x7fU))
+    if (len == 126 && l->in.len >= 4) {
+        len = (size_t)b[2] << 8 | b[3];
+        head += 2;
+    }
+    if (l->in.len < head + len)
         return false;
-    size_t len = b[1] & 0x7fU;
-    for (size_t i = 0; i < len && i < sizeof(data); i++)
-        data[i] = (char)(b[6 + i] ^ b[2 + i % 4]);
+    struct buf data = {0};
+    for (size_t i = 0; i < len; i++)
+        buf_add(&data, &(char){(char)(b[head + i] ^ b[head - 4 + i % 4])}, 1);
     unsigned opcode = b[0] & 0xfU;
-    drop(l, 6 + len);
+    drop(l, head + len);
     if (opcode == 9) {
         l->peer->pings++;
         if (!l->peer->deaf)
-            send_frame(l, 10, data, len);
+            send_frame(l, 10, data.data ? data.data : "", len);
+    } else if (opcode == 1 && data.data) {
+        read_spoken(l, data.data);
     } else if (opcode == 8) {
         close_line(l);
-        return false;
     }
-    return true;
+    buf_free(&data);
+    return !uv_is_closing((uv_handle_t *)&l->tcp);
 }
 
 static const char *header(const char *request, const char *name, char *out, size_t size)
@@ -311,6 +351,16 @@ int ari_peer_handshakes(const struct ari_peer *p)
 int ari_peer_pings(const struct ari_peer *p)
 {
     return p->pings;
+}
+
+void ari_peer_speaks(struct ari_peer *p, bool speaks)
+{
+    p->speaks = speaks;
+}
+
+int ari_peer_spoken(const struct ari_peer *p)
+{
+    return p->spoken;
 }
 
 int ari_peer_connections(const struct ari_peer *p)

@@ -31,7 +31,11 @@ int ari_peer_port(const struct ari_peer *p);
 int ari_peer_sockets(const struct ari_peer *p);    /* open WebSockets */
 int ari_peer_handshakes(const struct ari_peer *p); /* ever */
 int ari_peer_pings(const struct ari_peer *p);
-int ari_peer_connections(const struct ari_peer *p);        /* HTTP ones, ever */
+/* It takes requests over WebSockets, as Asterisk does from 22.4 on; before, and by itself
+ * here, it ignores them. */
+void ari_peer_speaks(struct ari_peer *p, bool speaks);
+int ari_peer_spoken(const struct ari_peer *p);      /* requests that came so, ever */
+int ari_peer_connections(const struct ari_peer *p); /* HTTP ones, ever */
 void ari_peer_event(struct ari_peer *p, const char *json); /* to every socket */
 /* To whoever has the application; false: nobody, and the event is lost for ever. */
 bool ari_peer_event_to(struct ari_peer *p, const char *app, const char *json);

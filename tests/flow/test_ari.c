@@ -261,13 +261,18 @@ static bool is_away(const char *text)
     return !is_ready(text);
 }
 
-static int set_up(void **state)
+static bool speaks(const char *text)
+{
+    (void)text;
+    return t.dialer.ari->wire.speaks;
+}
+
+static void set_up_with(bool speaking)
 {
     struct dialer *d = &t.dialer;
     const struct trunk_row row = {
         .name = "t", .kind = "ari", .endpoint = "PJSIP/{number}@trunk"};
 
-    (void)state;
     memset(&t, 0, sizeof(t));
     t.status = 200;
     t.found = 404;
@@ -275,6 +280,7 @@ static int set_up(void **state)
     uv_timer_init(&t.loop, &t.beat);
     uv_timer_start(&t.beat, on_beat, 10, 10);
     t.peer = ari_peer_new(&t.loop, answer);
+    ari_peer_speaks(t.peer, speaking);
     d->loop = &t.loop;
     d->slot = 3;
     d->slot_held = true;
@@ -288,6 +294,21 @@ static int set_up(void **state)
     assert_int_equal(ari_new(&d->ari, d, NULL), 0);
     assert_int_equal(trunk_ari.open(&t.trunk, d, &row, NULL), 0);
     assert_true(until(is_ready, NULL));
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    set_up_with(false);
+    return 0;
+}
+
+/* With an Asterisk that takes requests over the WebSocket. */
+static int set_up_spoken(void **state)
+{
+    (void)state;
+    set_up_with(true);
+    assert_true(until(speaks, NULL));
     return 0;
 }
 
@@ -359,6 +380,95 @@ static void an_answer_that_is_lost_is_unknown_and_never_sent_again(void **state)
     const char *first = strstr(t.asked.data, "POST");
     assert_non_null(first);
     assert_null(strstr(first + 1, "POST"));
+}
+
+static void requests_of_a_call_go_over_the_socket_where_asterisk_takes_them(void **state)
+{
+    const char *const media[] = {"sound:a"};
+    int connections = ari_peer_connections(t.peer), spoken = ari_peer_spoken(t.peer);
+
+    (void)state;
+    t.known = true;
+    originate(0);
+    assert_true(until(was_told, "accepted 0"));
+    ari_peer_event(t.peer, EVENT("StasisStart"));
+    assert_true(until(was_told, "answered"));
+    trunk_ari.phone->play(t.trunk, &t.attempt, 7, media, 1);
+    assert_true(until(was_asked, "/play/" CHANNEL "-p7 {\"media\":[\"sound:a\"]}"));
+    trunk_ari.hang_up(t.trunk, &t.attempt);
+    assert_true(until(was_asked, "DELETE /ari/channels/" CHANNEL "?reason=normal"));
+    assert_int_equal(ari_peer_spoken(t.peer) - spoken, 3);
+    assert_int_equal(ari_peer_connections(t.peer), connections);
+}
+
+static void an_asterisk_that_takes_none_is_asked_by_http(void **state)
+{
+    (void)state;
+    assert_false(t.dialer.ari->wire.speaks);
+    originate(0);
+    assert_true(until(was_told, "accepted 0"));
+    assert_int_equal(ari_peer_spoken(t.peer), 0);
+}
+
+static void what_had_not_left_when_the_socket_was_lost_was_not_sent(void **state)
+{
+    (void)state;
+    originate(0);
+    ari_wire_lost(t.dialer.ari, ECONNRESET);
+    assert_true(was_told("not_sent 0"));
+    trunk_ari.query(t.trunk, &t.attempt, on_queried);
+    assert_true(until(was_told, "q_absent"));
+    assert_false(was_asked("POST"));
+}
+
+static void an_origination_that_could_not_leave_in_time_never_does(void **state)
+{
+    (void)state;
+    originate(0);
+    ari_wire_tick(t.dialer.ari, mono_ms() + 1600);
+    assert_true(was_told("not_sent 0"));
+    assert_true(speaks(NULL));
+    trunk_ari.query(t.trunk, &t.attempt, on_queried);
+    assert_true(until(was_told, "q_absent"));
+    assert_false(was_asked("POST"));
+}
+
+static void a_request_over_the_socket_that_is_not_answered_is_the_last(void **state)
+{
+    int spoken = 0;
+
+    (void)state;
+    t.how = PEER_IS_SILENT;
+    originate(0);
+    assert_true(until(was_asked, "POST /ari/channels/" CHANNEL));
+    ari_wire_tick(t.dialer.ari, mono_ms() + 8500);
+    assert_true(was_told("unknown 0"));
+    assert_false(speaks(NULL));
+    spoken = ari_peer_spoken(t.peer);
+    t.how = PEER_ANSWERS;
+    originate(0);
+    assert_true(until(was_told, "accepted 0"));
+    assert_int_equal(ari_peer_spoken(t.peer), spoken);
+}
+
+/* Asterisk would say it again of every origination that fails on that connection. */
+static void after_a_duplicate_originations_leave_the_socket(void **state)
+{
+    int spoken = 0;
+
+    (void)state;
+    t.status = 409;
+    t.found = 200;
+    originate(0);
+    assert_true(until(was_told, "accepted 0"));
+    spoken = ari_peer_spoken(t.peer);
+    t.status = 500;
+    originate(0);
+    assert_true(until(was_told, "rejected 34"));
+    assert_int_equal(ari_peer_spoken(t.peer), spoken);
+    trunk_ari.hang_up(t.trunk, &t.attempt);
+    assert_true(until(was_asked, "DELETE"));
+    assert_int_equal(ari_peer_spoken(t.peer), spoken + 1);
 }
 
 static void a_duplicate_that_lives_is_ours_and_one_that_does_not_is_unknown(void **state)
@@ -737,7 +847,7 @@ static void text(void *arg, const char *bytes, size_t len)
 
 static void a_silent_socket_is_dead(void **state)
 {
-    static const struct ari_socket_ops ops = {up, down, text};
+    static const struct ari_socket_ops ops = {up, down, text, NULL};
     const struct ari *a = t.dialer.ari;
     struct ari_socket *s = NULL;
 
@@ -760,6 +870,10 @@ static void a_silent_socket_is_dead(void **state)
 }
 
 #define ari_test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define spoken_test(f)                                                                   \
+    {                                                                                    \
+#f "_(spoken)", f, set_up_spoken, tear_down, NULL                                \
+    }
 
 int main(void)
 {
@@ -787,6 +901,23 @@ int main(void)
         ari_test(bridges_left_by_a_dead_dialer_are_taken_down_and_no_others),
         ari_test(channels_of_ours_that_nobody_knows_are_hung_up_and_no_others),
         ari_test(a_silent_socket_is_dead),
+        ari_test(an_asterisk_that_takes_none_is_asked_by_http),
+        spoken_test(requests_of_a_call_go_over_the_socket_where_asterisk_takes_them),
+        spoken_test(what_had_not_left_when_the_socket_was_lost_was_not_sent),
+        spoken_test(an_origination_that_could_not_leave_in_time_never_does),
+        spoken_test(a_request_over_the_socket_that_is_not_answered_is_the_last),
+        spoken_test(after_a_duplicate_originations_leave_the_socket),
+        spoken_test(an_origination_says_what_it_must),
+        spoken_test(a_permit_that_is_too_old_sends_nothing),
+        spoken_test(an_answer_that_is_lost_is_unknown_and_never_sent_again),
+        spoken_test(a_duplicate_that_lives_is_ours_and_one_that_does_not_is_unknown),
+        spoken_test(refusals_are_told_apart),
+        spoken_test(events_before_the_answer_are_told),
+        spoken_test(a_cut_socket_stops_originations_and_is_made_again_with_a_resync),
+        spoken_test(a_playback_whose_end_was_missed_is_found_after_a_cut),
+        spoken_test(a_recording_is_as_long_as_the_switch_says_however_late_its_events),
+        spoken_test(who_takes_our_place_stops_us),
+        spoken_test(once_replaced_it_does_not_come_back_and_follows_its_calls_by_asking),
     };
 
     log_set_level(LOG_ERROR);

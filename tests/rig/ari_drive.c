@@ -18,7 +18,7 @@
 #include "base/str.h"
 #include "campaigns/call_store.h"
 #include "campaigns/permit.h"
-#include "dialer/ari.h"
+#include "dialer/ari_inside.h"
 #include "dialer/db.h"
 #include "dialer/dialer.h"
 #include "dialer/live.h"
@@ -26,7 +26,7 @@
 #include "dialer/trunk_kinds.h"
 #include "dialer/web.h"
 
-enum { CALLS = 32, LIMIT_MS = 60000 };
+enum { CALLS = 32, LIMIT_MS = 60000, SPEAK_MS = 3000 };
 
 static struct {
     struct dialer dialer;
@@ -44,7 +44,7 @@ static struct {
     bool sent;
     uv_timer_t tick;
     uv_signal_t term;
-    int64_t until_ms;
+    int64_t until_ms, ready_ms;
 } drive;
 
 static struct call *find(const struct uuid *id)
@@ -336,12 +336,23 @@ static void on_term(uv_signal_t *signal, int number)
     stop();
 }
 
+/* An Asterisk that takes requests over the WebSocket says so at once. */
+static bool is_settled(void)
+{
+    if (!drive.ready_ms)
+        drive.ready_ms = mono_ms();
+    if (!drive.dialer.ari->wire.speaks)
+        return mono_ms() - drive.ready_ms >= SPEAK_MS;
+    say(&(struct uuid){0}, "over the WebSocket");
+    return true;
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     bool over = drive.placed > 0 && drive.sent;
 
     (void)timer;
-    if (!drive.sent && drive.trunk->ops->is_ready(drive.trunk)) {
+    if (!drive.sent && drive.trunk->ops->is_ready(drive.trunk) && is_settled()) {
         drive.sent = true;
         originate_all();
     }
