@@ -176,4 +176,16 @@ redis_do() { redis-cli -s "$T/redis-socket/redis.sock" "$@"; }
 sql() { psql "$DATABASE_URL" -XqAt -v ON_ERROR_STOP=1 -c "$1"; }
 sql_is() { [ "$(sql "$1" 2>/dev/null)" = "$2" ]; } # for wait_for: sql_is QUERY VALUE
 
+# ---- our own programs ---------------------------------------------------------------
+
 furrow() { "$BIN/furrow" "$@"; }
+# For what must succeed and whose words nobody looks at.
+quietly() { "$@" >>"$T/log/cli.log" 2>&1 || fail "$*: $(tail -2 "$T/log/cli.log")"; }
+
+# server_start [NAME=VALUE…]: a furrow-server named server, on a port of its own; sets PORT.
+server_start() {
+    rm -f "$T/port"
+    start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" "$@" "$BIN/furrow-server"
+    wait_for 20 "the server listens" test -s "$T/port"
+    PORT=$(cat "$T/port")
+}

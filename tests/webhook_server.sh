@@ -1,22 +1,19 @@
 # webhook_server.sh - a furrow-server whose number +15550100 is a menu, for webhook_load; sourced after lib.sh by
 # tests/bench/webhooks.sh, tests/bench/webhook_soak.sh and tests/system/webhooks.sh. Sets PORT and HOOK (the path of the first webhook; the token is tok).
+. "$FURROW_SOURCE/tests/providers.sh"
+
 webhook_server() { # NAME=VALUE… of the environment
-    FURROW_SECRET_KEY=$("$BIN/furrow" provider key 2>/dev/null)
-    export FURROW_SECRET_KEY FURROW_PUBLIC_URL=https://voice.example.test
     printf tok >"$T/token"
     cat >"$T/menu.json" <<'J'
 {"furrow": 1, "name": "menu", "language": "en", "entry": "m", "nodes": {
  "m": {"kind": "collect", "prompt": {"en": "Press one."}, "max": 1, "timeout_s": 5, "exits": {"1": "bye", "invalid": "bye", "no_input": "bye"}},
  "bye": {"kind": "hangup", "prompt": {"en": "Well pressed."}, "outcome": "done"}}}
 J
-    furrow provider add tw --kind twilio --account AC01 --token-file "$T/token" >>"$T/log/cli.log" 2>&1 || fail "provider add"
-    furrow flow publish "$T/menu.json" >>"$T/log/cli.log" 2>&1 || fail "flow publish"
-    furrow extension add 15550100 --flow menu >>"$T/log/cli.log" 2>&1 || fail "extension add"
-    start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" "$@" "$BIN/furrow-server"
-    wait_for 20 "the server listens" test -s "$T/port"
-    PORT=$(cat "$T/port")
-    HOOK=/hooks/$(furrow provider show tw --json | python3 -c 'import json, sys
-print(json.load(sys.stdin)["webhooks"].split("/hooks/")[1])')/voice
+    quietly furrow provider add tw --kind twilio --account AC01 --token-file "$T/token"
+    quietly furrow flow publish "$T/menu.json"
+    quietly furrow extension add 15550100 --flow menu
+    server_start "$@"
+    HOOK=/hooks/$(hook_of tw)/voice
 }
 
 # exactly_once ANSWERED FINISHED: what was accepted, as webhook_load has it, against the database. Sets LOST and DOUBLED.

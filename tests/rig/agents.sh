@@ -14,7 +14,6 @@ asterisk_start "$(sql 'SELECT id FROM installation')"
 export FURROW_ARI_URL="$RIG_ARI_URL" FURROW_ARI_USER="$RIG_ARI_USER" FURROW_ARI_SECRET="$RIG_ARI_SECRET"
 export FURROW_ARI_EXTENSION_ENDPOINT='PJSIP/{number}@trunk'
 uas_start
-quietly() { "$@" >>"$T/log/cli.log" 2>&1 || fail "$*"; }
 
 # queue NAME FIRST [BEHAVIOUR]: a campaign of three people, its flow, and who waits for an agent of NAME.
 queue() {

@@ -26,7 +26,6 @@ EOF
     echo phone
     for i in 10 11 12 13 14 15 16 17 18 19; do echo "+2519110000$i"; done
 } >"$T/people.csv"
-quietly() { "$@" >>"$T/log/cli.log" 2>&1 || fail "$*"; }
 quietly furrow contacts import "$T/people.csv" --list people
 quietly furrow flow publish "$T/flow.json"
 quietly furrow trunk add sim --kind simulated --cps 5 --max-channels 20 \

@@ -8,7 +8,6 @@ FURROW_SECRET_KEY=$(furrow provider key 2>/dev/null)
 export FURROW_SECRET_KEY FURROW_PUBLIC_URL=http://voice.example.test
 start worker env FURROW_RETRY_BASE_MS=50 "$BIN/furrow-worker"
 start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" "$BIN/furrow-server"
-quietly() { "$@" >>"$T/log/cli.log" 2>&1 || fail "$*: $(tail -2 "$T/log/cli.log")"; }
 printf 'gw-token\n' >"$T/token"
 quietly furrow provider add gw --kind http --token-file "$T/token" --settings '{"send": {"url": "http://127.0.0.1:9/",
   "content": "json", "body": {"to": "{to}", "text": "{text}"}, "id": "/id"}, "inbound": {"from": "from", "text": "text", "id": "id"}}'

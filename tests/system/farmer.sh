@@ -12,8 +12,7 @@ speak() { # speak FILE RATE TEXT
 SAID='record commission for five bags of yirgacheffe grade A from farmer john'
 speak "$T/wide.wav" 16000 "$SAID"
 speak "$T/narrow.wav" 8000 "$SAID"
-FURROW_SECRET_KEY=$("$BIN/furrow" provider key 2>/dev/null)
-export FURROW_SECRET_KEY FURROW_PUBLIC_URL=https://voice.example.test
+. "$FURROW_SOURCE/tests/providers.sh"
 start asr "$BIN/furrow-asr-local" --port 0 --port-file "$T/asr.port"
 start twilio "$FURROW_SOURCE/tests/system/provider_peer.py" "$T/tw.port" "$T/tw.jsonl" AC01 tok RE1="$T/wide.wav" RE2="$T/narrow.wav"
 start plivo "$FURROW_SOURCE/tests/system/provider_peer.py" "$T/pl.port" "$T/pl.jsonl" MA01 tok r1="$T/wide.wav"
@@ -28,12 +27,9 @@ wait_for 60 "the speech service is ready" test -s "$T/asr.port"
 TW_API=http://127.0.0.1:$(cat "$T/tw.port") PL_API=http://127.0.0.1:$(cat "$T/pl.port")
 FURROW_ASR_URL="http://127.0.0.1:$(cat "$T/asr.port")"
 export FURROW_ASR_URL FURROW_RETRY_BASE_MS=100
-start server env FURROW_MEDIA_TOKEN=listen FURROW_PORT=0 FURROW_PORT_FILE="$T/port" "$BIN/furrow-server"
 start worker "$BIN/furrow-worker"
-wait_for 20 "the server listens" test -s "$T/port"
-PORT=$(cat "$T/port")
+server_start FURROW_MEDIA_TOKEN=listen
 
-quietly() { "$@" >>"$T/log/cli.log" 2>&1 || fail "$*"; }
 printf tok >"$T/token"
 quietly furrow provider add tw --kind twilio --account AC01 --token-file "$T/token" \
     --settings "{\"api_url\": \"$TW_API\", \"delete_recordings\": true}"
@@ -41,12 +37,10 @@ quietly furrow provider add pl --kind plivo --account MA01 --token-file "$T/toke
 quietly furrow sms set --account tw --sender +15550100
 quietly furrow flow publish "$FURROW_SOURCE/deploy/demo/coffee.json"
 quietly furrow extension add 15550100 --flow coffee
-hook_of() { furrow provider show "$@" --json | python3 -c 'import json, sys
-print(json.load(sys.stdin)["webhooks"].split("/hooks/")[1])'; }
 TW=$(hook_of tw) PL=$(hook_of pl)
 call() { # KIND HOOK CALL_ID FROM RECORDING
-    "$FURROW_SOURCE/tests/system/hook_call.py" "$PORT" "$1" tok "/hooks/$2/voice" "$3" "$4" +15550100 --keys 1 --recording "$5" >"$T/heard" 2>&1 &&
-        grep -q 'hears Thank you' "$T/heard" || fail "call $3: $(cat "$T/heard")"
+    call_to +15550100 "$1" "$2" "$3" "$4" --keys 1 --recording "$5"
+    heard 'hears Thank you'
 }
 state_of() { sql "SELECT r.state FROM recordings r JOIN voice_sessions s ON s.call_id = r.call_id WHERE s.provider_call_id = '$1'"; }
 is_in() { [ "$(state_of "$1")" = "$2" ]; }
@@ -110,10 +104,7 @@ json.dump(flow, sys.stdout)
 X
 quietly furrow flow publish "$T/farmer.json"
 quietly furrow extension add 15550103 --flow farmer
-keyed() { # KIND HOOK CALL_ID FROM KEYS
-    "$FURROW_SOURCE/tests/system/hook_call.py" "$PORT" "$1" tok "/hooks/$2/voice" "$3" "$4" +15550103 --keys "$5" --twice >"$T/heard" 2>&1 ||
-        fail "call $3: $(cat "$T/heard")"
-}
+keyed() { call_to +15550103 "$1" "$2" "$3" "$4" --keys "$5" --twice; } # KIND HOOK CALL_ID FROM KEYS
 keyed twilio "$TW" CA00000000000000000000000000000021 +251911000021 3,12,1,3,2,1
 grep -q "hears https://voice.example.test/prompts/$om.wav" "$T/heard" || fail "its prompts are not played: $(cat "$T/heard")"
 curl -s "http://127.0.0.1:$PORT/prompts/$om.wav" | cmp -s - "$T/narrow.wav" || fail "the prompt is not the one in the bucket"
@@ -152,10 +143,7 @@ check "rows and hashes stay" "$hash|$hash" "$(sql "SELECT string_agg(sha256, '|'
 # The same by the addresses of the contract voice-ledger: from the call to the receipt.
 quietly furrow caller add +251911000011 --name "Abebe Kebede" --approve
 stop server
-rm -f "$T/port"
-start server env FURROW_VOICE_LEDGER_ACCOUNT=tw FURROW_PORT=0 FURROW_PORT_FILE="$T/port" "$BIN/furrow-server"
-wait_for 20 "the server listens" test -s "$T/port"
-PORT=$(cat "$T/port")
+server_start FURROW_VOICE_LEDGER_ACCOUNT=tw
 E=CA00000000000000000000000000000011
 carrier() { # PATTERN PATH NAME=VALUE…
     pattern_=$1 path_=$2

@@ -2,21 +2,13 @@
 # Numbers that are only rung, and lines that drop: whoever rang is called back under the campaign's
 # rules; whoever was cut off is asked, once and within the hour, whether to go on.
 . "$(dirname "$0")/../lib.sh"
-FURROW_SECRET_KEY=$("$BIN/furrow" provider key 2>/dev/null)
-export FURROW_SECRET_KEY FURROW_PUBLIC_URL=https://voice.example.test
+. "$FURROW_SOURCE/tests/providers.sh"
 pg_start
-start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" "$BIN/furrow-server"
-wait_for 20 "the server listens" test -s "$T/port"
-PORT=$(cat "$T/port")
-quietly() { "$@" >>"$T/log/cli.log" 2>&1 || fail "$*"; }
+server_start
 printf tok >"$T/token"
 quietly furrow provider add tw --kind twilio --account AC01 --token-file "$T/token"
 quietly furrow provider add pl --kind plivo --account MA01 --token-file "$T/token"
-hook_of() { furrow provider show "$@" --json | python3 -c 'import json, sys
-print(json.load(sys.stdin)["webhooks"].split("/hooks/")[1])'; }
 TW=$(hook_of tw) PL=$(hook_of pl)
-heard() { grep -q -- "$1" "$T/heard" || fail "not heard '$1': $(cat "$T/heard")"; }
-tell() { "$FURROW_SOURCE/tests/system/hook_client.py" "$PORT" "$@" | tr '\n' ' ' >"$T/answer" || fail "the client"; }
 R=https://api.twilio.com/2010-04-01/Accounts/AC01/Recordings/RE1
 
 quietly furrow flow publish "$FURROW_SOURCE/deploy/demo/coffee.json" --for asterisk
@@ -31,9 +23,7 @@ quietly furrow dnc import "$T/stop"
 
 # A number that is only rung: nobody is answered, whoever rang is called back by the campaign.
 quietly furrow extension add 15550101 --flow coffee --missed-call --campaign placed
-ring() { # KIND HOOK CALL_ID FROM
-    "$FURROW_SOURCE/tests/system/hook_call.py" "$PORT" "$1" tok "/hooks/$2/voice" "$3" "$4" +15550101 --twice >"$T/heard" 2>&1 || fail "call $3: $(cat "$T/heard")"
-}
+ring() { call_to +15550101 "$@" --twice; } # KIND HOOK CALL_ID FROM
 waits() { sql "SELECT count(*) || ' ' || max(k.priority) || ' ' || max(k.state) FROM campaign_contacts k JOIN contacts c ON c.id = k.contact_id WHERE c.phone = $1"; }
 ring twilio "$TW" CA00000000000000000000000000000041 +251911000041
 heard 'is rejected'
@@ -52,13 +42,7 @@ grep -q 'asked not to be called\|DNC_INTERNAL\|do-not-call' "$T/why" || fail "wh
 # A line that drops: the same number is asked whether to go on, once, within the hour.
 quietly furrow flow publish "$FURROW_SOURCE/deploy/demo/farmer.json" --for asterisk
 quietly furrow extension add 15550102 --flow farmer
-farmer() { # KIND HOOK CALL_ID FROM OPTIONS…
-    kind_=$1 hook_=$2 id_=$3 from_=$4
-    shift 4
-    "$FURROW_SOURCE/tests/system/hook_call.py" "$PORT" "$kind_" tok "/hooks/$hook_/voice" "$id_" "$from_" +15550102 "$@" >"$T/heard" 2>&1 ||
-        fail "call $id_: $(cat "$T/heard")"
-}
-not_heard() { ! grep -q -- "$1" "$T/heard" || fail "heard '$1': $(cat "$T/heard")"; }
+farmer() { call_to +15550102 "$@"; } # KIND HOOK CALL_ID FROM OPTIONS…
 kept() { sql "SELECT coalesce(string_agg(phone::text, ' ' ORDER BY phone), '') FROM kept_calls"; }
 over() { tell twilio tok "/hooks/$TW/status" CallSid="$1" CallStatus=completed; }
 D=CA0000000000000000000000000000005

@@ -2,19 +2,14 @@
 # Webhooks of providers: who is believed, that a request told twice is done once, and that one
 # that is refused changes nothing. Messages in and delivery reports, for each provider.
 . "$(dirname "$0")/../lib.sh"
-FURROW_SECRET_KEY=$("$BIN/furrow" provider key 2>/dev/null)
-export FURROW_SECRET_KEY FURROW_PUBLIC_URL=https://voice.example.test
+. "$FURROW_SOURCE/tests/providers.sh"
 pg_start
-start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" "$BIN/furrow-server"
-wait_for 20 "the server listens" test -s "$T/port"
-PORT=$(cat "$T/port")
+server_start
 
 printf tok-twilio >"$T/t1"
 printf tok-plivo >"$T/t2"
 printf key-at >"$T/t3"
 printf tok-other >"$T/t4"
-hook_of() { furrow provider show "$@" --json | python3 -c 'import json, sys
-print(json.load(sys.stdin)["webhooks"].split("/hooks/")[1])'; }
 furrow provider add tw --kind twilio --account AC01 --token-file "$T/t1" >"$T/out" || fail "$(cat "$T/out")"
 furrow provider add pl --kind plivo --account MA01 --token-file "$T/t2" >"$T/out" || fail "$(cat "$T/out")"
 furrow provider add at --kind africastalking --account coop --token-file "$T/t3" >"$T/out" || fail "$(cat "$T/out")"
@@ -151,16 +146,10 @@ check "Africa's Talking's report" 'delivered ' "$(state_of "$M")"
 
 # ---- behind a proxy; without the database ---------------------------------------------------
 stop server
-rm -f "$T/port"
-start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" FURROW_PUBLIC_URL= FURROW_TRUSTED_PROXIES=10.0.0.0/8 "$BIN/furrow-server"
-wait_for 20 "the server listens" test -s "$T/port"
-PORT=$(cat "$T/port")
+server_start FURROW_PUBLIC_URL= FURROW_TRUSTED_PROXIES=10.0.0.0/8
 refused 403 'signature' twilio tok-twilio "/hooks/$TW/sms" MessageSid=SM20 From=+251911000020 Body=STOP --header X-Forwarded-Host:voice.example.test
 stop server
-rm -f "$T/port"
-start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" FURROW_PUBLIC_URL= FURROW_TRUSTED_PROXIES='10.0.0.0/8, 127.0.0.1' "$BIN/furrow-server"
-wait_for 20 "the server listens" test -s "$T/port"
-PORT=$(cat "$T/port")
+server_start FURROW_PUBLIC_URL= FURROW_TRUSTED_PROXIES='10.0.0.0/8, 127.0.0.1'
 set -- "/hooks/$TW/sms" MessageSid=SM20 From=+251911000020 Body=STOP --header X-Forwarded-Host:voice.example.test
 refused 403 'signature' twilio tok-twilio "$@"
 grep -q 'refused=url: it is signed for "https://voice.example.test", and was expected at "http://voice.example.test"' "$T/log/server.log" ||

@@ -20,9 +20,7 @@ answers() { # STATUS KEY PATH BODY [PATTERN]
 }
 on_list() { sql "SELECT count(*) FROM dnc_entries WHERE removed_at IS NULL AND phone = $1 AND source = '$2'"; }
 pg_start
-start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" "$BIN/furrow-server"
-wait_for 20 "the server listens" test -s "$T/port"
-PORT=$(cat "$T/port")
+server_start
 
 # What workers counted is on the metrics page, as counters and as histograms that add up.
 sql "INSERT INTO job_counts (tenant_id, kind, done, buried, wait_ms, run_ms, wait_le, run_le) VALUES

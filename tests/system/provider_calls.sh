@@ -3,15 +3,12 @@
 # ledger. Nobody is called twice, whatever becomes of the answer to a request, and who asks for no more
 # calls gets none.
 . "$(dirname "$0")/../lib.sh"
-FURROW_SECRET_KEY=$("$BIN/furrow" provider key 2>/dev/null)
-export FURROW_SECRET_KEY FURROW_PUBLIC_URL=https://voice.example.test
+. "$FURROW_SOURCE/tests/providers.sh"
 pg_start
 redis_start
 start carrier "$FURROW_SOURCE/tests/system/provider_carrier.py" "$T/carrier.port" "$T/calls.jsonl" tok "$T/port"
 wait_for 20 "the carrier is there" test -s "$T/carrier.port"
-start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" "$BIN/furrow-server"
-wait_for 20 "the server listens" test -s "$T/port"
-quietly() { "$@" >>"$T/log/cli.log" 2>&1 || fail "$*"; }
+server_start
 printf tok >"$T/token"
 quietly furrow provider add tw --kind twilio --account AC01 --token-file "$T/token" \
     --settings "{\"api_url\": \"http://127.0.0.1:$(cat "$T/carrier.port")\", \"cps\": 10}"

@@ -4,22 +4,17 @@
 . "$(dirname "$0")/../lib.sh"
 command -v npm >/dev/null || skip "no node: './run deps'"
 PEERS=$("$FURROW_SOURCE/tests/peers/install.sh") || skip "no clients of the providers"
-FURROW_SECRET_KEY=$("$BIN/furrow" provider key 2>/dev/null)
-export FURROW_SECRET_KEY FURROW_PUBLIC_URL=https://voice.example.test
+. "$FURROW_SOURCE/tests/providers.sh"
 pg_start
 REST_PORT=$(free_port)
 start rest "$FURROW_SOURCE/tests/system/voice_waits.py" rest "$REST_PORT"
-start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" "$BIN/furrow-server"
-wait_for 20 "the server listens" test -s "$T/port"
-quietly() { "$@" >>"$T/log/cli.log" 2>&1 || fail "$*"; }
+server_start
 printf 'tok+/=&1' >"$T/token"
 for k in "twilio tw AC01" "plivo pl MA01"; do
     # shellcheck disable=SC2086
     set -- $k
     quietly furrow provider add "$2" --kind "$1" --account "$3" --token-file "$T/token" --settings "{\"sip_domain\": \"pbx.example\", \"api_url\": \"http://127.0.0.1:$REST_PORT\"}"
 done
-hook_of() { furrow provider show "$@" --json | python3 -c 'import json, sys
-print("/hooks/" + json.load(sys.stdin)["webhooks"].split("/hooks/")[1])'; }
 cat >"$T/all.json" <<'J'
 {"furrow": 1, "name": "all", "language": "en", "languages": ["en", "fr"], "entry": "hello", "nodes": {
  "hello": {"kind": "say", "prompt": {"en": "Hello \"you\" & <them>", "fr": "Élan"}, "exits": {"done": "menu", "failed": "menu"}},
@@ -43,7 +38,7 @@ for k in "tw CAhangup" "tw CAmoved" "pl uuid-hangup" "pl uuid-moved"; do
 done
 for c in CAhangup uuid-hangup; do quietly furrow call hangup $c; done
 for c in CAmoved uuid-moved; do quietly furrow call redirect $c --url 'https://elsewhere.example/a?b=c&d'; done
-(cd "$PEERS" && timeout 60 node --no-deprecation clients.js "$(cat "$T/port")" "$(cat "$T/token")" "$(hook_of tw)" "$(hook_of pl)" "$T/log/rest.log") >"$T/said" 2>&1 || fail "$(cat "$T/said")"
+(cd "$PEERS" && timeout 60 node --no-deprecation clients.js "$PORT" "$(cat "$T/token")" "/hooks/$(hook_of tw)" "/hooks/$(hook_of pl)" "$T/log/rest.log") >"$T/said" 2>&1 || fail "$(cat "$T/said")"
 # Who waits hears a tune, or silence until it is made.
 shown() { grep "^$1" "$T/said" | sed 's/ Pause//; s/ Wait//; s/ Play//'; }
 check "what Twilio was shown" "twilio Dial Gather Hangup Record Redirect Say Sip" "$(shown twilio)"

@@ -2,13 +2,9 @@
 # A farmer's call at a provider: the flow is run by webhooks, each step a row before its answer
 # leaves; the same request twice is one step; hang-ups, silence and strangers end cleanly.
 . "$(dirname "$0")/../lib.sh"
-FURROW_SECRET_KEY=$("$BIN/furrow" provider key 2>/dev/null)
-export FURROW_SECRET_KEY FURROW_PUBLIC_URL=https://voice.example.test
+. "$FURROW_SOURCE/tests/providers.sh"
 pg_start
-start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" "$BIN/furrow-server"
-wait_for 20 "the server listens" test -s "$T/port"
-PORT=$(cat "$T/port")
-quietly() { "$@" >>"$T/log/cli.log" 2>&1 || fail "$*"; }
+server_start
 printf tok >"$T/token"
 quietly furrow provider add tw --kind twilio --account AC01 --token-file "$T/token"
 mkdir -p "$T/data/prompts"
@@ -25,18 +21,8 @@ check "publish refused" "1 1" "$code $(grep -c "Twilio has no voice for 'so' (at
 furrow flow publish "$FURROW_SOURCE/deploy/demo/coffee.json" >"$T/published" 2>&1 || fail "not published: $(cat "$T/published")"
 grep -q "Twilio has no voice for 'om': espeak-ng of furrow-server is heard" "$T/published" || fail "who speaks is not said: $(cat "$T/published")"
 quietly furrow extension add 15550100 --flow coffee
-hook_of() { furrow provider show "$@" --json | python3 -c 'import json, sys
-print(json.load(sys.stdin)["webhooks"].split("/hooks/")[1])'; }
 TW=$(hook_of tw) PL=$(hook_of pl)
-# call KIND HOOK CALL_ID FROM OPTIONS…
-call() {
-    kind_=$1 hook_=$2 id_=$3 from_=$4
-    shift 4
-    "$FURROW_SOURCE/tests/system/hook_call.py" "$PORT" "$kind_" tok "/hooks/$hook_/voice" "$id_" "$from_" +15550100 "$@" >"$T/heard" 2>&1 ||
-        fail "call $id_: $(cat "$T/heard")"
-}
-heard() { grep -q -- "$1" "$T/heard" || fail "not heard '$1': $(cat "$T/heard")"; }
-tell() { "$FURROW_SOURCE/tests/system/hook_client.py" "$PORT" "$@" | tr '\n' ' ' >"$T/answer" || fail "the client"; }
+call() { call_to +15550100 "$@"; } # KIND HOOK CALL_ID FROM OPTIONS…
 rows() { sql "SELECT c.outcome || ' ' || (SELECT string_agg(r.state || ' ' || r.location, ',') FROM recordings r WHERE r.call_id = c.id)
     FROM calls c JOIN voice_sessions s ON s.call_id = c.id WHERE s.provider_call_id = '$1'"; }
 R=https://api.twilio.com/2010-04-01/Accounts/AC01/Recordings/RE1
@@ -58,15 +44,13 @@ check "over" t "$(sql "SELECT ended_at IS NOT NULL FROM voice_sessions")"
 # A flow that asks tables on its way: what is said before stands before what comes of it.
 quietly furrow sample load airline
 quietly furrow extension add 15550177 --flow airline
-"$FURROW_SOURCE/tests/system/hook_call.py" "$PORT" twilio tok "/hooks/$TW/voice" CA000000000000000000000000000000a1 +12025550150 +15550177 \
-    --keys 2,631111,2 --twice >"$T/heard" 2>&1 || fail "the airline: $(cat "$T/heard")"
+call_to +15550177 twilio "$TW" CA000000000000000000000000000000a1 +12025550150 --keys 2,631111,2 --twice
 heard 'hears Finding your booking'
 heard 'hears PNR 6E1111 for M. Banerjee found'
 heard 'hears Your flight for PNR 6E1111 has been successfully cancelled'
 for kind in twilio plivo; do
     [ $kind = twilio ] && hook=$TW id=CA000000000000000000000000000000a8 || hook=$PL id=11111111-1111-4111-8111-1111111111a8
-    "$FURROW_SOURCE/tests/system/hook_call.py" "$PORT" $kind tok "/hooks/$hook/voice" $id +12025550151 +15550177 \
-        --keys 'say:check my flight status,say:my pnr is u k five six seven eight' >"$T/heard" 2>&1 || fail "the airline by voice: $(cat "$T/heard")"
+    call_to +15550177 $kind "$hook" $id +12025550151 --keys 'say:check my flight status,say:my pnr is u k five six seven eight'
     heard 'hears Your PNR UK5678: Flight UK822'
 done
 check "cancelled once" "Cancelled 51" "$(sql "SELECT (SELECT cells->>'status' FROM data_rows WHERE key = '631111') || ' ' || (SELECT cells->>'seats_available' FROM data_rows WHERE key = '6E204')")"
@@ -159,7 +143,7 @@ check "found after all" finished "$(sql "SELECT state FROM recordings WHERE name
 
 calls=$(sql 'SELECT count(*) FROM calls')
 # A number that nobody has; another account's call; a call that there is not.
-"$FURROW_SOURCE/tests/system/hook_call.py" "$PORT" twilio tok "/hooks/$TW/voice" CA00000000000000000000000000000007 +251911000007 +15550199 >"$T/heard" || fail "no document"
+call_to +15550199 twilio "$TW" CA00000000000000000000000000000007 +251911000007
 heard 'is rejected'
 id=$(sql "SELECT call_id FROM voice_sessions WHERE provider_call_id LIKE 'CA%2'")
 tell plivo tok "/hooks/$PL/voice/$id/2/keys" CallUUID=x Digits=1

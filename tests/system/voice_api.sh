@@ -210,7 +210,6 @@ check "files left behind" '' "$(find "$T/data/uploads" "$T/data/media" -type f \
 check "messages to nobody" 0 "$(sql 'SELECT count(*) FROM messages')"
 
 # --- it takes longer than a request may wait: told where to ask, and it goes on; whose it is ------
-quietly() { "$@" >>"$T/log/cli.log" 2>&1 || fail "$*: $(tail -2 "$T/log/cli.log")"; }
 quietly furrow caller add +251911000009 --name Abebe --language en --approve
 quietly furrow caller add +251911000010 --name Sara --language am --approve
 quietly furrow jobs pause asr

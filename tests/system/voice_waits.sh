@@ -2,8 +2,7 @@
 # Calls at a provider whose flow waits: for an API, which has all the time it may take while no answer to the
 # provider is late, and in a queue for an agent, whose phone rings when they are free.
 . "$(dirname "$0")/../lib.sh"
-FURROW_SECRET_KEY=$("$BIN/furrow" provider key 2>/dev/null)
-export FURROW_SECRET_KEY FURROW_PUBLIC_URL=https://voice.example.test
+. "$FURROW_SOURCE/tests/providers.sh"
 # A minute of announcements is half a second here.
 export FURROW_CLOCK=2027-03-01T09:00:00Z@60
 pg_start
@@ -11,16 +10,11 @@ API_PORT=$(free_port) REST_PORT=$(free_port)
 export API_PORT
 start rest "$FURROW_SOURCE/tests/system/voice_waits.py" rest "$REST_PORT"
 printf 'PRICES = s3cret\n' >"$T/secrets"
-start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" FURROW_SECRETS_FILE="$T/secrets" FURROW_API_HOSTS="127.0.0.1:$API_PORT" "$BIN/furrow-server"
-wait_for 20 "the server listens" test -s "$T/port"
-PORT=$(cat "$T/port")
-quietly() { "$@" >>"$T/log/cli.log" 2>&1 || fail "$*"; }
+server_start FURROW_SECRETS_FILE="$T/secrets" FURROW_API_HOSTS="127.0.0.1:$API_PORT"
 printf tok >"$T/token"
 quietly furrow provider add tw --kind twilio --account AC01 --token-file "$T/token" --settings "{\"sip_domain\": \"pbx.example\", \"api_url\": \"http://127.0.0.1:$REST_PORT\"}"
 quietly furrow provider add pl --kind plivo --account MA01 --token-file "$T/token" --settings "{\"sip_domain\": \"pbx.example\", \"api_url\": \"http://127.0.0.1:$REST_PORT\"}"
-hook_of() { furrow provider show "$@" --json | python3 -c 'import json, sys
-print("/hooks/" + json.load(sys.stdin)["webhooks"].split("/hooks/")[1])'; }
-TW=$(hook_of tw) PL=$(hook_of pl)
+TW=/hooks/$(hook_of tw) PL=/hooks/$(hook_of pl)
 flow() { # NAME FILE: publishes and gives the number to it
     quietly furrow flow publish "$2"
     furrow extension remove 15550100 >>"$T/log/cli.log" 2>&1 || true # the first has none before
