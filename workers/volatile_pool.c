@@ -214,7 +214,7 @@ static int64_t take_over(struct volatile_pool *p, const int *room,
                                  &n, &left);
     if (n > 0) {
         put_ready(p, entries, n, true);
-        log_info("volatile", "jobs=%d taken over from a worker that is gone", n);
+        log_info("volatile", "jobs=%d taken over from a worker that is gone or late", n);
     }
     return mono_ms() +
            (err || left == 0 ? p->options.queue.lease_ms / 2 : SUSPECT_WAIT_MS);
@@ -502,11 +502,13 @@ static void renew_kind(struct volatile_pool *p, int kind, int64_t now_ms)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* A sign of life for all that is older than a third of the lease. */
+/* A sign of life for all that is older than a third of the lease, and of the worker. */
 static void renew(struct volatile_pool *p)
 {
-    for (int k = 0; k < p->options.queue.kind_count; k++)
+    for (int k = 0; k < p->options.queue.kind_count; k++) {
         renew_kind(p, k, mono_ms());
+        volatile_sign(p->keep_queue, k);
+    }
 }
 
 static struct list wait_finished(struct volatile_pool *p, int64_t until_ms, bool *over)

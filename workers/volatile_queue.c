@@ -437,6 +437,16 @@ int volatile_renew(struct volatile_queue *q, int kind, const char *const *entrie
     return 0;
 }
 
+void volatile_sign(struct volatile_queue *q, int kind)
+{
+    if (volatile_redis(q) &&
+        redis_cmd(q->redis, NULL, "EVAL %s 1 %s:signs %s",
+                  "local t = redis.call('TIME') return redis.call('HSET', KEYS[1], "
+                  "ARGV[1], t[1] * 1000 + math.floor(t[2] / 1000))",
+                  q->names[kind].stream, q->options->holder))
+        log_debug("volatile", "no sign: %s", LOG_ESC(redis_error(q->redis)));
+}
+
 int volatile_due(struct volatile_queue *q, int *moved, int64_t *next_ms)
 {
     CLEANUP(redis_reply_free) redisReply *reply = NULL;

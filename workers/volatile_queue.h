@@ -91,6 +91,10 @@ NODISCARD int volatile_take_over(struct volatile_queue *q, const int *room, bool
 /* A sign of life for taken jobs of one kind. */
 NODISCARD int volatile_renew(struct volatile_queue *q, int kind,
                              const char *const *entries, int n);
+/* One of the worker itself, which holds jobs of that kind or not, several times in a
+ * lease: what it let lapse is not taken for its death then. Nobody looks for it while
+ * Redis is away. */
+void volatile_sign(struct volatile_queue *q, int kind);
 /* Those for later whose time has come; *next_ms until the next one, -1 for none. */
 NODISCARD int volatile_due(struct volatile_queue *q, int *moved, int64_t *next_ms);
 

@@ -521,6 +521,43 @@ static void a_job_that_three_workers_died_with_is_buried(void **state)
         volatile_queue_close(q[i]);
 }
 
+/* Each gives a sign of life once another has its job: busy, stopped for a while, cut off.
+ */
+static void a_worker_that_is_late_and_lives_is_no_death(void **state)
+{
+    struct volatile_options o[4] = {queue_options("w0"), queue_options("w1"),
+                                    queue_options("w2"), queue_options("w3")};
+    struct volatile_queue *q[4];
+    struct volatile_entry entry;
+    const int room[] = {1, 0};
+    int n = 0, left = 0;
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        o[i].lease_ms = 40;
+        q[i] = open_queue(&o[i]);
+    }
+    send_numbers(&plain, 0, 1);
+    assert_int_equal(volatile_fetch(q[0], room, 500, &entry, 1, &n), 0);
+    assert_int_equal(n, 1);
+    free(entry.text);
+    for (int i = 1; i < 8; i++) {
+        assert_int_equal(take_over(q[i % 4], false, 1, &left), 1);
+        assert_int_equal(left, 0);
+        volatile_sign(q[(i - 1) % 4], 0);
+    }
+    assert_int_equal(ask("XLEN " PREFIX "plain:buried"), 0);
+    /* Now it does kill: w3 had it last. */
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(take_over(q[i], true, 1, &left), 1);
+    int64_t end_ms = mono_ms() + BOUND_MS;
+    while (ask("XLEN " PREFIX "plain:buried") < 1 && mono_ms() < end_ms)
+        assert_int_equal(take_over(q[2], true, 0, &left), 0);
+    assert_int_equal(ask("XLEN " PREFIX "plain:buried"), 1);
+    for (int i = 0; i < 4; i++)
+        volatile_queue_close(q[i]);
+}
+
 static void what_a_stalled_worker_let_lapse_is_its_own_again_and_no_death(void **state)
 {
     struct volatile_options o = queue_options("stalled");
@@ -756,6 +793,7 @@ int main(void)
         cmocka_unit_test_setup(workers_count_tries_and_how_long_they_waited_and_took,
                                clean),
         cmocka_unit_test_setup(a_long_job_keeps_its_lease, clean),
+        cmocka_unit_test_setup(a_worker_that_is_late_and_lives_is_no_death, clean),
         cmocka_unit_test_setup(a_job_that_three_workers_died_with_is_buried, clean),
         cmocka_unit_test_setup(
             what_a_stalled_worker_let_lapse_is_its_own_again_and_no_death, clean),
