@@ -243,13 +243,9 @@ static void set_content(CURL *c, const struct http_req *req)
     }
 }
 
-static int to_errno(CURLcode code, const struct transfer *t)
+int http_curl_errno(int code)
 {
-    if (t->too_big)
-        return EMSGSIZE;
-    if (t->sink_failed)
-        return EIO;
-    switch ((int)code) {
+    switch (code) {
     case CURLE_OK:
         return 0;
     case CURLE_URL_MALFORMAT:
@@ -266,6 +262,13 @@ static int to_errno(CURLcode code, const struct transfer *t)
     default:
         return ECONNRESET;
     }
+}
+
+static int to_errno(CURLcode code, const struct transfer *t)
+{
+    if (t->too_big)
+        return EMSGSIZE;
+    return t->sink_failed ? EIO : http_curl_errno((int)code);
 }
 
 int http_do(struct http *h, const struct http_req *req, struct http_resp *resp)

@@ -68,6 +68,10 @@ void http_free(struct http *h);
 NODISCARD int http_do(struct http *h, const struct http_req *req, struct http_resp *resp);
 void http_resp_free(struct http_resp *resp); /* for CLEANUP */
 
+/* What the end of a transfer (a CURLcode) comes to, of any client of libcurl: the errors
+ * above, but that ETIMEDOUT and ECONNRESET do not say whether anything was sent. */
+int http_curl_errno(int code);
+
 /* What public_only asks of an address. */
 struct sockaddr;
 bool http_address_is_public(const struct sockaddr *at);

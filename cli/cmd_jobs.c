@@ -169,6 +169,15 @@ int jobs_parse(struct jobs_args *a, int argc, char **argv)
     return a->filter.state ? check_state(a->filter.state) : CLI_OK;
 }
 
+int jobs_open(struct cli *cli, struct jobs_args *a, int argc, char **argv)
+{
+    int code = jobs_parse(a, argc, argv);
+
+    if (!code && optind < argc)
+        code = cli_usage("unexpected argument '%s'", argv[optind]);
+    return code ? code : cli_open_pg(cli);
+}
+
 int jobs_parse_id(const char *text, struct uuid *id)
 {
     return uuid_parse(text, id)
@@ -192,12 +201,9 @@ static int list(struct cli *cli, int argc, char **argv)
     json_t *rows = NULL, *row;
     size_t i;
 
-    if (jobs_parse(&a, argc, argv))
-        return CLI_USAGE;
-    if (optind < argc)
-        return cli_usage("unexpected argument '%s'", argv[optind]);
-    if (cli_open_pg(cli))
-        return CLI_FAILED;
+    int code = jobs_open(cli, &a, argc, argv);
+    if (code)
+        return code;
     if (a.filter.kind && jobs_check_kind(cli, a.filter.kind))
         return CLI_FAILED;
     int err = job_admin_list(cli->pg, cli->tenant_id, &a.filter, a.limit, &rows);
@@ -242,12 +248,9 @@ static int stats(struct cli *cli, int argc, char **argv)
     json_t *kinds = NULL, *row;
     const char *kind;
 
-    if (jobs_parse(&a, argc, argv))
-        return CLI_USAGE;
-    if (optind < argc)
-        return cli_usage("unexpected argument '%s'", argv[optind]);
-    if (cli_open_pg(cli))
-        return CLI_FAILED;
+    int code = jobs_open(cli, &a, argc, argv);
+    if (code)
+        return code;
     if (job_admin_stats(cli->pg, cli->tenant_id, &kinds))
         return cli_fail("jobs: %s", pg_error(cli->pg));
     jobs_volatile_stats(cli, kinds);

@@ -91,12 +91,9 @@ int jobs_schedules(struct cli *cli, int argc, char **argv)
     json_t *rows = NULL, *row;
     size_t i;
 
-    if (jobs_parse(&a, argc, argv))
-        return CLI_USAGE;
-    if (optind < argc)
-        return cli_usage("unexpected argument '%s'", argv[optind]);
-    if (cli_open_pg(cli))
-        return CLI_FAILED;
+    int code = jobs_open(cli, &a, argc, argv);
+    if (code)
+        return code;
     if (job_schedule_list(cli->pg, cli->tenant_id, &rows))
         return cli_fail("jobs: %s", pg_error(cli->pg));
     if (a.json)

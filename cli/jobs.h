@@ -17,6 +17,8 @@ struct jobs_args {
 
 /* Options of any verb; what follows them starts at optind. CLI_OK or CLI_USAGE. */
 NODISCARD int jobs_parse(struct jobs_args *a, int argc, char **argv);
+/* Of a verb that takes options alone; and opens the database. A code of cli.h, said. */
+NODISCARD int jobs_open(struct cli *cli, struct jobs_args *a, int argc, char **argv);
 NODISCARD int jobs_parse_id(const char *text, struct uuid *id);
 
 /* cmd_jobs_many.c */

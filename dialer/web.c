@@ -57,26 +57,13 @@ struct web { /* freed when the timer has closed */
 
 static int to_errno(CURLcode code, const struct request *r)
 {
+    int err = http_curl_errno((int)code);
     long sent = 0;
 
     if (r->too_big)
         return EMSGSIZE;
     curl_easy_getinfo(r->curl, CURLINFO_REQUEST_SIZE, &sent);
-    switch ((int)code) {
-    case CURLE_OK:
-        return 0;
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-        return EINVAL;
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-        return ECONNREFUSED;
-    case CURLE_OPERATION_TIMEDOUT:
-        return sent > 0 ? ETIMEDOUT : ECONNREFUSED;
-    default:
-        return sent > 0 ? ECONNRESET : ECONNREFUSED;
-    }
+    return sent == 0 && (err == ETIMEDOUT || err == ECONNRESET) ? ECONNREFUSED : err;
 }
 
 /* Takes it out of the list and of libcurl, tells, frees. */
