@@ -171,6 +171,9 @@ NODISCARD int pg_pool_new(struct pg_pool **out, const struct pg_options *options
                           int size, struct errtext *e);
 void pg_pool_free(struct pg_pool *pool);
 struct pg *pg_pool_take(struct pg_pool *pool);
+/* Of a pool with hold_ms: this once it may be held for so long, instead; 0:
+ * for as long as it takes. */
+struct pg *pg_pool_take_for(struct pg_pool *pool, int hold_ms);
 void pg_pool_give(struct pg_pool *pool, struct pg *pg);
 
 /* Tenants. ENOENT names the tenants there are. */

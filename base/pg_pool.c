@@ -18,11 +18,9 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 
-enum { WATCH_MS = 250 };
-
 struct held {
-    const struct pg *pg; /* NULL: the place is free */
-    int64_t since_ms;    /* monotonic */
+    const struct pg *pg;        /* NULL: the place is free */
+    int64_t since_ms, until_ms; /* monotonic; then it is cut */
     int line; /* the socket of its connection, a number of our own; -1 none, or cut */
 };
 
@@ -33,24 +31,29 @@ struct pg_pool {
     struct held *held; /* size places, with hold_ms */
     bool stopping;
     int free_count, size, hold_ms;
+    int64_t look_ms;   /* when the watcher looks next; 0: when it is told to */
     pthread_t watcher; /* with hold_ms */
 };
 
 /* ---- who holds one for too long ---- */
 
 /* The number is dropped at give, so that it never is another file's. */
-static void note_taken(struct pg_pool *pool, struct pg *pg)
+static void note_taken(struct pg_pool *pool, struct pg *pg, int hold_ms)
 {
     const int line = PQsocket(pg_conn(pg));
+    const int64_t now = mono_ms();
+    struct held *h = pool->held;
 
-    for (int i = 0; i < pool->size; i++)
-        if (!pool->held[i].pg) {
-            pool->held[i] =
-                (struct held){.pg = pg,
-                              .since_ms = mono_ms(),
-                              .line = line < 0 ? -1 : fcntl(line, F_DUPFD_CLOEXEC, 0)};
-            return;
-        }
+    while (h->pg)
+        h++;
+    *h = (struct held){.pg = pg,
+                       .since_ms = now,
+                       .until_ms = now + hold_ms,
+                       .line = line < 0 ? -1 : fcntl(line, F_DUPFD_CLOEXEC, 0)};
+    if (pool->look_ms && pool->look_ms <= h->until_ms)
+        return;
+    pool->look_ms = h->until_ms;
+    pthread_cond_signal(&pool->changed);
 }
 
 static void note_given(struct pg_pool *pool, const struct pg *pg)
@@ -64,14 +67,21 @@ static void note_given(struct pg_pool *pool, const struct pg *pg)
         }
 }
 
+/* And says when to look again. */
 static void cut(struct pg_pool *pool)
 {
     const int64_t now = mono_ms();
 
+    pool->look_ms = 0;
     for (int i = 0; i < pool->size; i++) {
         struct held *h = &pool->held[i];
-        if (!h->pg || h->line < 0 || now - h->since_ms < pool->hold_ms)
+        if (!h->pg || h->line < 0)
             continue;
+        if (now < h->until_ms) {
+            if (!pool->look_ms || h->until_ms < pool->look_ms)
+                pool->look_ms = h->until_ms;
+            continue;
+        }
         log_warn("pg", "held_ms=%lld the database does not answer: the connection is cut",
                  (long long)(now - h->since_ms));
         shutdown(h->line, SHUT_RDWR);
@@ -86,12 +96,12 @@ static void *watch(void *arg)
 
     pthread_mutex_lock(&pool->lock);
     while (!pool->stopping) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += WATCH_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
-        pthread_cond_timedwait(&pool->changed, &pool->lock, &until);
+        const struct timespec until = {.tv_sec = (time_t)(pool->look_ms / 1000),
+                                       .tv_nsec = (long)(pool->look_ms % 1000) * 1000000};
+        if (pool->look_ms)
+            pthread_cond_timedwait(&pool->changed, &pool->lock, &until);
+        else
+            pthread_cond_wait(&pool->changed, &pool->lock);
         cut(pool);
     }
     pthread_mutex_unlock(&pool->lock);
@@ -162,12 +172,17 @@ void pg_pool_free(struct pg_pool *pool)
 
 struct pg *pg_pool_take(struct pg_pool *pool)
 {
+    return pg_pool_take_for(pool, pool->hold_ms);
+}
+
+struct pg *pg_pool_take_for(struct pg_pool *pool, int hold_ms)
+{
     pthread_mutex_lock(&pool->lock);
     while (pool->free_count == 0)
         pthread_cond_wait(&pool->given, &pool->lock);
     struct pg *pg = pool->free_list[--pool->free_count];
-    if (pool->hold_ms > 0)
-        note_taken(pool, pg);
+    if (pool->hold_ms > 0 && hold_ms > 0)
+        note_taken(pool, pg, hold_ms);
     pthread_mutex_unlock(&pool->lock);
     return pg;
 }

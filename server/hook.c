@@ -12,6 +12,7 @@
 #include "base/sha256.h"
 #include "campaigns/provider_event_store.h"
 #include "server/hook_accounts.h"
+#include "server/hook_time.h"
 #include "server/hook_url.h"
 #include "server/signature.h"
 
@@ -288,6 +289,8 @@ static int run_once(struct hook *h, const struct hook_route *route,
     int err = pg_begin_later(h->pg, h->provider.tenant_id);
     if (!err) /* the answer leaves after a flush (response.unflushed) */
         err = pg_run_later(h->pg, "SET LOCAL synchronous_commit = off", NULL);
+    if (!err)
+        err = hook_limit(h->pg, h->req, route->failed != NULL);
     if (err) {
         pg_rollback(h->pg);
         return err;
@@ -415,7 +418,7 @@ void hook_serve(const struct request *req, const char *hook,
 
     if (!hook_prepare(&h, hook, route, &ev, resp))
         return;
-    h.pg = pg_pool_take(h.server->hook_pool);
+    h.pg = hook_take(h.server->hook_pool, req, route->failed != NULL);
     run(&h, route, &ev, resp);
 }
 

@@ -9,9 +9,8 @@
 #include "base/pg.h"
 #include "base/xalloc.h"
 #include "campaigns/provider_event_store.h"
+#include "server/hook_time.h"
 #include "server/voice.h"
-
-enum { SILENT_MS = 1000 };
 
 struct item {
     struct response *resp;
@@ -259,13 +258,19 @@ static int write_rows(struct pg *pg, int tenant_id, const struct rows *r, int64_
     return err;
 }
 
-static int serve_in(struct pg *pg, int tenant_id, struct item **group, size_t *n)
+static int serve_in(struct pg *pg, const struct request *oldest, struct item **group,
+                    size_t *n)
 {
     CLEANUP(free_cleanup) struct rows *rows = xcalloc(1, sizeof(*rows));
+    const int tenant_id = group[0]->h.provider.tenant_id;
 
     int err = pg_begin_later(pg, tenant_id);
-    if (err)
+    if (!err)
+        err = hook_limit(pg, oldest, true);
+    if (err) {
+        pg_rollback(pg);
         return err;
+    }
     err = look_at_events(pg, group, n);
     if (!err)
         err = look_at_sessions(pg, group, n);
@@ -281,27 +286,39 @@ static int serve_in(struct pg *pg, int tenant_id, struct item **group, size_t *n
     return pg_end(pg, err);
 }
 
-/* Of a database that says nothing: it would not to each of them, either. */
+/* Who has no time left to be served alone. */
 static void give_up(struct item **group, size_t n, int err)
 {
     for (size_t i = 0; i < n; i++) {
+        if (!hook_is_late(group[i]->h.req))
+            continue;
         *group[i]->done = true;
         hook_fail(&group[i]->h, &any_route, group[i]->resp, "many", err);
     }
 }
 
+static const struct request *oldest_of(struct item **group, size_t n)
+{
+    const struct request *oldest = group[0]->h.req;
+
+    for (size_t i = 1; i < n; i++)
+        if (group[i]->h.req->since_ms < oldest->since_ms)
+            oldest = group[i]->h.req;
+    return oldest;
+}
+
 static void serve_group(struct item **group, size_t n)
 {
     struct server *s = group[0]->h.server;
-    struct pg *pg = pg_pool_take(s->many_pool);
-    const int64_t begun_ms = mono_ms();
+    const struct request *oldest = oldest_of(group, n);
+    struct pg *pg = hook_take(s->many_pool, oldest, true);
 
-    int err = serve_in(pg, group[0]->h.provider.tenant_id, group, &n);
+    int err = serve_in(pg, oldest, group, &n);
     if (err)
         log_debug("hook", "many=%zu err=%d each is served by itself: %s", n, err,
                   pg_error(pg));
     pg_pool_give(s->many_pool, pg);
-    if (err && mono_ms() - begun_ms >= SILENT_MS)
+    if (err)
         give_up(group, n, err);
     for (size_t i = 0; !err && i < n; i++) {
         *group[i]->done = true;

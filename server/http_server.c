@@ -76,8 +76,7 @@ struct exchange {
     struct spool spool; /* of a long body */
     int refuse;         /* status to answer instead of calling the handler; 0 none */
     char allow[64];
-    bool shed;
-    bool judged;           /* whether it may is known: */
+    bool shed, judged;     /* judged: whether it may is known: */
     struct response early; /* the refusal, status 0: none */
     int tenant_id;
     char key_name[64];
@@ -218,6 +217,7 @@ static struct request request_of(struct exchange *x)
             MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, "Authorization"),
         .body = x->spool.map ? x->spool.map : x->body.data,
         .body_len = x->spool.map ? x->spool.len : x->body.len,
+        .since_ms = x->task.since_ms,
         .memo = x->memo,
         .mount = x->mount,
         .tenant_id = x->mount ? x->mount->tenant_id : 0,

@@ -44,10 +44,12 @@ struct request {
     const char *authorization;              /* header, NULL when absent */
     const char *body; /* in memory, or a long one in a mapped file without a name */
     size_t body_len;
-    bool aside; /* this is a thread where it may take long; response.aside */
-    char *memo; /* REQUEST_MEMO_MAX bytes of the handler's, zero at first;
-                   response.again_ms */
-    void *app;  /* the program's struct, as given to http_server_start */
+    bool aside;       /* this is a thread where it may take long; response.aside */
+    int64_t since_ms; /* mono_ms() when it came whole, and so since when it waits; 0: it
+                         does not */
+    char *memo;       /* REQUEST_MEMO_MAX bytes of the handler's, zero at first;
+                         response.again_ms */
+    void *app;        /* the program's struct, as given to http_server_start */
     const struct mount *mount;
     int tenant_id;     /* SCOPE_API: of the key; else of the mount, 0: none */
     char key_name[64]; /* SCOPE_API: which; else "" */

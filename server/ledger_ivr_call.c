@@ -11,6 +11,7 @@
 #include "campaigns/provider_event_store.h"
 #include "campaigns/sample_store.h"
 #include "server/hook_accounts.h"
+#include "server/hook_time.h"
 #include "server/ledger_ivr.h"
 #include "server/server.h"
 #include "server/signature.h"
@@ -333,6 +334,8 @@ static int run(struct ledger_turn *t, ledger_fn *fn, struct response *resp)
 {
     int err = pg_begin(t->hook.pg, t->hook.provider.tenant_id);
 
+    if (!err)
+        err = hook_limit(t->hook.pg, t->hook.req, true);
     return err ? err : pg_end(t->hook.pg, answer_once(t, fn, resp));
 }
 
@@ -366,7 +369,7 @@ void ledger_take(const struct request *req, ledger_fn *fn, const char *sorry,
             ledger_say(sorry, resp);
         return;
     }
-    t.hook.pg = pg_pool_take(t.hook.server->hook_pool);
+    t.hook.pg = hook_take(t.hook.server->hook_pool, req, true);
     for (int i = 0; i < TRIES && (err == EAGAIN || err == EEXIST); i++) {
         voice_close(&t.voice);
         buf_free(&resp->body);

@@ -158,15 +158,25 @@ static const struct config_option options[] = {
      .max = 60000,
      .initial = "700",
      .help = "For how long they may, and what is more urgent than they."},
+    {.name = "hook_answer_ms",
+     .type = CONFIG_INT,
+     CONFIG_FIELD_AT(struct server_config, hook_answer_ms),
+     .min = 0,
+     .max = 60000,
+     .initial = "800",
+     .help =
+         "A webhook of a live call has so long from when it came, its waiting in line "
+         "and all that the database does for it; then it is given up, and the caller "
+         "hears the apology; 0: as long as it takes."},
     {.name = "hook_statement_ms",
      .type = CONFIG_INT,
      CONFIG_FIELD_AT(struct server_config, hook_statement_ms),
      .min = 0,
      .max = 60000,
      .initial = "3000",
-     .help = "A statement of a provider's request that takes longer in the database is "
-             "given up: the caller hears the apology, or the provider tells it again; 0: "
-             "none is."},
+     .help =
+         "A statement of any other webhook that takes longer in the database is given "
+         "up, and the provider told so; 0: none is."},
     {.name = "api_statement_ms",
      .type = CONFIG_INT,
      CONFIG_FIELD_AT(struct server_config, api_statement_ms),

@@ -11,6 +11,7 @@
 #include "base/xalloc.h"
 #include "campaigns/call_store.h"
 #include "campaigns/menu_store.h"
+#include "server/hook_time.h"
 #include "server/plivo_ivr.h"
 #include "server/plivo_ivr_session.h"
 #include "server/server.h"
@@ -316,6 +317,8 @@ static int run(struct turn *t, turn_fn *fn, bool hot, const char **words)
     bool same = false;
 
     int err = pg_begin(pg, t->hook.provider.tenant_id);
+    if (!err)
+        err = hook_limit(pg, t->req, true);
     if (err)
         return err;
     if (!hot) {
@@ -363,7 +366,7 @@ void turn_take(struct turn *t, turn_fn *fn, const char *sorry, struct response *
             words = NULL;
         }
         t->known = hot;
-        t->hook.pg = pg_pool_take(s->hook_pool);
+        t->hook.pg = hook_take(s->hook_pool, t->req, true);
         err = run(t, fn, hot, &words);
         pg_pool_give(s->hook_pool, t->hook.pg);
         t->hook.pg = NULL;

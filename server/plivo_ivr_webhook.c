@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/pg.h"
+#include "server/hook_time.h"
 #include "server/plivo_ivr.h"
 #include "server/plivo_ivr_call.h"
 #include "server/plivo_ivr_session.h"
@@ -230,8 +231,11 @@ static int write_end(struct turn *t, const struct menu_end *end)
     struct server *s = t->hook.server;
     bool first = false;
 
-    t->hook.pg = pg_pool_take(s->hook_pool);
+    t->hook.pg =
+        t->req ? hook_take(s->hook_pool, t->req, false) : pg_pool_take(s->hook_pool);
     int err = pg_begin(t->hook.pg, t->hook.provider.tenant_id);
+    if (!err && t->req)
+        err = hook_limit(t->hook.pg, t->req, false);
     if (!err)
         err = pg_end(t->hook.pg, end_call(t, end, &first));
     pg_pool_give(s->hook_pool, t->hook.pg);

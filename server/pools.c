@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/pg.h"
+#include "server/hook_time.h"
 #include "server/redis_pool.h"
 
 enum {
@@ -10,12 +11,6 @@ enum {
     MANY_LOCK_MS = 100,  /* of those that are served together; then each waits alone */
 };
 
-static void give_up_after(struct pg_options *o, int64_t ms)
-{
-    o->statement_ms = (int)ms;
-    o->hold_ms = ms ? (int)ms + HOLD_MORE_MS : 0;
-}
-
 int pools_open(struct server *s, struct errtext *e)
 {
     struct pg_options pg = {.url = s->config.common.database_url,
@@ -23,9 +18,10 @@ int pools_open(struct server *s, struct errtext *e)
                             .name = "furrow-server"};
     struct pg_options hooks = pg;
 
-    give_up_after(&pg, s->config.api_statement_ms);
-    give_up_after(&hooks, s->config.hook_statement_ms);
+    pg.statement_ms = (int)s->config.api_statement_ms;
+    pg.hold_ms = pg.statement_ms ? pg.statement_ms + HOLD_MORE_MS : 0;
     hooks.by_key = true;
+    hook_time_usual(&s->config, &hooks);
     int err = pg_pool_new(&s->pool, &pg, POOL_SIZE, e);
     if (!err)
         err = pg_pool_new(&s->hook_pool, &hooks, (int)s->config.threads + 1, e);

@@ -40,7 +40,7 @@ struct server_config {
     struct config_common common;
     char listen_address[64];
     int64_t port, threads;
-    int64_t hook_statement_ms, api_statement_ms;
+    int64_t hook_answer_ms, hook_statement_ms, api_statement_ms;
     struct class_config {
         int64_t waiting, after_ms;
     } shed_rest, shed_callback, shed_voice;

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Asks furrow-server as Twilio or Plivo would: signs a request, or breaks it on purpose.
 
-hook_client.py PORT KIND TOKEN PATH NAME=VALUE… [--break HOW] [--nonce N] [--v2] [--header H:V]
-prints the status and the answer, and how long to wait. KIND: twilio, plivo, africastalking. The algorithms are written
+hook_client.py PORT KIND TOKEN PATH NAME=VALUE… [--break HOW] [--nonce N] [--v2] [--header H:V] [--took FILE]
+prints the status and the answer, and how long to wait; into FILE how many milliseconds the answer took. KIND: twilio, plivo, africastalking. The algorithms are written
 anew from the providers' documents; unit.signature holds ours to their own vectors.
 """
 import base64
@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import http.client
 import sys
+import time
 import urllib.parse
 
 BASE = "https://voice.example.test"
@@ -35,7 +36,7 @@ def main():
     args = sys.argv[1:]
     v2 = "--v2" in args
     args = [a for a in args if a != "--v2"]
-    options = {"--break": "", "--nonce": "77", "--header": ""}
+    options = {"--break": "", "--nonce": "77", "--header": "", "--took": ""}
     extra = []
     for name in options:
         while name in args:
@@ -64,10 +65,15 @@ def main():
     headers["Content-Type"] = "application/x-www-form-urlencoded"
     headers.update(e.split(":", 1) for e in extra)
     c = http.client.HTTPConnection("127.0.0.1", int(port), timeout=20)
+    begun = time.monotonic()
     try:
         c.request("POST", path, body, headers)
         r = c.getresponse()
-        print(r.status, r.read().decode("utf-8", "replace"))
+        text = r.read().decode("utf-8", "replace")
+        if options["--took"]:
+            with open(options["--took"], "w") as f:
+                f.write(str(round((time.monotonic() - begun) * 1000)))
+        print(r.status, text)
         if r.getheader("Retry-After"):
             print("Retry-After:", r.getheader("Retry-After"))
     except (BrokenPipeError, ConnectionResetError):

@@ -6,15 +6,15 @@ FURROW_SECRET_KEY=$("$BIN/furrow" provider key 2>/dev/null)
 export FURROW_SECRET_KEY FURROW_PUBLIC_URL=https://voice.example.test
 pg_start
 redis_start
-# Two threads: as soon as two callers wait for the database, nothing else is served.
 serve() {
     rm -f "$T/port"
-    start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" FURROW_THREADS=2 FURROW_SHED_REST_AFTER_MS=300 FURROW_SHED_CALLBACK_AFTER_MS=300 \
-        FURROW_SHED_VOICE_AFTER_MS=300 "$@" "$BIN/furrow-server"
+    start server env FURROW_PORT=0 FURROW_PORT_FILE="$T/port" "$@" "$BIN/furrow-server"
     wait_for 20 "the server listens" test -s "$T/port"
     PORT=$(cat "$T/port")
 }
-serve FURROW_HOOK_STATEMENT_MS=0
+# Two threads: as soon as two callers wait for the database, nothing else is served.
+serve FURROW_THREADS=2 FURROW_SHED_REST_AFTER_MS=300 FURROW_SHED_CALLBACK_AFTER_MS=300 FURROW_SHED_VOICE_AFTER_MS=300 \
+    FURROW_HOOK_STATEMENT_MS=0 FURROW_HOOK_ANSWER_MS=0
 quietly() { "$@" >>"$T/log/cli.log" 2>&1 || fail "$*"; }
 printf tok >"$T/token"
 quietly furrow provider add tw --kind twilio --account AC01 --token-file "$T/token"
@@ -100,23 +100,41 @@ opt_out | grep -q '^2' || fail "the request to the API again: $(cat "$T/body")"
 wait_for 30 "nothing is wrong any more" ready_is '"degraded":false'
 check "calls, each once" 4 "$(sql 'SELECT count(*) FROM calls')"
 
-# ---- a statement that takes too long is given up ----
+# ---- as it is without being told: what takes too long is given up, and a caller waits for no more than a second ----
 stop server
-serve FURROW_HOOK_STATEMENT_MS=300
+serve FURROW_THREADS=1
+within_a_second() { # WHAT FILE: by the client's watch
+    [ "$(cat "$2")" -lt 1000 ] || fail "$1 took $(cat "$2") ms"
+}
 call CA5 >"$T/answer"
+says "$T/answer" 200 'Press one' || fail "before it: $(cat "$T/answer")"
 hold 2
-call CA6 >"$T/answer"
-says "$T/answer" 200 '<Say .*<Hangup/>' || fail "given up: $(cat "$T/answer")"
+# One after another, before the one before is through: some wait for the lock, some for the thread, some for both.
+for n in 1 2 3 4 5 6 7 8; do
+    start "held$n" sh -c "'$FURROW_SOURCE/tests/system/hook_client.py' '$PORT' twilio tok '$HOOK/voice' CallSid=CA6$n From=+25191100000$n To=+15550100 CallStatus=ringing --took '$T/took$n' >'$T/held$n'"
+done
+for n in 1 2 3 4 5 6 7 8; do
+    wait_for 30 "a held caller is answered" test -s "$T/held$n"
+    says "$T/held$n" 200 '<Say .*<Hangup/>' || fail "given up: $(cat "$T/held$n")"
+    within_a_second "a held caller's apology" "$T/took$n"
+done
+# A status callback, which nobody listens to, has more time.
+told 9 >"$T/answer" &
+wait_for 30 "the status callback waits" counted 'furrow_requests_running{class="callback"} 1'
+echo 'COMMIT;' >&9
 exec 9>&-
+wait $!
+grep -q '^200 ' "$T/answer" || fail "the status callback that waited: $(cat "$T/answer")"
 
 # ---- a database that is there and says nothing ----
 call CA7 >"$T/answer"
 says "$T/answer" 200 'Press one' || fail "before it: $(cat "$T/answer")"
 freeze() { kill "-$1" $(pgrep -P "$(pid_of postgres)") "$(pid_of postgres)"; }
 freeze STOP
-timeout 8 sh -c "'$FURROW_SOURCE/tests/system/hook_client.py' '$PORT' twilio tok '$HOOK/voice' CallSid=CA8 From=+251911000001 To=+15550100 CallStatus=ringing" >"$T/answer" || :
+timeout 8 sh -c "'$FURROW_SOURCE/tests/system/hook_client.py' '$PORT' twilio tok '$HOOK/voice' CallSid=CA8 From=+251911000001 To=+15550100 CallStatus=ringing --took '$T/took'" >"$T/answer" || :
 freeze CONT
 says "$T/answer" 200 '<Say .*<Hangup/>' || fail "silent: $(cat "$T/answer")"
+within_a_second "the apology of a silent database" "$T/took"
 served_again() { call CA9 | grep -q 'Press one'; }
 wait_for 20 "callers are served again" served_again
 
