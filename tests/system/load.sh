@@ -155,7 +155,7 @@ refused opt_out /v1/opt-outs -H 'Content-Type: application/json' -d '{"phone": "
 refused again /v1/opt-outs -H 'Content-Type: application/json' -d '{"phone": "+251911000008"}'
 asked=
 for ask in 'task /voice-ledger/voice/status/00000000-0000-4000-8000-000000000000' "upload /voice-ledger/voice/upload-async -F file=@$T/long.wav" \
-    'verify /voice-ledger/verify/abcdefghijklmnopqrstuvwxyz' 'menus /plivo-ivr/api/menus'; do
+    'verify /voice-ledger/verify/VRF-ABCDEFGH-01234567' 'menus /plivo-ivr/api/menus'; do
     refused $ask & # in its words
     asked="$asked $!"
 done
