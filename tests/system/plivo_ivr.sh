@@ -136,6 +136,17 @@ answers 200 'Invalid' tok-plivo handle-input CallUUID=c3 Digits=6 --nonce k1
 check "one read and one write of the session" "1 1" "$(redis_do info commandstats | tr -d '\r' | sed -n 's/^cmdstat_\(get\|set\):calls=\([0-9]*\),.*/\2/p' | tr '\n' ' ' | sed 's/ $//')"
 check "no new connection" "$connections" "$(sql "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'furrow-server'")"
 
+# ---- half an hour, anew with each step ------------------------------------------------------
+answers 200 'Welcome' tok-plivo answer CallUUID=c8 From=+15551234567 To=+15559990000 --nonce r0
+redis_do expire ivr:session:c8 100 >/dev/null
+answers 200 'Invalid input' tok-plivo handle-input CallUUID=c8 Digits=7 --nonce r1
+[ "$(redis_do ttl ivr:session:c8)" -gt 1700 ] || fail "a digit does not renew the session: $(redis_do ttl ivr:session:c8)"
+answers 200 '' tok-plivo hangup CallUUID=c8 --nonce r2
+check "a caller's session" 200 "$(operator -X POST "$B/start-session?caller_id=%2B1777")"
+redis_do expire ivr:caller:1:+1777 100 >/dev/null
+check "moved on" 200 "$(operator -X POST "$B/update-session?caller_id=%2B1777&step=x")"
+[ "$(redis_do ttl ivr:caller:1:+1777)" -gt 1700 ] || fail "a step does not renew a caller's session: $(redis_do ttl ivr:caller:1:+1777)"
+
 # ---- an expired session ---------------------------------------------------------------------
 redis_do flushall >/dev/null
 sql "UPDATE call_logs SET updated_at = updated_at - interval '31 minutes' WHERE call_uuid = 'c3'"
@@ -164,6 +175,11 @@ answers 200 'System error. Please try later.</Speak><Hangup/>' tok-plivo handle-
 answers 200 '' tok-plivo hangup CallUUID=c4 Duration=33 HangupCause=NORMAL_CLEARING --nonce d4
 check "the session waits for its log" 1 "$(redis_do exists ivr:session:c4)"
 check "operators hear of it" 503 "$(operator "$B/call-logs")"
+cp "$T/out" "$T/refused"
+check "unhealthy without the database" 503 "$(curl -s -o "$T/out" -w '%{http_code}' "$B/health")"
+grep -q '"status":"unhealthy","redis":"ok","postgres":"error' "$T/out" || fail "health: $(cat "$T/out")"
+! grep -qi 'pg-socket\|libpq' "$T/out" || fail "health tells too much: $(cat "$T/out")"
+mv "$T/refused" "$T/out"
 grep -q '"error"' "$T/out" && ! grep -qi 'select\|pg-socket' "$T/out" || fail "what they hear: $(cat "$T/out")"
 pg_start
 wait_for 30 "the log is written once the database is back" sql_is "SELECT duration || ' ' || hangup_cause FROM call_logs WHERE call_uuid = 'c4'" '33 NORMAL_CLEARING'
