@@ -16,11 +16,14 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/table_memory.h"
 #include "cli/groups.h"
 #include "cli/simulate_report.h"
+#include "cli/table_source.h"
 #include "contacts/tz.h"
 #include "simulate/desk.h"
 #include "simulate/scene_store.h"
+#include "simulate/tables.h"
 
 #define DAY_MS (INT64_C(86400) * 1000)
 enum { SHOW_MS = 200, SHOW_LINE_MS = 5000, SPEED_MAX = 1000000 };
@@ -28,8 +31,10 @@ enum { SHOW_MS = 200, SHOW_LINE_MS = 5000, SPEED_MAX = 1000000 };
 struct arguments {
     const char *name, *pstn, *html;
     bool json, show_pstn;
-    int64_t seed, agents; /* agents -1: as many as the queue has */
-    double speed;         /* virtual seconds in a real one; 0: as fast as it goes */
+    int64_t seed, agents;                 /* agents -1: as many as the queue has */
+    const char *tables[TABLE_MEMORY_MAX]; /* NAME=FILE */
+    size_t table_count;
+    double speed; /* virtual seconds in a real one; 0: as fast as it goes */
     struct scene_options scene;
 };
 
@@ -79,6 +84,13 @@ static int take(struct arguments *a, int option)
     case 'p':
         a->pstn = optarg;
         return CLI_OK;
+    case 'T':
+        if (!strchr(optarg, '='))
+            return cli_usage("--table wants NAME=FILE.csv, not '%s'", optarg);
+        if (a->table_count == TABLE_MEMORY_MAX)
+            return cli_usage("up to %d times --table", TABLE_MEMORY_MAX);
+        a->tables[a->table_count++] = optarg;
+        return CLI_OK;
     case 'h':
         a->html = optarg;
         return CLI_OK;
@@ -101,6 +113,7 @@ static int parse(struct arguments *a, int argc, char **argv)
                                             {"pstn", required_argument, NULL, 'p'},
                                             {"show-pstn", no_argument, NULL, 'd'},
                                             {"contacts", required_argument, NULL, 'n'},
+                                            {"table", required_argument, NULL, 'T'},
                                             {"from", required_argument, NULL, 'f'},
                                             {"to", required_argument, NULL, 't'},
                                             {"json", no_argument, NULL, 'j'},
@@ -263,8 +276,10 @@ static int simulate(const struct arguments *a, const char *campaign,
     int agents = a->agents < 0 ? scene->agents : (int)a->agents;
     struct desk *desk = agents > 0 ? desk_new(scene, agents) : NULL;
     struct memory *m = memory_new(scene, desk, true, run_count_refusal, &counts);
+    struct tables *tables = tables_new(scene);
     o.store_arg = m;
     o.desk = desk;
+    o.tables = tables_ops(tables);
     o.books = desk && desk_books(desk);
     int err = run_simulation(scene, &o, &counts);
     if (s.terminal)
@@ -281,8 +296,24 @@ static int simulate(const struct arguments *a, const char *campaign,
                               : cli_fail("there is no time zone data: install tzdata");
     simulate_report_free(report);
     memory_free(m);
+    tables_free(tables);
     desk_free(desk);
     run_counts_free(&counts);
+    return code;
+}
+
+/* "accounts=accounts.csv", in place of what the database has. */
+static int read_table(const char *text, struct scene_source *source)
+{
+    const char *file = strchr(text, '=');
+    CLEANUP(free_cleanup) char *name = xstrndup(text, (size_t)(file - text));
+    struct errtext e = {0};
+    struct table_def def;
+    json_t *rows = NULL;
+
+    int code = table_source_read(file + 1, &def, &rows);
+    if (!code && scene_set_table(source, name, &def, rows, &e))
+        code = cli_fail("--table %s: %s", text, e.text);
     return code;
 }
 
@@ -333,7 +364,11 @@ static int run(struct cli *cli, int argc, char **argv)
         code = cli_fail("the queue '%s' of the campaign has no agents: say how many with "
                         "--agents N, or make some (furrow agent add)",
                         source.scene.doc->mode.queue);
-    else if (!(code = check_outages(&network, &source.scene)))
+    for (size_t i = 0; !code && i < a.table_count; i++)
+        code = read_table(a.tables[i], &source);
+    if (!code)
+        code = check_outages(&network, &source.scene);
+    if (!code)
         code = simulate(&a, row.name, &network, &source.scene);
     scene_free(&source);
     return code;
@@ -342,7 +377,8 @@ static int run(struct cli *cli, int argc, char **argv)
 static const struct cli_verb verbs[] = {
     {.name = "",
      .arguments = "CAMPAIGN [--seed N] [--speed 1000x] [--pstn FILE] [--contacts N]\n"
-                  "       [--agents N] [--from TIME] [--to TIME] [--json] [--html FILE]",
+                  "       [--agents N] [--table NAME=FILE]... [--from TIME] [--to TIME]\n"
+                  "       [--json] [--html FILE]",
      .about =
          "The whole campaign at once, into an invented telephone network: the gate, the "
          "hopper's order,\nthe retry rules, the pace and the flow are those of a real "
@@ -357,6 +393,9 @@ static const struct cli_verb verbs[] = {
          "  --agents N     as if so many worked; of a campaign with a mode as many as "
          "its "
          "queue has,\n                 unless stated\n"
+         "  --table NAME=FILE  what data nodes read and change: a CSV file, as 'furrow "
+         "table import'\n                 reads it, in place of the table that the "
+         "database has\n"
          "  --from, --to   an instant like 2026-11-24T08:00:00Z; from the coming "
          "midnight "
          "UTC, or the\n                 campaign's start, for 60 days at most unless "

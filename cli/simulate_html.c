@@ -340,6 +340,14 @@ static void tables(const struct simulate_report *r, FILE *to)
             row(to, c->outcomes[i].n, c->outcomes[i].name);
         fputs("</table></div>\n", to);
     }
+    if (report_table_requests(c) > 0) {
+        begin_table(to, "What tables answered", "answer");
+        row(to, c->data[IVR_DATA_DONE], "done");
+        row(to, c->data[IVR_DATA_NONE], "no row");
+        row(to, c->data[IVR_DATA_LOCKED], "locked");
+        row(to, c->data[IVR_DATA_FAILED], "failed");
+        fputs("</table></div>\n", to);
+    }
     trunks(r, to);
     variants(r, to);
     quarantine(r, to);
@@ -358,6 +366,11 @@ static void left_out(const struct simulate_report *r, FILE *to)
         page_text(to, r->left_out[i]);
         fputs("</li>", to);
     }
+    if (r->scene->missing_tables[0]) {
+        fputs("<li>the tables ", to);
+        page_text(to, r->scene->missing_tables);
+        fputs("</li>", to);
+    }
     fputs("</ul></div>\n", to);
 }
 
@@ -373,6 +386,8 @@ static void cards(const struct simulate_report *r, FILE *to)
     page_card(to, page_count(c->answered - c->machines, n), "by people");
     page_card(to, page_count(c->recordings, n), "recordings");
     page_card(to, page_count(c->opt_outs, n), "opt-outs");
+    if (c->submitted + c->commands > 0)
+        page_card(to, page_count(c->submitted + c->commands, n), "submitted to the jobs");
     page_card(to, page_count(c->peak_open, n), "at once, at most");
     if (r->desk) {
         const struct desk_counts d = desk_counts(r->desk);

@@ -74,6 +74,18 @@ static json_t *calls_json(const struct run_counts *c)
         names_json(c->outcomes, c->outcome_count));
 }
 
+static json_t *tables_json(const struct simulate_report *r)
+{
+    const int64_t *data = r->counts->data;
+
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:s}", "requests",
+        (json_int_t)report_table_requests(r->counts), "done",
+        (json_int_t)data[IVR_DATA_DONE], "none", (json_int_t)data[IVR_DATA_NONE],
+        "locked", (json_int_t)data[IVR_DATA_LOCKED], "failed",
+        (json_int_t)data[IVR_DATA_FAILED], "missing", r->scene->missing_tables);
+}
+
 static json_t *agents_json(const struct simulate_report *r)
 {
     if (!r->desk)
@@ -202,6 +214,11 @@ json_t *simulate_report_json(const struct simulate_report *r)
                         json_integer(r->counts->unserved));
     json_object_set_new(out, "recognised", json_integer(r->counts->recognised));
     json_object_set_new(out, "understood", json_integer(r->counts->understood));
+    json_object_set_new(out, "submitted",
+                        json_pack("{s:I, s:I}", "recordings",
+                                  (json_int_t)r->counts->submitted, "commands",
+                                  (json_int_t)r->counts->commands));
+    json_object_set_new(out, "tables", tables_json(r));
     json_object_set_new(out, "canary", canary_json(r));
     json_object_set_new(out, "quarantine", quarantine_json(r));
     json_object_set_new(out, "trunks", trunks_json(r));

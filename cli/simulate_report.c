@@ -226,6 +226,32 @@ static void print_speech(const struct simulate_report *r, FILE *to)
                 c->recognised, c->understood);
 }
 
+int64_t report_table_requests(const struct run_counts *c)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < TALK_DATA_RESULTS; i++)
+        n += c->data[i];
+    return n;
+}
+
+static void print_tables(const struct simulate_report *r, FILE *to)
+{
+    const struct run_counts *c = r->counts;
+
+    if (report_table_requests(c) > 0)
+        fprintf(to,
+                "tables: asked %" PRId64 " times: %" PRId64 " done, %" PRId64
+                " no row, %" PRId64 " locked, %" PRId64 " failed\n",
+                report_table_requests(c), c->data[IVR_DATA_DONE], c->data[IVR_DATA_NONE],
+                c->data[IVR_DATA_LOCKED], c->data[IVR_DATA_FAILED]);
+    if (c->submitted + c->commands > 0)
+        fprintf(to,
+                "submitted to the jobs: %" PRId64 " recordings, %" PRId64
+                " commands that were keyed in\n",
+                c->submitted, c->commands);
+}
+
 static void print_machines(const struct simulate_report *r, FILE *to)
 {
     const struct run_counts *c = r->counts;
@@ -396,6 +422,7 @@ void simulate_report_print(const struct simulate_report *r, FILE *to)
     if (r->counts->calls > 0) {
         print_calls(r, to);
         print_speech(r, to);
+        print_tables(r, to);
         print_machines(r, to);
         print_agents(r, to);
         print_canary(r, to);
@@ -411,5 +438,7 @@ void simulate_report_print(const struct simulate_report *r, FILE *to)
         fputs("\nnot simulated of this campaign\n", to);
     for (size_t i = 0; i < r->left_out_count; i++)
         fprintf(to, "  %s\n", r->left_out[i]);
+    if (s->missing_tables[0])
+        fprintf(to, "  (the tables %s)\n", s->missing_tables);
     fprintf(to, "\nfingerprint of every contact's end: %.16s\n", r->fingerprint);
 }

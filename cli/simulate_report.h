@@ -62,6 +62,7 @@ void simulate_report_html(const struct simulate_report *r, FILE *to);
 enum { REPORT_TIME_MAX = 24, REPORT_SENTENCE_MAX = 240 };
 const char *report_time(const struct simulate_report *r, int64_t at_ms,
                         char out[REPORT_TIME_MAX]);
+int64_t report_table_requests(const struct run_counts *c);
 double report_busy_percent(const struct simulate_report *r); /* r->desk is there */
 /* How it ends, in one sentence. */
 const char *report_sentence(const struct simulate_report *r,

@@ -5,7 +5,6 @@
 
 #include "base/str.h"
 #include "base/xalloc.h"
-#include "simulate/talk.h"
 
 #define MINUTE_MS INT64_C(60000)
 enum { SHORT_MS = CALLER_ID_SHORT_S * 1000 };
@@ -109,6 +108,10 @@ void run_count_talk(struct run_counts *c, uint8_t variant, const struct talk *t)
     c->messages += t->messages;
     c->transfers += t->transfers;
     c->unserved += t->unserved > 0;
+    c->submitted += t->submitted;
+    c->commands += t->commands;
+    for (size_t i = 0; i < TALK_DATA_RESULTS; i++)
+        c->data[i] += t->data[i];
     v->completed += str_is(t->outcome, "completed");
     v->opt_outs += str_is(t->outcome, "opted_out");
     run_name_count(c->outcomes, &c->outcome_count, RUN_OUTCOMES_MAX, t->outcome);

@@ -14,8 +14,7 @@
 #include "compliance/reason.h"
 #include "simulate/scene.h"
 #include "simulate/store.h"
-
-struct talk;
+#include "simulate/talk.h"
 
 enum { RUN_OUTCOMES_MAX = 24, RUN_REASONS_MAX = 64 };
 
@@ -60,7 +59,9 @@ struct run_counts {
     int64_t answered, machines;             /* by anybody; by a machine */
     int64_t machine_people, people_machine; /* taken for a person; people for a machine */
     int64_t opt_outs, callbacks, recordings, messages, transfers;
-    int64_t recognised, understood; /* recordings: sent to recognition; understood */
+    int64_t recognised, understood;  /* recordings: sent to recognition; understood */
+    int64_t submitted, commands;     /* to the jobs: recordings; what was keyed in */
+    int64_t data[TALK_DATA_RESULTS]; /* requests to tables, by their result */
     int64_t unserved; /* calls that asked for an agent where there are none */
     int64_t talk_ms;
     struct run_name

@@ -162,7 +162,8 @@ static int talk(struct run *r, struct ending *u, const struct network_party *par
                                      .phone = p->phone,
                                      .seed = party->key,
                                      .language = r->tags[r->languages[u->attempt.person]],
-                                     .contact = contact};
+                                     .contact = contact,
+                                     .tables = r->o->tables};
     struct talk_wait *wait = NULL;
     struct talk t;
 

@@ -36,6 +36,7 @@ struct run_options {
      * there are none, queues are full. */
     struct desk *desk;
     bool books; /* in one with a mode the store has agents, and books them for calls */
+    const struct talk_tables *tables; /* NULL: data nodes answer with their mocks */
     int64_t look_ms; /* at least between two looks when nobody was due; 0: as a dialer */
     run_progress_fn *progress; /* NULL none; before every move of the clock */
     void *progress_arg;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "campaigns/table_memory.h"
 
 uint8_t scene_language(char languages[SCENE_LANGUAGES_MAX][SCENE_LANGUAGE_MAX], size_t *n,
                        const char *tag)
@@ -31,5 +32,13 @@ size_t scene_notes(const struct scene *s, const char *out[SCENE_NOTES_MAX])
         out[n++] = "limits of single numbers of its pool (furrow limit set)";
     if (s->doc->quarantine.variants || s->doc->quarantine.lists)
         out[n++] = "calls before it, to the quarantine of variants and lists";
+    if (s->missing_tables[0])
+        out[n++] =
+            "tables that are not there: data nodes answer with their mock, or fail "
+            "(furrow table import, --table NAME=FILE)";
+    if (s->hidden_secrets)
+        out[n++] = "what secret columns of its tables hold: no guess is right";
+    if (s->invented && s->tables && s->tables->n > 0)
+        out[n++] = "rows of its tables for the copies of contacts: they stand in none";
     return n;
 }

@@ -14,6 +14,7 @@
 #include "compliance/check.h"
 #include "ivr/ivr.h"
 
+struct table_memory;
 struct tz_zone;
 
 struct scene_zone {
@@ -94,7 +95,10 @@ struct scene {
     int64_t from_ms, to_ms;
     struct scene_flow flow, message;          /* the campaign's; for machines */
     struct scene_flow variants[VARIANTS_MAX]; /* without a prog: the campaign's */
-    const struct scene_caller *callers;       /* of the pool, by number */
+    const struct table_memory *tables;        /* that flows name; secrets are not known */
+    char missing_tables[200];           /* "'a', 'b'": named, and not there; "" none */
+    bool hidden_secrets;                /* a table has secrets that are not known */
+    const struct scene_caller *callers; /* of the pool, by number */
     size_t caller_count;
     const struct compliance_holiday *holidays;
     size_t holiday_count;

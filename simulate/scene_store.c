@@ -173,6 +173,8 @@ static int load(struct pg *pg, const struct campaign_row *row,
     if (!err)
         err = scene_read_flows(pg, row, s, p, e);
     if (!err)
+        err = scene_read_tables(pg, s, p, e);
+    if (!err)
         err = read_counts(pg, s);
     if (!err)
         err = read_agents(pg, s);
@@ -242,6 +244,8 @@ void scene_free(struct scene_source *s)
     ivr_arena_free(p->arena);
     buf_free(&p->texts);
     flow_texts_free(&p->flows);
+    json_decref(p->table_names);
+    table_memory_free(&p->tables);
     free(p->sets);
     free(p->rows);
     free(p->groups.at);

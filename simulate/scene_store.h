@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "base/attrs.h"
 #include "base/errors.h"
 #include "campaigns/campaign_store.h"
@@ -35,5 +37,12 @@ NODISCARD int scene_load(struct pg *pg, int tenant_id, const struct campaign_row
                          const struct scene_options *options, struct scene_source *out,
                          struct errtext *e);
 void scene_free(struct scene_source *s);
+
+struct table_def;
+/* A table in place of the store's, or for want of one; takes rows. EINVAL with a text: no
+ * flow of the campaign names it. */
+NODISCARD int scene_set_table(struct scene_source *source, const char *name,
+                              const struct table_def *def, json_t *rows,
+                              struct errtext *e);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "campaigns/flow_store.h"
 #include "campaigns/subflow_store.h"
+#include "campaigns/table_memory.h"
 #include "simulate/scene_store.h"
 
 struct dnc_list;
@@ -54,6 +55,8 @@ struct scene_parts {
     struct compliance_holiday *holidays;
     struct ivr_arena *arena; /* of the programs */
     struct flow_texts flows;
+    json_t *table_names; /* {name: null, of the store; true, else} */
+    struct table_memory tables;
     struct scene_caller *callers;
     struct scene_use *uses; /* of all callers, one after the other */
 };
@@ -69,6 +72,9 @@ void scene_invent_people(struct scene *s, struct scene_parts *p, size_t want);
 /* The campaign's flow, those of its variants, and what machines hear. */
 NODISCARD int scene_read_flows(struct pg *pg, const struct campaign_row *row,
                                struct scene *s, struct scene_parts *p, struct errtext *e);
+/* The tables that these flows name. */
+NODISCARD int scene_read_tables(struct pg *pg, struct scene *s, struct scene_parts *p,
+                                struct errtext *e);
 /* The numbers of the campaign's pool and how they were used. */
 NODISCARD int scene_read_callers(struct pg *pg, struct scene *s, struct scene_parts *p);
 

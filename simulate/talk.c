@@ -29,8 +29,12 @@ struct call {
     struct ivr_out step;
     struct ivr_keys keys;
     int64_t now_ms;
-    int64_t gone_ms; /* the party hangs up then; INT64_MAX: not by itself */
-    char session[48], phone[24];
+    int64_t gone_ms;          /* the party hangs up then; INT64_MAX: not by itself */
+    int err;                  /* of the tables */
+    struct table_result data; /* of the newest request; the input borrows it */
+    unsigned recorded;        /* recordings of this call that hold words … */
+    uint64_t sent;            /* … and of which the pipeline is known; bits */
+    char session[48], phone[24], ref[64];
 };
 
 static bool is_gone(const struct call *c)
@@ -173,6 +177,12 @@ static void recognise(struct call *c, const char *pipeline)
         c->out->callback_ms = c->now_ms + party_span_ms(&c->party, &n->call_in);
 }
 
+/* Later ones have none: they count as sent. */
+static uint64_t recording_bit(unsigned recording)
+{
+    return recording < 64 ? UINT64_C(1) << recording : 0;
+}
+
 static void record(struct call *c, const struct ivr_record *r, struct ivr_input *in)
 {
     const struct network *n = c->party.network;
@@ -181,8 +191,9 @@ static void record(struct call *c, const struct ivr_record *r, struct ivr_input 
     int64_t silence_ms = r->silence_ms > 0 ? r->silence_ms : SILENCE_MS;
     int64_t began_ms = c->now_ms;
 
+    snprintf(c->ref, sizeof(c->ref), "%s-%u", c->session, c->recorded);
     in->kind = IVR_IN_RECORDED;
-    in->recorded.ref = c->session;
+    in->recorded.ref = c->ref;
     in->recorded.reason = "silence";
     if (r->max_ms > 0 && spoken_ms + silence_ms > r->max_ms) {
         in->recorded.reason = "max";
@@ -197,9 +208,14 @@ static void record(struct call *c, const struct ivr_record *r, struct ivr_input 
     }
     in->recorded.duration_ms = spoken_ms;
     in->recorded.result = spoken_ms > 0 ? IVR_RECORDED_OK : IVR_RECORDED_EMPTY;
-    c->out->recordings += spoken_ms > 0;
-    if (spoken_ms > 0)
-        recognise(c, r->pipeline ? r->pipeline : "none");
+    if (spoken_ms == 0)
+        return;
+    const char *pipeline = r->pipeline ? r->pipeline : "none";
+    c->out->recordings++;
+    if (!str_is(pipeline, "none"))
+        c->sent |= recording_bit(c->recorded);
+    c->recorded++;
+    recognise(c, pipeline);
 }
 
 static void dial(struct call *c, const char *to, int64_t max_ms, struct ivr_input *in)
@@ -228,6 +244,24 @@ static void ask(struct call *c, const struct ivr_http *h, struct ivr_input *in)
     in->http.body_len = h->mock_body ? strlen(h->mock_body) : 0;
 }
 
+/* NULL: a mock is the answer, or nothing. */
+static int ask_table(struct call *c, const struct ivr_data *d, struct ivr_input *in)
+{
+    const struct talk_tables *tables = c->start.tables;
+    int err = 0;
+
+    table_result_free(&c->data);
+    if (tables) {
+        err = tables->run(tables->arg, d, c->now_ms, &c->data);
+    } else {
+        c->data.result = d->mock ? IVR_DATA_DONE : IVR_DATA_NONE;
+        c->data.row = d->mock ? xstrdup(d->mock) : NULL;
+    }
+    *in = table_result_input(&c->data, in->token);
+    c->out->data[c->data.result]++;
+    return err;
+}
+
 static void ask_for_agent(struct call *c, const struct ivr_effect *fx)
 {
     c->asks = c->has_agents;
@@ -239,12 +273,36 @@ static void ask_for_agent(struct call *c, const struct ivr_effect *fx)
 
 /* ---- what is noted ---- */
 
+/* A recording of this call that goes nowhere yet, for its pipeline; twice is once. */
+static void submit(struct call *c, const struct ivr_submit *s)
+{
+    size_t len = strlen(c->session);
+    int64_t number = 0;
+
+    if (!s->recording || !s->recording[0]) {
+        c->out->commands++;
+        return;
+    }
+    if (strncmp(s->recording, c->session, len) != 0 || s->recording[len] != '-' ||
+        !str_to_i64(s->recording + len + 1, &number) || number < 0 ||
+        number >= c->recorded)
+        return;
+    uint64_t bit = recording_bit((unsigned)number);
+    if (!bit || (c->sent & bit))
+        return;
+    c->sent |= bit;
+    c->out->submitted++;
+    recognise(c, s->pipeline);
+}
+
 static void note(struct call *c, const struct ivr_effect *fx)
 {
     struct talk *out = c->out;
 
     if (fx->kind == IVR_FX_SMS) {
         out->messages++;
+    } else if (fx->kind == IVR_FX_SUBMIT) {
+        submit(c, &fx->submit);
     } else if (fx->kind == IVR_FX_CALLBACK) {
         if (!fx->callback.to || str_is(fx->callback.to, c->phone))
             out->callback_ms = fx->callback.at_ms;
@@ -281,11 +339,8 @@ static bool carry_out(struct call *c, const struct ivr_effect *fx, struct ivr_in
     case IVR_FX_HTTP:
         ask(c, &fx->http, in);
         return true;
-    case IVR_FX_DATA: /* no tables here: the node's mock, or nothing is found */
-        in->kind = IVR_IN_DATA_DONE;
-        in->data.result = fx->data.mock ? IVR_DATA_DONE : IVR_DATA_NONE;
-        in->data.row = fx->data.mock;
-        in->data.row_len = fx->data.mock ? strlen(fx->data.mock) : 0;
+    case IVR_FX_DATA:
+        c->err = ask_table(c, &fx->data, in);
         return true;
     case IVR_FX_SMS:
     case IVR_FX_SUBMIT:
@@ -300,7 +355,8 @@ static bool carry_out(struct call *c, const struct ivr_effect *fx, struct ivr_in
     return false;
 }
 
-/* The notes of a sprint count even when nobody hears its prompts any more. */
+/* The notes of a sprint count even when nobody hears its prompts any more, and what it
+ * does to a table: they are in its commit. */
 static bool sprint(struct call *c, struct ivr_input *in)
 {
     bool answered = false;
@@ -309,7 +365,7 @@ static bool sprint(struct call *c, struct ivr_input *in)
         const struct ivr_effect *fx = &c->step.effects[i];
         bool row = fx->kind == IVR_FX_SMS || fx->kind == IVR_FX_SUBMIT ||
                    fx->kind == IVR_FX_CALLBACK || fx->kind == IVR_FX_OPT_OUT ||
-                   fx->kind == IVR_FX_LANG;
+                   fx->kind == IVR_FX_LANG || fx->kind == IVR_FX_DATA;
         if (!answered && (row || !is_gone(c)))
             answered = carry_out(c, fx, in);
     }
@@ -349,9 +405,9 @@ static int run(struct call *c, struct ivr_input in)
             return err;
         in = (struct ivr_input){.kind = IVR_IN_DEADLINE, .token = c->step.state->seq};
         bool answered = sprint(c, &in);
-        if (c->step.state->status != IVR_WAITING)
-            return 0;
-        if (is_gone(c)) {
+        if (c->err || c->step.state->status != IVR_WAITING)
+            return c->err;
+        if (is_gone(c) && in.kind != IVR_IN_DATA_DONE) {
             c->asks = false;
             return hang_up(c, &in);
         }
@@ -384,6 +440,7 @@ static int settle(struct call *c, int err, struct talk_wait **waiting)
                 c->step.state->status == IVR_ENDED ? c->step.state->outcome : "hung_up");
     c->out->end_ms = c->now_ms;
     ivr_arena_free(c->arena);
+    table_result_free(&c->data);
     return err;
 }
 
@@ -430,8 +487,10 @@ int talk_resume(struct talk_wait *w, const struct talk_left *left, struct talk *
 
 void talk_drop(struct talk_wait *w)
 {
-    if (w)
+    if (w) {
         ivr_arena_free(w->call.arena);
+        table_result_free(&w->call.data);
+    }
     free(w);
 }
 

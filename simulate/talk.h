@@ -13,8 +13,18 @@
 #include <jansson.h>
 
 #include "base/attrs.h"
+#include "campaigns/table.h"
 #include "ivr/ivr.h"
 #include "simulate/network.h"
+
+/* What flows do to tables; as table_run(). */
+struct talk_tables {
+    int (*run)(void *arg, const struct ivr_data *d, int64_t now_ms,
+               struct table_result *out);
+    void *arg;
+};
+
+enum { TALK_DATA_RESULTS = IVR_DATA_FAILED + 1 };
 
 struct talk_start {
     const struct ivr_prog *prog;
@@ -22,9 +32,10 @@ struct talk_start {
         begins_ms; /* the flow begins later where it was listened first */
     int64_t tenant;
     int64_t phone;
-    uint64_t seed;         /* of the flow's random() */
-    const char *language;  /* remembered; "" none */
-    const json_t *contact; /* {{contact.*}} */
+    uint64_t seed;                    /* of the flow's random() */
+    const char *language;             /* remembered; "" none */
+    const json_t *contact;            /* {{contact.*}} */
+    const struct talk_tables *tables; /* NULL: data nodes answer with their mocks */
 };
 
 enum { TALK_LANGUAGE_MAX = 16, TALK_OUTCOME_MAX = 32 };
@@ -36,6 +47,8 @@ struct talk {
     int recordings, messages, transfers;
     int recognised, understood; /* recordings that speech recognition gets; understands */
     int unserved;               /* asked for an agent where there are none */
+    int submitted, commands;    /* to the jobs: recordings; what was keyed in */
+    int data[TALK_DATA_RESULTS];      /* requests to tables, by their result */
     char language[TALK_LANGUAGE_MAX]; /* to be remembered; "" as before */
     char outcome[TALK_OUTCOME_MAX];   /* the flow's */
 };
@@ -49,10 +62,10 @@ struct talk_asked {
 };
 struct talk_asked talk_asked(const struct talk_wait *w);
 
-/* ENOMEM; EPROTO: the engine refused its own state. waiting NULL: there are no agents,
- * and a queue is full. *waiting: NULL when the call is over; else it asks for an agent,
- * *out holds what was noted so far, and it is the caller's to talk_resume(). What start
- * points to must then live until that. */
+/* ENOMEM; EPROTO: the engine refused its own state; errors of the tables. waiting NULL:
+ * there are no agents, and a queue is full. *waiting: NULL when the call is over; else it
+ * asks for an agent, *out holds what was noted so far, and it is the caller's to
+ * talk_resume(). What start points to must then live until that. */
 NODISCARD int talk_run(const struct talk_start *start, const struct network_party *party,
                        struct talk *out, struct talk_wait **waiting);
 

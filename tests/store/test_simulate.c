@@ -27,6 +27,7 @@
 #include "store/sim_agents.h"
 #include "store/sim_ledger.h"
 #include "store/sim_people.h"
+#include "store/sim_tables.h"
 
 /* Looked at rarely: each look costs Postgres some milliseconds. */
 enum { LOOK_MS = 600000 };
@@ -680,6 +681,69 @@ static void agents_fare_in_memory_as_they_fare_in_postgres(void **state)
     assert_true(more.counts.abandoned > 0 && most.counts.abandoned > 0);
 }
 
+/* ---- tables ---- */
+
+enum { SEATS = 25, WHO_WANT = 120 };
+
+static int64_t in(const json_t *report, const char *object, const char *key)
+{
+    return json_integer_value(json_object_get(json_object_get(report, object), key));
+}
+
+static void tables_are_those_of_the_store_or_of_files(void **state)
+{
+    static const char few[] = "tour:key,seats:int\nhills,3\nhills,2\n";
+    CLEANUP(free_cleanup) char *path = xasprintf("%s/places.csv", pgtest_dir());
+    CLEANUP(free_cleanup) char *of_file = xasprintf("places=%s", path);
+    CLEANUP(free_cleanup) char *unknown = xasprintf("orders=%s", path);
+
+    (void)state;
+    sim_tables_start(pg, WHO_WANT, SEATS);
+    assert_int_equal(files_write_atomic(path, few, strlen(few)), 0);
+    CLEANUP(free_cleanup) char *a = FURROW("h", "stocked", "--seed", "7", "--json", SPAN);
+    CLEANUP(free_cleanup) char *b = FURROW("i", "stocked", "--seed", "7", "--json", SPAN);
+    assert_string_equal(a, b); /* the rows are what they were */
+    json_auto_t *all = json_loads(a, 0, NULL);
+    int64_t booked = in(all, "flow_ends", "booked");
+    assert_in_range(booked, SEATS, WHO_WANT / 2); /* some seats are given back */
+    assert_true(in(all, "flow_ends", "full") > 0);
+    assert_int_equal(in(all, "submitted", "commands"), booked);
+    assert_int_equal(in(all, "submitted", "recordings"), 0);
+    assert_int_equal(in(all, "tables", "requests"), in(all, "tables", "done") +
+                                                        in(all, "tables", "none") +
+                                                        in(all, "tables", "failed"));
+    assert_true(in(all, "tables", "done") > SEATS && in(all, "tables", "failed") > 0);
+    CLEANUP(free_cleanup)
+    char *c = FURROW("j", "stocked", "--seed", "7", "--json", "--table", of_file, SPAN);
+    json_auto_t *fewer = json_loads(c, 0, NULL);
+    assert_in_range(in(fewer, "flow_ends", "booked"), 2, SEATS / 2);
+    CLEANUP(free_cleanup) char *said = REFUSED("stocked", "--table", unknown, SPAN);
+    assert_non_null(strstr(said, "no flow of the campaign reads a table 'orders'"));
+    CLEANUP(free_cleanup) char *text = FURROW("k", "stocked", "--seed", "7", SPAN);
+    assert_non_null(strstr(text, "submitted to the jobs: 0 recordings, "));
+    assert_non_null(strstr(text, "(the tables 'missing')"));
+    CLEANUP(free_cleanup)
+    char *page = FURROW("l", "stocked", "--seed", "7", "--html", "-", SPAN);
+    assert_non_null(strstr(page, "<h2>What tables answered</h2>"));
+    assert_non_null(strstr(page, "submitted to the jobs"));
+}
+
+static void tables_end_in_memory_as_they_end_in_postgres(void **state)
+{
+    (void)state;
+    const struct sim_tables_told told = sim_tables_compare(pg);
+    assert_int_equal(told.differences, 0);
+    assert_true(told.booked >= SEATS);
+    assert_int_equal(told.commands, told.booked);
+    /* Each seat is somebody's or nobody's. */
+    assert_int_equal(ledger_i64(pg,
+                                "SELECT (SELECT (cells->>'seats')::int FROM data_rows "
+                                "WHERE key = 'hills') + (SELECT count(*) FROM "
+                                "data_rows WHERE key LIKE '+251941%%')"),
+                     SEATS);
+    assert_true(told.full > 0 && told.failed > 0);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -697,6 +761,8 @@ int main(void)
         cmocka_unit_test(every_contact_ends_in_memory_as_it_ends_in_postgres),
         cmocka_unit_test(a_bad_variant_and_a_bad_list_rest_as_in_the_ledger),
         cmocka_unit_test(agents_fare_in_memory_as_they_fare_in_postgres),
+        cmocka_unit_test(tables_are_those_of_the_store_or_of_files),
+        cmocka_unit_test(tables_end_in_memory_as_they_end_in_postgres),
     };
 
     pgtest_start(PGTEST_POSTGRES);

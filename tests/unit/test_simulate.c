@@ -251,6 +251,96 @@ static void a_queue_without_agents_is_full_and_counted(void **state)
     ivr_arena_free(own);
 }
 
+static struct talk talk_through(const char *text, const struct network *n,
+                                const struct talk_tables *tables)
+{
+    const struct ivr_compile_options options = {.sha256 = sha256_of};
+    struct ivr_arena *own = NULL;
+    struct ivr_issues issues;
+    struct talk t;
+    struct talk_start start = {.answered_ms = AT,
+                               .begins_ms = AT,
+                               .tenant = 1,
+                               .phone = PHONE(1),
+                               .seed = 3,
+                               .language = "",
+                               .tables = tables};
+    struct network_party party = network_party(n, 3, PHONE(1), 1, false);
+
+    assert_int_equal(ivr_arena_new(&own, NULL), 0);
+    struct ivr_prog *own_prog = NULL;
+    if (ivr_compile(&own_prog, text, strlen(text), &options, own, &issues))
+        fail_msg("%s", issues.list[0].text);
+    start.prog = own_prog;
+    assert_int_equal(talk_run(&start, &party, &t, NULL), 0);
+    ivr_arena_free(own);
+    return t;
+}
+
+/* Once, however often; and only a recording of this call. */
+static void what_is_submitted_is_counted_and_understood(void **state)
+{
+    static const char text[] =
+        "{\"furrow\":1,\"name\":\"s\",\"language\":\"en\",\"entry\":\"r\",\"nodes\":{"
+        "\"r\":{\"kind\":\"record\",\"max_s\":10,\"into\":\"said\",\"exits\":{"
+        "\"recorded\":\"a\",\"empty\":\"e\",\"failed\":\"e\"}},"
+        "\"a\":{\"kind\":\"submit\",\"recording\":\"{{vars.said}}\",\"pipeline\":"
+        "\"callback\",\"exits\":{\"done\":\"b\",\"failed\":\"e\"}},"
+        "\"b\":{\"kind\":\"submit\",\"recording\":\"{{vars.said}}\",\"pipeline\":"
+        "\"callback\",\"exits\":{\"done\":\"c\",\"failed\":\"e\"}},"
+        "\"c\":{\"kind\":\"submit\",\"recording\":\"another-0\",\"exits\":{\"done\":"
+        "\"d\",\"failed\":\"e\"}},"
+        "\"d\":{\"kind\":\"submit\",\"intent\":\"record_receipt\",\"exits\":{\"done\":"
+        "\"e\",\"failed\":\"e\"}},\"e\":{\"kind\":\"hangup\"}}}";
+    struct network n = presses('1');
+
+    (void)state;
+    n.understood = 1;
+    struct talk t = talk_through(text, &n, NULL);
+    assert_int_equal(t.recordings, 1);
+    assert_int_equal(t.submitted, 1);
+    assert_int_equal(t.commands, 1);
+    assert_int_equal(t.recognised, 1);
+    assert_int_equal(t.understood, 1);
+    assert_true(t.callback_ms > AT);
+}
+
+static int sell(void *arg, const struct ivr_data *d, int64_t now_ms,
+                struct table_result *out)
+{
+    int *sold = arg;
+
+    assert_string_equal(d->table, "places");
+    assert_true(now_ms >= AT);
+    ++*sold;
+    *out = (struct table_result){.result = IVR_DATA_NONE};
+    return 0;
+}
+
+/* It is part of the step's commit, which does not wait until the prompt is heard. */
+static void a_table_is_asked_also_when_the_party_hangs_up_in_the_prompt(void **state)
+{
+    static const char text[] =
+        "{\"furrow\":1,\"name\":\"d\",\"language\":\"en\",\"entry\":\"say\",\"nodes\":{"
+        "\"say\":{\"kind\":\"say\",\"prompt\":{\"en\":\"One moment, please.\"},"
+        "\"exits\":{\"done\":\"d\",\"failed\":\"e\"}},"
+        "\"d\":{\"kind\":\"data\",\"table\":\"places\",\"exits\":{\"done\":\"e\","
+        "\"none\":"
+        "\"c\",\"failed\":\"e\"}},\"c\":{\"kind\":\"collect\",\"prompt\":{\"en\":"
+        "\"Which?\"},\"exits\":{\"1\":\"e\",\"invalid\":\"e\",\"no_input\":\"e\"}},"
+        "\"e\":{\"kind\":\"hangup\"}}}";
+    struct network n = presses('1');
+    int sold = 0;
+    const struct talk_tables tables = {sell, &sold};
+
+    (void)state;
+    n.hang_up = 1;
+    struct talk t = talk_through(text, &n, &tables);
+    assert_int_equal(sold, 1);
+    assert_int_equal(t.data[IVR_DATA_NONE], 1);
+    assert_string_equal(t.outcome, "hung_up");
+}
+
 /* The same flow, but what is said is a time to call. */
 static void a_time_that_is_said_is_a_callback_when_it_is_understood(void **state)
 {
@@ -601,6 +691,8 @@ int main(void)
         cmocka_unit_test(shares_come_out_as_they_are_stated),
         cmocka_unit_test(who_speaks_is_recorded_and_the_time_it_takes_passes),
         cmocka_unit_test(a_queue_without_agents_is_full_and_counted),
+        cmocka_unit_test(what_is_submitted_is_counted_and_understood),
+        cmocka_unit_test(a_table_is_asked_also_when_the_party_hangs_up_in_the_prompt),
         cmocka_unit_test(a_time_that_is_said_is_a_callback_when_it_is_understood),
         cmocka_unit_test(who_asks_to_be_called_later_is_noted_and_who_opts_out_too),
         cmocka_unit_test(who_hangs_up_is_gone_in_the_middle_of_a_prompt),

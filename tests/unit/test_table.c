@@ -2,10 +2,11 @@
 #include "unit/cm.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/attrs.h"
-#include "campaigns/table.h"
+#include "campaigns/table_memory.h"
 
 struct source {
     const char *text;
@@ -199,6 +200,89 @@ static void a_number_does_not_run_over(void **state)
     json_decref(rows);
 }
 
+/* ---- in memory ---- */
+
+static struct table_memory memory;
+
+/* "done {row}", "none", "locked", "failed". */
+static const char *asked(enum ivr_data_op op, const char *where, const char *change,
+                         int64_t now_ms)
+{
+    static const char *const results[] = {"done", "none", "locked", "failed"};
+    static char out[200];
+    const struct ivr_data d = {
+        .op = op, .table = "flights", .where = where, .change = change};
+    CLEANUP(table_result_free) struct table_result r = {0};
+    struct errtext e = {0};
+
+    table_memory_run(&memory, &d, now_ms, &r, &e);
+    snprintf(out, sizeof(out), "%s%s%s", results[r.result], r.row ? " " : "",
+             r.row ? r.row : "");
+    return out;
+}
+
+static void a_row_is_found_by_its_key_whatever_happened_to_the_table(void **state)
+{
+    static const char text[] = "flight:key,seats:int\nA,1\nB,2\nC,3\nA,9\n";
+    struct table_memory before;
+    struct errtext e = {0};
+    struct table_def def;
+    json_t *rows = NULL;
+
+    (void)state;
+    assert_int_equal(read_file(text, &def, &rows, &e), 0);
+    assert_int_equal(table_memory_add(&memory, "flights", &def, rows, &e), 0);
+    table_memory_copy(&memory, &before);
+    /* The later row of a key counts, as after an import. */
+    assert_string_equal(asked(IVR_DATA_FIND, "{\"flight\": \"A\"}", "{}", 1),
+                        "done {\"flight\":\"A\",\"seats\":9}");
+    assert_string_equal(
+        asked(IVR_DATA_FIND, "{\"flight\": \"A\", \"seats\": 1}", "{}", 1), "none");
+    assert_string_equal(asked(IVR_DATA_DELETE, "{\"flight\": \"B\"}", "{}", 1),
+                        "done {\"flight\":\"B\",\"seats\":2}");
+    assert_string_equal(asked(IVR_DATA_FIND, "{\"flight\": \"B\"}", "{}", 1), "none");
+    assert_string_equal(
+        asked(IVR_DATA_INSERT, "{}", "{\"flight\": \"C\", \"seats\": 5}", 1), "none");
+    assert_string_equal(
+        asked(IVR_DATA_INSERT, "{}", "{\"flight\": \"B\", \"seats\": 5}", 1),
+        "done {\"flight\":\"B\",\"seats\":5}");
+    assert_string_equal(
+        asked(IVR_DATA_UPDATE, "{\"flight\": \"B\"}", "{\"seats\": {\"add\": 1}}", 1),
+        "done {\"flight\":\"B\",\"seats\":6}");
+    /* Without its key: all that fit, in the order in which they came. */
+    assert_string_equal(asked(IVR_DATA_DELETE, "{\"seats\": {\"more\": 5}}", "{}", 1),
+                        "done {\"flight\":\"A\",\"seats\":9}");
+    assert_int_equal(json_array_size(memory.tables[0].rows), 1);
+    assert_int_equal(json_object_size(memory.tables[0].keys), 1);
+    assert_int_equal(json_array_size(before.tables[0].rows), 3);
+    table_memory_free(&before);
+    table_memory_free(&memory);
+}
+
+static void a_secret_is_locked_after_five_wrong_guesses(void **state)
+{
+    static const char text[] = "flight:key,pin:secret\nA,1234\nB,9999\n";
+    struct errtext e = {0};
+    struct table_def def;
+    json_t *rows = NULL;
+
+    (void)state;
+    assert_int_equal(read_file(text, &def, &rows, &e), 0);
+    assert_int_equal(table_memory_add(&memory, "flights", &def, rows, &e), 0);
+    assert_string_equal(
+        asked(IVR_DATA_FIND, "{\"flight\": \"A\", \"pin\": \"1234\"}", "{}", 1),
+        "done {\"flight\":\"A\"}");
+    for (int i = 0; i < TABLE_TRIES; i++)
+        assert_string_equal(
+            asked(IVR_DATA_FIND, "{\"flight\": \"A\", \"pin\": \"1\"}", "{}", 2), "none");
+    /* Also where another row would come after it. */
+    assert_string_equal(asked(IVR_DATA_FIND, "{\"pin\": \"9999\"}", "{}", 3), "locked");
+    assert_string_equal(asked(IVR_DATA_FIND, "{\"flight\": \"A\", \"pin\": \"1234\"}",
+                              "{}", 3 + TABLE_LOCKED_MS),
+                        "done {\"flight\":\"A\"}");
+    table_memory_free(&memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +291,8 @@ int main(void)
         cmocka_unit_test(all_conditions_must_hold),
         cmocka_unit_test(a_change_adds_sets_and_hides_secrets),
         cmocka_unit_test(a_number_does_not_run_over),
+        cmocka_unit_test(a_row_is_found_by_its_key_whatever_happened_to_the_table),
+        cmocka_unit_test(a_secret_is_locked_after_five_wrong_guesses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
