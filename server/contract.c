@@ -43,6 +43,14 @@ void respond_json(struct response *resp, int status, json_t *json)
     json_decref(json);
 }
 
+struct buf *respond_xml(struct response *resp)
+{
+    buf_free(&resp->body);
+    resp->status = 200;
+    resp->content_type = "application/xml";
+    return &resp->body;
+}
+
 static enum error_shape shape_of(const struct request *req)
 {
     return req->mount ? req->mount->contract->errors : ERRORS_CODED;

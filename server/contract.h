@@ -26,6 +26,8 @@ const struct contract *contract_find(const char *name);
 /* ---- answers ---- */
 
 void respond_json(struct response *resp, int status, json_t *json); /* takes json */
+/* 200 with a document of a call; its body, empty, to be filled. */
+struct buf *respond_xml(struct response *resp);
 
 /* In the shape of the request's contract: {"error": text}, {"detail": text}; ours is
  * {"error": word for the status, "hint": text}. */

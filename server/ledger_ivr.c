@@ -64,18 +64,17 @@ static void put_url(const struct request *req, struct buf *b, const char *place)
 
 static int ask_language(struct ledger_turn *t, const char **words, struct response *resp)
 {
+    struct buf *b = respond_xml(resp);
+
     (void)words;
-    buf_puts(&resp->body,
+    buf_puts(b,
              "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Gather input=\"dtmf\" "
              "method=\"POST\" numDigits=\"1\" timeout=\"5\" finishOnKey=\"\" "
              "actionOnEmptyResult=\"true\" action=\"");
-    put_url(t->hook.req, &resp->body, "/voice/ivr/language-selected");
-    buf_puts(&resp->body,
-             "\" bargeIn=\"true\"><Say language=\"en-US\" voice=\"Polly.Joanna\" "
-             "loop=\"1\">Welcome to Voice Ledger. Press 1 for English. "
-             "Press 2 for Amharic. Press 3 for Oromo.</Say></Gather></Response>\n");
-    resp->status = 200;
-    resp->content_type = "application/xml";
+    put_url(t->hook.req, b, "/voice/ivr/language-selected");
+    buf_puts(b, "\" bargeIn=\"true\"><Say language=\"en-US\" voice=\"Polly.Joanna\" "
+                "loop=\"1\">Welcome to Voice Ledger. Press 1 for English. "
+                "Press 2 for Amharic. Press 3 for Oromo.</Say></Gather></Response>\n");
     return 0;
 }
 
@@ -98,6 +97,7 @@ static int select_language(struct ledger_turn *t, const char **words,
     const char *said =
         digit[0] ? "Invalid selection. Defaulting to English." : choices[0].said;
     const char *place = choices[0].place;
+    struct buf *b = respond_xml(resp);
 
     (void)words;
     for (size_t i = 0; i < ARRAY_LEN(choices); i++)
@@ -105,15 +105,13 @@ static int select_language(struct ledger_turn *t, const char **words,
             said = choices[i].said;
             place = choices[i].place;
         }
-    buf_printf(&resp->body,
+    buf_printf(b,
                "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Say "
                "language=\"en-US\" voice=\"Polly.Joanna\" loop=\"1\">%s</Say><Redirect "
                "method=\"POST\">",
                said);
-    put_url(t->hook.req, &resp->body, place);
-    buf_puts(&resp->body, "</Redirect></Response>\n");
-    resp->status = 200;
-    resp->content_type = "application/xml";
+    put_url(t->hook.req, b, place);
+    buf_puts(b, "</Redirect></Response>\n");
     return 0;
 }
 

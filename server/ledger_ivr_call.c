@@ -18,17 +18,12 @@
 
 enum { TRIES = 3, PAUSE_S = 1 };
 
-static const char xml[] = "application/xml";
-
 /* ---- answers ---- */
 
 void ledger_say(const char *words, struct response *resp)
 {
-    resp->status = 200;
-    resp->content_type = xml;
-    buf_free(&resp->body);
     /* Words of ours: nothing in them needs escaping. */
-    buf_printf(&resp->body,
+    buf_printf(respond_xml(resp),
                "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Say "
                "language=\"en-US\" voice=\"Polly.Joanna\" "
                "loop=\"1\">%s</Say><Hangup/></Response>\n",
@@ -39,7 +34,7 @@ int ledger_answer(struct ledger_turn *t, struct response *resp)
 {
     int err = voice_answer(&t->voice, resp);
 
-    resp->content_type = xml;
+    resp->content_type = "application/xml";
     return err;
 }
 
@@ -128,14 +123,6 @@ static int find_flow(struct ledger_turn *t, struct flow_row *out)
     return err ? err : flow_find(t->hook.pg, tenant, name, out, &e);
 }
 
-static int64_t phone_of(const char *number)
-{
-    int64_t n = 0;
-
-    number += *number == '+' || *number == ' ';
-    return strlen(number) <= 15 && str_to_i64(number, &n) && n > 0 ? n : 0;
-}
-
 static void describe(const struct caller *c, json_t *contact)
 {
     json_object_set_new(contact, "caller",
@@ -160,7 +147,7 @@ int ledger_begin(struct ledger_turn *t)
     s->tenant_id = t->hook.provider.tenant_id;
     s->account_id = t->hook.provider.id;
     s->inbound = true;
-    s->phone = phone_of(ledger_param(t, "From"));
+    s->phone = voice_phone(ledger_param(t, "From"));
     s->flow_revision_id = flow.revision_id;
     str_cut(s->flow_sha256, sizeof(s->flow_sha256), flow.sha256);
     str_cut(s->provider_call_id, sizeof(s->provider_call_id), ledger_param(t, "CallSid"));
@@ -305,7 +292,7 @@ static int answer(struct ledger_turn *t, ledger_fn *fn, struct response *resp)
     const char *words = NULL;
 
     int err = caller_find(t->hook.pg, t->hook.provider.tenant_id,
-                          phone_of(ledger_param(t, "From")), &t->caller);
+                          voice_phone(ledger_param(t, "From")), &t->caller);
     if (!err)
         err = fn(t, &words, resp);
     if (!err && words)

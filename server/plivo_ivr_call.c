@@ -18,30 +18,16 @@
 
 enum { TRIES = 4, DIGIT_KEPT_MAX = 32, HUNG_UP = 16 };
 
-static const char xml[] = "application/xml";
-
 /* ---- documents ---- */
 
 void turn_say(const char *text, struct response *resp)
 {
-    resp->status = 200;
-    resp->content_type = xml;
-    buf_free(&resp->body);
     /* Words of ours: nothing in them needs escaping. */
-    buf_printf(&resp->body,
+    buf_printf(respond_xml(resp),
                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Speak "
                "language=\"en-US\" voice=\"WOMAN\" loop=\"1\">%s</Speak>"
                "<Hangup/></Response>\n",
                text);
-}
-
-int64_t turn_phone(const char *number)
-{
-    int64_t n = 0;
-
-    if (*number == '+')
-        number++;
-    return strlen(number) <= 15 && str_to_i64(number, &n) && n > 0 ? n : 0;
 }
 
 bool turn_is_over(const struct turn *t)
@@ -73,7 +59,7 @@ static int open_voice(struct turn *t)
     s->call = c->call;
     s->tenant_id = t->hook.provider.tenant_id;
     s->inbound = true;
-    s->phone = turn_phone(c->from);
+    s->phone = voice_phone(c->from);
     s->flow_revision_id = c->flow_revision_id;
     s->contact = json_object();
     str_cut(s->flow_sha256, sizeof(s->flow_sha256), c->flow_sha256);
@@ -195,7 +181,7 @@ int turn_begin(struct turn *t, const char *from, const char *to)
     const struct call_start start = {.id = c->call,
                                      .tenant_id = tenant,
                                      .inbound = true,
-                                     .phone = turn_phone(from),
+                                     .phone = voice_phone(from),
                                      .extension = to,
                                      .flow_revision_id = flow.revision_id,
                                      .slot = -1,
@@ -341,11 +327,9 @@ static void answer(struct turn *t, const char *words, struct response *resp)
         turn_say(words, resp);
         return;
     }
-    resp->status = 200;
-    resp->content_type = xml;
-    buf_puts(&resp->body, t->told_before     ? t->told_before
-                          : t->call.document ? t->call.document
-                                             : "<Response/>");
+    buf_puts(respond_xml(resp), t->told_before     ? t->told_before
+                                : t->call.document ? t->call.document
+                                                   : "<Response/>");
 }
 
 void turn_take(struct turn *t, turn_fn *fn, const char *sorry, struct response *resp)

@@ -45,6 +45,5 @@ bool turn_is_forged(struct turn *t);
 
 /* The text as a document that says it and hangs up. */
 void turn_say(const char *text, struct response *resp);
-int64_t turn_phone(const char *number); /* 0: no number */
 
 #endif

@@ -221,7 +221,7 @@ static int end_call(struct turn *t, const struct menu_end *told, bool *first)
         return EACCES;
     if (err || t->call.ended)
         return err;
-    end.phone = turn_phone(t->call.from);
+    end.phone = voice_phone(t->call.from);
     err = turn_hung_up(t);
     return err ? err : menu_call_end(pg, t->hook.provider.tenant_id, &end, first);
 }

@@ -10,6 +10,8 @@
 #include "campaigns/provider_call_store.h"
 #include "server/voice.h"
 
+enum { DIGITS_MAX = 15 /* of a number, by E.164 */ };
+
 static int refuse_call(const struct hook *h, struct response *resp, const char *why)
 {
     log_warn("voice", "tenant=%d provider=%s call=%.40s refused=%s",
@@ -26,13 +28,17 @@ static int refuse_call(const struct hook *h, struct response *resp, const char *
     return 0;
 }
 
-int64_t voice_caller(const struct hook *h)
+int64_t voice_phone(const char *text)
 {
-    const char *text = hook_param(h, "From");
     int64_t n = 0;
 
     text += *text == '+' || *text == ' ';
-    return str_to_i64(text, &n) && n > 0 ? n : 0;
+    return strlen(text) <= DIGITS_MAX && str_to_i64(text, &n) && n > 0 ? n : 0;
+}
+
+int64_t voice_caller(const struct hook *h)
+{
+    return voice_phone(hook_param(h, "From"));
 }
 
 /* ---- the first request ---- */

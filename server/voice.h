@@ -116,9 +116,10 @@ const char *voice_provider_call(const struct hook *h);
 
 /* ---- route_hook_voice.c ---- */
 
-/* Whose number calls, with or without its plus, or with one that came as a space; 0:
- * withheld, or no number. */
-int64_t voice_caller(const struct hook *h);
+/* A number with or without its plus, or with one that came as a space; 0: withheld, or no
+ * number. */
+int64_t voice_phone(const char *text);
+int64_t voice_caller(const struct hook *h); /* whose number calls */
 /* As its own handler would serve it, but gathered: */
 /* the first request of a call in, with its call_ask; one that a document led to, with
  * its session in *v. */
