@@ -287,9 +287,6 @@ static int choose(struct pg *pg, const struct uuid *call, const struct booked *b
     /* Called with the call's row locked, or in its turn of the queue. */
     struct uuid from = {0};
 
-    *agent_id = b->agent_id;
-    if (b->agent_id)
-        return 0;
     int err = find_agent(pg, b, queue, now_ms, agent_id, &from);
     if (err || !*agent_id)
         return err;
@@ -407,6 +404,8 @@ static int take(struct pg *pg, int tenant_id, const struct agent_ask *ask, int64
         return ENODATA;
     if (!err)
         err = find_own(pg, &ask->call, &agent_id);
+    if (!agent_id)
+        b.agent_id = 0; /* they have another call by now, or none */
     if (!err && !agent_id && !b.found)
         err = stand_in_line(pg, tenant_id, ask, now_ms, out, &turn);
     if (!err && !agent_id && turn)

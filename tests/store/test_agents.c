@@ -447,6 +447,46 @@ static void an_answered_call_is_taken_talked_and_wrapped_up(void **state)
     free(all);
 }
 
+/* However it came about: what is said to be theirs is theirs only if they say so too. */
+static void an_agent_with_another_call_is_not_taken_from_it(void **state)
+{
+    const char *queue = queue_of(2);
+    int64_t c = with_mode("progressive", "", queue, 2);
+    struct agent_taken taken;
+    struct attempt_row rows[2];
+    bool counted = false;
+
+    (void)state;
+    assert_int_equal(claim(c, T0, 2, rows), 2);
+    assert_int_equal(release(rows, 2, T0), 2);
+    for (int i = 0; i < 2; i++) {
+        move(&rows[i], ATTEMPT_RINGING, T0 + 100);
+        move(&rows[i], ATTEMPT_ANSWERED, T0 + 9000);
+    }
+    ledger_run(pg,
+               "UPDATE agents SET state = 'on_call', call_id = gen_random_uuid() WHERE "
+               "name = '%s-0'",
+               queue);
+    ledger_run(pg,
+               "UPDATE agents SET state = 'ready', call_id = NULL WHERE name = '%s-1'",
+               queue);
+    /* One of the two finds the free agent, the other nobody. */
+    assert_int_equal(take(&rows[0].id, queue, T0 + 9100, &taken, &counted), 0);
+    assert_true(
+        ledger_is(pg, taken.name, "SELECT name FROM agents WHERE name = '%s-1'", queue));
+    assert_int_equal(take(&rows[1].id, queue, T0 + 9200, &taken, &counted), ENODATA);
+    assert_true(counted);
+    assert_int_equal(ledger_i64(pg,
+                                "SELECT count(*) FROM agents g JOIN agent_calls c ON "
+                                "c.attempt_id = g.call_id AND c.agent_id = g.id WHERE "
+                                "g.queue = '%s'",
+                                queue),
+                     1);
+    assert_int_equal(count_agents(queue, "on_call"), 2);
+    ledger_run(pg, "UPDATE agents SET state = 'ready', call_id = NULL WHERE queue = '%s'",
+               queue);
+}
+
 static void too_late_counts_as_abandoned(void **state)
 {
     const char *queue = queue_of(1);
@@ -861,6 +901,7 @@ int main(void)
         cmocka_unit_test(an_agent_is_free_again_when_the_attempt_ends_however_it_ends),
         cmocka_unit_test(a_pause_waits_for_the_call_that_is_theirs),
         cmocka_unit_test(an_answered_call_is_taken_talked_and_wrapped_up),
+        cmocka_unit_test(an_agent_with_another_call_is_not_taken_from_it),
         cmocka_unit_test(too_late_counts_as_abandoned),
         cmocka_unit_test(an_agent_who_does_not_answer_is_paused_and_the_call_is_lost),
         cmocka_unit_test(a_machine_counts_neither_as_answered_nor_as_abandoned),
