@@ -32,6 +32,10 @@ struct ari_line {
     struct agent_line agent;
     enum { LINE_RINGING, LINE_HELD, LINE_TALKING } state;
     struct uuid call; /* TALKING */
+    /* HELD: on its way to the bridge; Asterisk has answered; it is looked for and was
+     * seen there. The way and the end of the bridge that it comes from are requests on
+     * two connections. */
+    enum { HOLD_ASKED, HOLD_ANSWERED, HOLD_LOOKED_FOR, HOLD_SEEN } hold;
     bool wanted, dropped;
     int64_t rung_ms; /* monotonic */
 };
@@ -131,15 +135,29 @@ static void tell(struct ari *a, const struct ari_line *line, int what, const cha
 
 /* ---- up and down ---- */
 
+static void on_held(struct dialer *d, const struct web_resp *resp,
+                    const struct ari_ask *ask)
+{
+    struct ari_line *line = d->ari ? find(d->ari, &ask->call) : NULL;
+
+    if (!line || line->state != LINE_HELD)
+        return;
+    line->hold = HOLD_ANSWERED;
+    if (!ari_is_ok(resp))
+        log_info("ari", "agent=%s the line is not held yet: status=%ld err=%d",
+                 LOG_ESC(line->agent.name), resp->status, resp->err);
+}
+
 static void hold(struct ari *a, struct ari_line *line)
 {
     char channel[ARI_CHANNEL_MAX], bridge[ARI_CHANNEL_MAX];
 
     line->state = LINE_HELD;
+    line->hold = HOLD_ASKED;
     ari_line_channel(a, &line->agent.line, channel);
     bridge_name(a, bridge);
-    ari_sendf(a->dialer, "POST", NULL, NULL, "/bridges/%s/addChannel?channel=%s", bridge,
-              channel);
+    ari_sendf(a->dialer, "POST", on_held, &(struct ari_ask){.call = line->agent.line},
+              "/bridges/%s/addChannel?channel=%s", bridge, channel);
 }
 
 static void went_up(struct ari *a, struct ari_line *line)
@@ -251,6 +269,52 @@ static void ring(struct ari *a, const struct agent_line *agent)
         on_rung, &(struct ari_ask){.call = agent->line});
 }
 
+/* ---- are those that are held in the bridge? ---- */
+
+static bool has_channel(const json_t *bridge, const char *channel)
+{
+    const json_t *channels = json_object_get(bridge, "channels"), *name = NULL;
+    size_t i = 0;
+
+    json_array_foreach(channels, i,
+                       name) if (str_is(json_string_value(name), channel)) return true;
+    return false;
+}
+
+static void on_bridge(struct dialer *d, const struct web_resp *resp,
+                      const struct ari_ask *ask)
+{
+    struct ari_line *line = d->ari ? find(d->ari, &ask->call) : NULL;
+    char channel[ARI_CHANNEL_MAX], bridge[ARI_CHANNEL_MAX];
+
+    if (!line || line->state != LINE_HELD || line->hold != HOLD_LOOKED_FOR)
+        return;
+    if (line->dropped || (!ari_is_ok(resp) && !ari_is_absent(resp))) {
+        line->hold = HOLD_ANSWERED; /* looked for again */
+        return;
+    }
+    json_auto_t *json = json_loadb(resp->body, resp->len, 0, NULL);
+    ari_line_channel(d->ari, &line->agent.line, channel);
+    if (ari_is_ok(resp) && has_channel(json, channel)) {
+        line->hold = HOLD_SEEN;
+        return;
+    }
+    bridge_name(d->ari, bridge);
+    if (ari_is_absent(resp))
+        ari_sendf(d, "POST", NULL, NULL, "/bridges/%s?type=holding", bridge);
+    hold(d->ari, line);
+}
+
+static void look(struct ari *a, struct ari_line *line)
+{
+    char bridge[ARI_CHANNEL_MAX];
+
+    line->hold = HOLD_LOOKED_FOR;
+    bridge_name(a, bridge);
+    ari_sendf(a->dialer, "GET", on_bridge, &(struct ari_ask){.call = line->agent.line},
+              "/bridges/%s", bridge);
+}
+
 /* ---- once a second ---- */
 
 void ari_lines_want(struct ari *a, const struct agent_line *all, size_t n)
@@ -274,6 +338,8 @@ void ari_lines_want(struct ari *a, const struct agent_line *all, size_t n)
             hang_up(a, l);
         else if (l->state == LINE_RINGING && mono_ms() - l->rung_ms > LINE_LATE_MS)
             ask(a, l);
+        else if (l->state == LINE_HELD && l->hold == HOLD_ANSWERED && !l->dropped)
+            look(a, l);
     }
 }
 

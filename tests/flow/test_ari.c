@@ -36,6 +36,8 @@ static struct {
     const char *early;   /* an event before the answer */
     const char *strange; /* body of GET /applications/{app} */
     const char *bridges; /* of GET /bridges */
+    const char *held;    /* of GET of the holding bridge */
+    int refusals;        /* of addChannel to it, before it is taken */
     const char *since;   /* when Asterisk says it was started */
 } t;
 
@@ -222,6 +224,12 @@ static struct ari_peer_reply answer(struct ari_peer *p, const char *method,
             ari_peer_event(p, t.early);
         return (struct ari_peer_reply){.how = t.how, .status = t.status, .body = "{}"};
     }
+    if (strstr(path, "-held-3/addChannel") && t.refusals > 0) {
+        t.refusals--;
+        return (struct ari_peer_reply){.status = 409, .body = "{}"};
+    }
+    if (strstr(path, "-held-3") && strcmp(method, "GET") == 0 && t.held)
+        return (struct ari_peer_reply){.status = 200, .body = t.held};
     if (strstr(path, "/ari/bridges/") && strcmp(method, "POST") == 0)
         return (struct ari_peer_reply){.status = 204};
     if (strstr(path, "/ari/bridges") && strcmp(method, "GET") == 0 && t.bridges)
@@ -633,6 +641,52 @@ static void an_open_line_takes_one_call_after_the_other(void **state)
     assert_true(until(was_asked, "DELETE /ari/channels/" LINE));
 }
 
+#define LINE_LOOK "GET /ari/bridges/fw0a1b2c3d-held-3"
+
+/* A tick of the sweep, and what it asks for. Whether it looks where the line is. */
+static bool looks(void)
+{
+    buf_free(&t.asked);
+    buf_free(&t.told);
+    want_line(true);
+    trunk_ari.query(t.trunk, &t.attempt, on_queried);
+    assert_true(until(was_told, "q_"));
+    return was_asked(LINE_LOOK);
+}
+
+static bool looks_at_last(void)
+{
+    int64_t end = mono_ms() + BOUND_MS;
+
+    while (!looks())
+        if (mono_ms() > end)
+            return false;
+    return true;
+}
+
+/* Its way back and the end of the transfer's bridge are two requests on two connections:
+ * it may be refused, or be taken and come to nothing. */
+static void an_open_line_that_did_not_come_back_is_put_there_again(void **state)
+{
+    (void)state;
+    t.refusals = 1;
+    t.held = "{\"channels\":[\"another\"]}";
+    want_line(true);
+    assert_true(until(was_asked, "POST /ari/channels/" LINE " {"));
+    ari_peer_event(t.peer, LINE_EVENT("StasisStart", ""));
+    assert_true(until(was_asked, LINE_HELD));
+    for (int i = 0; i < 2; i++) { /* it was refused; it was taken, and is not there */
+        assert_true(looks_at_last());
+        assert_true(until(was_asked, LINE_HELD));
+    }
+    t.held = "{\"channels\":[\"" LINE "\"]}";
+    assert_true(looks_at_last());
+    for (int i = 0; i < 5; i++) { /* it is there */
+        assert_false(looks());
+        assert_false(was_asked(LINE_HELD));
+    }
+}
+
 /* Who hangs up in mid-call ends both; a dialer that starts again finds a line. */
 static void an_open_line_is_found_again_and_ends_with_its_phone(void **state)
 {
@@ -890,6 +944,7 @@ int main(void)
         ari_test(a_door_that_is_shut_at_once_is_knocked_at_again),
         ari_test(a_door_that_is_shut_in_the_handshake_is_knocked_at_again),
         ari_test(an_open_line_takes_one_call_after_the_other),
+        ari_test(an_open_line_that_did_not_come_back_is_put_there_again),
         ari_test(an_open_line_is_found_again_and_ends_with_its_phone),
         ari_test(a_playback_whose_end_was_missed_is_found_after_a_cut),
         ari_test(a_recording_is_as_long_as_the_switch_says_however_late_its_events),
