@@ -40,8 +40,9 @@
 
 enum {
     RENEW_MS = 5000,
-    SILENCE_MS = 1000, /* between two looks for calls that are silent */
-    LOSE_MS = 10000,   /* between two looks for recordings of which no provider tells */
+    SILENCE_MS = 1000,    /* between two looks for calls that are silent */
+    LOSE_MS = 10000,      /* between two looks for what no provider tells of … */
+    LOSE_CALL_MS = 10000, /* … a call whose attempt is over so long, with its flow up */
     LOSE_TENANTS_MAX = 4096,
     SWEEP_MS = 3600 * 1000,
     JSON_BODY_MAX = 16384,
@@ -532,23 +533,30 @@ static void sweep_text_calls(struct server *s, const struct mounts *m)
     }
 }
 
-static void lose_recordings(struct server *s)
+/* Whose end was never told: calls first, then recordings, which end with their calls. */
+static void lose_calls(struct server *s)
 {
     static int tenants[LOSE_TENANTS_MAX];
     const int64_t now_ms = clock_now_ms();
-    size_t n = 0, lost = 0;
+    size_t n = 0, lost = 0, calls = 0;
 
     struct pg *pg = pg_pool_take(s->pool);
     int err = pg_tenants(pg, tenants, LOSE_TENANTS_MAX, &n);
     for (size_t i = 0; !err && i < n; i++) {
-        err = voice_recordings_lose(
-            pg, tenants[i], now_ms - s->config.recording_wait_s * 1000, now_ms, &lost);
+        err = voice_calls_lose(pg, tenants[i], now_ms - LOSE_CALL_MS, &calls);
+        if (calls > 0)
+            log_warn("server", "tenant=%d lost_calls=%zu their end was never told",
+                     tenants[i], calls);
+        if (!err)
+            err = voice_recordings_lose(pg, tenants[i],
+                                        now_ms - s->config.recording_wait_s * 1000,
+                                        now_ms, &lost);
         if (lost > 0)
             log_warn("server", "tenant=%d lost_recordings=%zu their end was never told",
                      tenants[i], lost);
     }
     if (err)
-        log_warn("server", "recordings that are not told of: %s", pg_error(pg));
+        log_warn("server", "calls and recordings that are not told of: %s", pg_error(pg));
     pg_pool_give(s->pool, pg);
 }
 
@@ -595,7 +603,7 @@ static void serve(struct server *s, const struct mounts *m)
         if (there)
             sweep_text_calls(s, m);
         if (there && mono_ms() >= lose_ms) {
-            lose_recordings(s);
+            lose_calls(s);
             lose_ms = mono_ms() + LOSE_MS;
         }
         if (there && mono_ms() >= sweep_ms) {

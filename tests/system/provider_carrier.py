@@ -4,7 +4,7 @@ for its documents and does what they say (hook_call).
 
 provider_carrier.py PORT_FILE LOG TOKEN SERVER_PORT_FILE
 By the last digit of the number: 0 busy, 1 does not answer, 2 the answer to the POST is lost after the
-call was taken, 9 asks for no more calls; others press 1 and speak. Every call is a line of LOG.
+call was taken, 3 the last word of the call is lost, 9 asks for no more calls; others press 1 and speak. Every call is a line of LOG.
 """
 import http.server
 import json
@@ -38,7 +38,10 @@ def fare(sid, form):
         return
     tell("in-progress")
     hook_call.play(call, form["Url"], ["9"] if to[-1] == "9" else ["1"], "https://api.twilio.com/R/RE" + sid[2:] + ",4",
-                   status="in-progress")
+                   hang_up_at=2 if to[-1] == "3" else 0, status="in-progress")
+    if to[-1] == "3":
+        calls[sid]["status"] = "completed"  # and nobody is told
+        return
     tell("completed", CallDuration="12", Duration="1")
 
 
