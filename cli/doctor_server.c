@@ -205,7 +205,8 @@ static void look_at_guards(struct doctor *d, const struct settings *s,
         !*setting(s, c->prefix, "auth_token", value))
         doctor_found(d, "contract", WARN,
                      "voice-ledger: webhooks are believed unsigned; "
-                     "FURROW_VOICE_LEDGER_ACCOUNT names the account that signs");
+                     "FURROW_VOICE_LEDGER_ACCOUNT names the account that signs, "
+                     "TWILIO_AUTH_TOKEN is its token alone");
 }
 
 /* base: of the server; "" it is not there, and nothing below it is asked. */

@@ -1,6 +1,9 @@
 #include "server/pools.h"
 
+#include <errno.h>
+
 #include "base/clock.h"
+#include "base/migrate.h"
 #include "base/pg.h"
 #include "server/hook_time.h"
 #include "server/redis_pool.h"
@@ -17,6 +20,7 @@ int pools_open(struct server *s, struct errtext *e)
                             .role = "furrow_app",
                             .name = "furrow-server"};
     struct pg_options hooks = pg;
+    struct errtext unmigrated = {0};
 
     pg.statement_ms = (int)s->config.api_statement_ms;
     pg.hold_ms = pg.statement_ms ? pg.statement_ms + HOLD_MORE_MS : 0;
@@ -34,6 +38,8 @@ int pools_open(struct server *s, struct errtext *e)
         return err;
     struct pg *one = pg_pool_take(s->pool);
     err = clock_share(one, e);
+    if (err && migrate_check(one, &unmigrated) == EINVAL)
+        *e = unmigrated;
     pg_pool_give(s->pool, one);
     return err ? err
                : redis_pool_new(&s->redis, s->config.common.redis_url, POOL_SIZE, e);

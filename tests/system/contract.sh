@@ -147,5 +147,7 @@ refused "want one of all|plivo-ivr" "$BIN/furrow-server" --profile nonsense
 refused "there is no 'nonsense'" env FURROW_CONTRACTS=plivo-ivr,nonsense "$BIN/furrow-server"
 refused "no place for ivr-simulator to listen" env FURROW_IVR_SIMULATOR_LISTEN=nowhere "$BIN/furrow-server"
 refused "nobody" env FURROW_VOICE_LEDGER_ACCOUNT=nobody "$BIN/furrow-server"
+psql -qX -h "$T/pg-socket" -U furrow -d postgres -c 'CREATE DATABASE bare' || fail "CREATE DATABASE bare"
+refused "the database is empty: run 'furrow migrate'" env DATABASE_URL="host=$T/pg-socket user=furrow dbname=bare" "$BIN/furrow-server"
 refused "no tenant 'nobody'" env FURROW_PLIVO_IVR_TENANT=nobody "$BIN/furrow-server"
 echo "ok"
