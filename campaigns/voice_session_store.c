@@ -14,9 +14,9 @@
     "s.flow_revision_id, s.flow_sha256, s.phone, s.dialled, s.language, s.tz_min, "      \
     "s.campaign_id, s.callback_campaign_id, s.contact, s.results, s.recording, "         \
     "s.document, furrow_ms(s.queued_at), s.ended_at IS NOT NULL, k.state, s.queue, "     \
-    "s.queue_priority, s.agent, furrow_ms(s.begun_at)"
+    "s.queue_priority, s.agent, furrow_ms(s.begun_at), s.redirect_revision_id"
 
-enum { COLUMN_COUNT = 24 };
+enum { COLUMN_COUNT = 25 };
 
 /* Both: who waited for a row gets it as it is then, but a row beside it that is not
  * locked as it was before. A session's state is written with the session. */
@@ -74,7 +74,8 @@ static int read_row(const PGresult *res, int row, struct voice_session *out)
                               .queued_at_ms = pg_i64(res, row, 17),
                               .ended = pg_bool(res, row, 18),
                               .queue_priority = (int)pg_i64(res, row, 21),
-                              .begun_at_ms = pg_i64(res, row, 23)};
+                              .begun_at_ms = pg_i64(res, row, 23),
+                              .redirect_revision_id = pg_i64(res, row, 24)};
 
     if (pg_uuid(res, row, 0, &s.call) ||
         str_copy(s.provider_call_id, sizeof(s.provider_call_id), pg_text(res, row, 3)) ||

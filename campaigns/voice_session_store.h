@@ -38,9 +38,10 @@ struct voice_session {
     int64_t queued_at_ms; /* 0: it waits in no queue */
     char queue[64];       /* that it waits in; "" none */
     int queue_priority;
-    char agent[64];      /* whose phone rings, or who talks with it; "" nobody */
-    int64_t begun_at_ms; /* of a call that we placed: when it was up */
-    bool ended;          /* the call is over */
+    char agent[64];               /* whose phone rings, or who talks with it; "" nobody */
+    int64_t begun_at_ms;          /* of a call that we placed: when it was up */
+    bool ended;                   /* the call is over */
+    int64_t redirect_revision_id; /* it is to go on in that flow; 0: nobody asks that */
     /* Of ivr_sessions; NULL before the first step. */
     uint8_t *state;
     size_t state_len;

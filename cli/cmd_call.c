@@ -13,9 +13,12 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
+#include "campaigns/flow_store.h"
 #include "campaigns/provider_call_store.h"
 #include "campaigns/provider_store.h"
+#include "campaigns/voice_redirect_store.h"
 #include "campaigns/voice_session_store.h"
+#include "cli/fact_import.h"
 #include "cli/groups.h"
 #include "server/provider_control.h"
 
@@ -82,30 +85,28 @@ static int load(struct cli *cli, const char *name, struct target *t)
     return CLI_OK;
 }
 
-/* url NULL: hang up. */
-static int control(const struct target *t, const char *url)
+/* url NULL: hang up. *result: what the provider says of it. */
+static int control(const struct target *t, const char *url, enum provider_control *result,
+                   struct provider_call_news *why)
 {
-    enum provider_control result;
-    struct provider_call_news why;
     struct http *http = NULL;
 
     if (http_new(&http, NULL))
         return cli_fail("no HTTP client");
-    int err = provider_control(http, &t->account, &t->known, url, &result, &why);
+    int err = provider_control(http, &t->account, &t->known, url, result, why);
     http_free(http);
     if (err)
         return cli_fail("%s does not answer at %s (%s)",
                         provider_kind_name(t->account.kind), t->account.settings.api_url,
                         strerror(err));
-    switch (result) {
+    switch (*result) {
     case PROVIDER_CONTROL_DONE:
-        puts(url ? "redirected" : "hung up");
         return CLI_OK;
     case PROVIDER_CONTROL_OVER:
         return cli_fail("the call is over");
     case PROVIDER_CONTROL_REFUSED:
         return cli_fail("%s refuses: %s %s", provider_kind_name(t->account.kind),
-                        why.code, why.says);
+                        why->code, why->says);
     case PROVIDER_CONTROL_MAYBE:
         break;
     }
@@ -121,8 +122,14 @@ static int hangup(struct cli *cli, int argc, char **argv)
 
     if (argc != 2)
         return cli_usage(argc < 2 ? "which call?" : "one call at a time");
+    enum provider_control result;
+    struct provider_call_news why;
     int code = load(cli, argv[1], &t);
-    return code ? code : control(&t, NULL);
+    if (!code)
+        code = control(&t, NULL, &result, &why);
+    if (!code)
+        puts("hung up");
+    return code;
 }
 
 /* Where its flow is: each time another address, so that it is not known for the same
@@ -142,15 +149,73 @@ static int own_url(const struct cli *cli, const struct target *t, char *url, siz
     return n > 0 && (size_t)n < size ? CLI_OK : cli_fail("the address is too long");
 }
 
+/* Written down, and then asked of the provider: whatever becomes of that, the call's next
+ * request finds it. */
+static int into_flow(struct cli *cli, const struct target *t, const struct flow_row *flow,
+                     const char *url)
+{
+    struct provider_call_news why = PROVIDER_CALL_NEWS;
+    enum provider_control result = PROVIDER_CONTROL_MAYBE;
+    enum voice_redirect state;
+
+    int err = voice_redirect_ask(cli->pg, cli->tenant_id, &t->call, flow->revision_id,
+                                 cli_user(), clock_now_ms(), &state);
+    if (err)
+        return err == ENOENT ? cli_fail("the call is over")
+                             : cli_fail("%s", pg_error(cli->pg));
+    if (state == VOICE_REDIRECT_THERE) {
+        printf("the call is in flow '%s@%d' already\n", flow->name, flow->revision);
+        return CLI_OK;
+    }
+    int code = control(t, url, &result, &why);
+    if (!code)
+        printf("redirected to flow '%s@%d'\n", flow->name, flow->revision);
+    else if (result == PROVIDER_CONTROL_MAYBE)
+        fprintf(stderr, "the call goes over to flow '%s@%d' with its next request\n",
+                flow->name, flow->revision);
+    else
+        err = voice_redirect_drop(cli->pg, cli->tenant_id, &t->call,
+                                  result == PROVIDER_CONTROL_OVER ? "over" : why.code,
+                                  clock_now_ms());
+    return err && err != ENOENT ? cli_fail("%s", pg_error(cli->pg)) : code;
+}
+
+static int to_flow(struct cli *cli, const struct target *t, const char *name,
+                   const char *url)
+{
+    struct errtext e = {0};
+    struct flow_row flow;
+
+    if (flow_find(cli->pg, cli->tenant_id, name, &flow, &e))
+        return cli_fail("%s", e.text);
+    return into_flow(cli, t, &flow, url);
+}
+
+static int to_url(const struct target *t, const char *url)
+{
+    enum provider_control result;
+    struct provider_call_news why;
+
+    int code = control(t, url, &result, &why);
+    if (!code)
+        puts("redirected");
+    return code;
+}
+
 static int redirect(struct cli *cli, int argc, char **argv)
 {
-    static const struct option options[] = {{"url", required_argument, NULL, 'u'}, {0}};
+    static const struct option options[] = {{"url", required_argument, NULL, 'u'},
+                                            {"flow", required_argument, NULL, 'f'},
+                                            {0}};
     CLEANUP(target_wipe) struct target t = {0};
+    const char *flow = NULL;
     char url[1024] = "";
     int code = CLI_OK;
 
     for (int o; !code && (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (o != 'u')
+        if (o == 'f')
+            flow = optarg;
+        else if (o != 'u')
             code = CLI_USAGE;
         else if ((strncmp(optarg, "https://", 8) != 0 &&
                   strncmp(optarg, "http://", 7) != 0) ||
@@ -162,10 +227,14 @@ static int redirect(struct cli *cli, int argc, char **argv)
         return code;
     if (argc - optind != 1)
         return cli_usage(argc == optind ? "which call?" : "one call at a time");
+    if (flow && url[0])
+        return cli_usage("either --flow or --url");
     code = load(cli, argv[optind], &t);
     if (!code && !url[0])
         code = own_url(cli, &t, url, sizeof(url));
-    return code ? code : control(&t, url);
+    if (code)
+        return code;
+    return flow ? to_flow(cli, &t, flow, url) : to_url(&t, url);
 }
 
 /* The last three digits, as elsewhere. */
@@ -248,13 +317,17 @@ static const struct cli_verb verbs[] = {
      .example = "furrow call hangup CA0123456789abcdef0123456789abcdef",
      .run = hangup},
     {.name = "redirect",
-     .arguments = "ID [--url URL]",
+     .arguments = "ID [--flow NAME | --url URL]",
      .about =
-         "Have a call that is up ask for another document than the one it is at.\n\n"
-         "  --url URL   of a document in the provider's language; without it the call "
-         "asks\n              furrow-server again, and goes on where its flow is",
-     .example = "furrow call redirect CA0123456789abcdef0123456789abcdef --url "
-                "https://voice.example.org/closed.xml",
+         "Have a call that is up go on elsewhere than where it is.\n\n"
+         "  --flow NAME   in another published flow, from its beginning, in the call's\n"
+         "                language; NAME@3 is that revision. It is written down first:\n"
+         "                should the provider not do it, the call goes over with its\n"
+         "                next key. Asked again, nothing more comes of it.\n"
+         "  --url URL     at a document in the provider's language\n\n"
+         "Without either the call asks furrow-server again, and goes on where its flow "
+         "is.",
+     .example = "furrow call redirect CA0123456789abcdef0123456789abcdef --flow helpdesk",
      .run = redirect},
 };
 

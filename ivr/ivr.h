@@ -164,7 +164,7 @@ struct ivr_frame {
 };
 
 struct ivr_state {
-    uint32_t seq; /* sprint number: 1 after START */
+    uint32_t seq; /* sprint number: 1 after START, or env.seq + 1 */
     enum ivr_status status;
     char session[64]; /* the call's id */
     int64_t tenant;
@@ -223,6 +223,8 @@ struct ivr_env {
     const char *const *voices;
     const json_t *contact; /* object behind {{contact.*}}; NULL: none */
     uint32_t caps;         /* enum ivr_cap */
+    uint32_t
+        seq; /* at START: of the call's state in the flow before; 0: there was none */
     /* When the party may be called, in order; a callback asked for outside of them is
      * moved to the next. NULL: any time. */
     const struct ivr_span *open;

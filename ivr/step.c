@@ -608,8 +608,10 @@ EXPORT int ivr_step(const struct ivr_prog *prog, const struct ivr_env *env,
     int err = state ? copy_state(sp, state) : 0;
     if (err)
         return err;
-    if (!state)
+    if (!state) {
+        sp->s.seq = env->seq;
         start(sp);
+    }
     sp->expr = (struct expr_env){.env = env,
                                  .lang = sp->s.lang,
                                  .started_at_ms = sp->s.started_at_ms,

@@ -94,6 +94,8 @@ static int again(struct voice_call *v, struct hook *h, struct response *resp)
 {
     int err = voice_open(v, h);
 
+    if (!err && voice_is_redirected(v))
+        err = voice_redirect(v);
     return err ? err : voice_answer(v, resp);
 }
 
@@ -248,6 +250,16 @@ static int said(struct voice_call *v, struct ivr_parsed *p)
     return err == ENODATA ? 0 : err; /* then the last document again */
 }
 
+/* Of the caller's own requests, the first after it was asked for, should the provider not
+ * have fetched the call. */
+static bool leaves_flow(const struct voice_call *v, const struct ivr_parsed *p)
+{
+    const bool of_caller = p->kind == IVR_PARSED_INPUT || p->kind == IVR_PARSED_DOCUMENT;
+
+    return voice_is_redirected(v) && of_caller && !p->aside && !p->agent &&
+           p->input.kind != IVR_IN_HANGUP;
+}
+
 /* v->session is there. */
 static int act_on(struct voice_call *v, struct hook *h, struct response *resp)
 {
@@ -266,6 +278,12 @@ static int act_on(struct voice_call *v, struct hook *h, struct response *resp)
         err = voice_queue_agent(v, parsed.agent);
     if (!err && parsed.queued_at_ms && parsed.kind != IVR_PARSED_NOTHING)
         err = voice_queue_look(v, token, wait, &parsed);
+    if (!err && leaves_flow(v, &parsed)) {
+        err = parsed.input.kind == IVR_IN_RECORDED ? voice_recorded(v, &parsed) : 0;
+        if (!err)
+            err = voice_redirect(v);
+        return err ? err : voice_answer(v, resp);
+    }
     if (!err && voice_is_overdue(v))
         parsed = (struct ivr_parsed){
             .kind = IVR_PARSED_INPUT,
@@ -286,7 +304,8 @@ int voice_gather_act(struct voice_call *v, struct hook *h, struct response *resp
 {
     const struct voice_session *s = &v->session;
 
-    if (s->ended || s->queued_at_ms || s->queue[0] || s->agent[0])
+    if (s->ended || s->queued_at_ms || s->queue[0] || s->agent[0] ||
+        s->redirect_revision_id)
         return VOICE_ALONE;
     int err = act_on(v, h, resp);
     return !err && s->queued_at_ms ? VOICE_ALONE : err;

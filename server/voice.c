@@ -10,6 +10,7 @@
 #include "campaigns/flow_store.h"
 #include "campaigns/kept_call_store.h"
 #include "campaigns/provider_call_store.h"
+#include "campaigns/voice_redirect_store.h"
 #include "server/api_calls.h"
 #include "server/call_languages.h"
 #include "server/spoken.h"
@@ -153,6 +154,7 @@ static struct ivr_env env_of(const struct voice_call *v)
                                 spoken_languages(v->hook->server->spoken, v->backend),
                             .contact = s->contact,
                             .caps = v->backend->caps & ~not_here,
+                            .seq = v->seq,
                             .kept = v->kept};
 }
 
@@ -387,6 +389,37 @@ int voice_feed(struct voice_call *v, const struct ivr_input *in)
             err = answer_here(v, &next, &here);
     }
     return err;
+}
+
+bool voice_is_redirected(const struct voice_call *v)
+{
+    return v->session.redirect_revision_id != 0 && !v->session.ended && v->state;
+}
+
+int voice_redirect(struct voice_call *v)
+{
+    struct voice_session *s = &v->session;
+    const struct ivr_input in = {.kind = IVR_IN_START};
+    int err = 0;
+
+    if (v->hook->gather)
+        return VOICE_ALONE;
+    if (s->queue[0] || s->agent[0])
+        err = voice_queue_left(v);
+    s->queued_at_ms = v->document.queued_at_ms = 0;
+    str_cut(s->language, sizeof(s->language), voice_language(v));
+    if (!err)
+        err = voice_redirect_take(v->hook->pg, s, v->hook->now_ms);
+    if (err)
+        return err;
+    v->seq = v->state->seq;
+    v->state = NULL;
+    program_release(v->program);
+    v->program = NULL;
+    log_info("voice", "call=%s goes on in flow revision=%lld", v->id,
+             (long long)s->flow_revision_id);
+    err = load_program(v);
+    return err ? err : voice_feed(v, &in);
 }
 
 bool voice_is_overdue(const struct voice_call *v)

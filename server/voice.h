@@ -28,6 +28,7 @@ struct voice_call {
     struct ivr_arena *arena;
     const struct ivr_state *state; /* NULL before START */
     const struct ivr_state *kept;  /* at START: where an earlier call dropped, or NULL */
+    uint32_t seq;                  /* at START: of the flow before */
     struct ivr_out out;            /* of the last step of this request */
     bool submitted; /* a step of this request has left a command to the jobs */
     bool stepped;
@@ -70,6 +71,12 @@ NODISCARD int voice_request(struct voice_call *v, const char *token, const char 
 NODISCARD int voice_feed(struct voice_call *v, const struct ivr_input *in);
 /* The end of the recording that was begun last: its row, and where it is found. */
 NODISCARD int voice_recorded(struct voice_call *v, const struct ivr_parsed *p);
+/* Is it to go on in another flow, which whoever serves it is to take up first? */
+bool voice_is_redirected(const struct voice_call *v);
+/* It leaves its flow where it is, and goes on in that one from its beginning: in the
+ * language, and with the steps counted on, so that nothing that was to lead on in the old
+ * one is taken for the new one's. */
+NODISCARD int voice_redirect(struct voice_call *v);
 /* Has the wait at hand lasted longer than the flow allows? Then DEADLINE is its input. */
 bool voice_is_overdue(const struct voice_call *v);
 /* The provider says that the call is over. */

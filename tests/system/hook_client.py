@@ -24,7 +24,7 @@ def sign(kind, token, url, pairs, nonce, v2):
         return {"X-Twilio-Signature": base64.b64encode(mac).decode()}
     if kind != "plivo":
         return {}
-    text = url + nonce if v2 else url + "?" + "".join(k + v for k, v in sorted(pairs)) + "." + nonce
+    text = url + nonce if v2 else url + ("." if "?" in url else "?") + "".join(k + v for k, v in sorted(pairs)) + "." + nonce
     if not pairs and not v2:
         text = url + "." + nonce
     mac = base64.b64encode(hmac.new(token.encode(), text.encode("utf-8", "surrogateescape"), hashlib.sha256).digest()).decode()
