@@ -471,7 +471,8 @@ static int list_open(struct pg *pg, int slot, PGresult **res)
     return pg_run(
         pg, res,
         "SELECT id, tenant_id, campaign_id, contact_id, phone, trunk_id, slot, "
-        "number, state, caller_id FROM attempts WHERE state IN ('intent', "
+        "number, state, caller_id FROM attempts WHERE ended_at IS NULL AND state IN "
+        "('intent', "
         "'released', 'ringing', 'answered') AND ($1::int < 0 OR slot = $1::int) "
         "ORDER BY id",
         &a);
@@ -523,12 +524,13 @@ int attempt_count_open(struct pg *pg, int tenant_id, struct attempt_open_count *
 
     int err = pg_begin_own(pg, tenant_id, &own);
     if (!err)
-        err = pg_end_own(pg, own,
-                         pg_run(pg, &res,
-                                "SELECT trunk_id, campaign_id, count(*) FROM attempts "
-                                "WHERE state IN ('intent', 'released', 'ringing', "
-                                "'answered') GROUP BY 1, 2 ORDER BY 1, 2",
-                                NULL));
+        err = pg_end_own(
+            pg, own,
+            pg_run(pg, &res,
+                   "SELECT trunk_id, campaign_id, count(*) FROM attempts "
+                   "WHERE ended_at IS NULL AND state IN ('intent', "
+                   "'released', 'ringing', 'answered') GROUP BY 1, 2 ORDER BY 1, 2",
+                   NULL));
     if (err)
         return err;
     int rows = PQntuples(res);

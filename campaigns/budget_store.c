@@ -69,7 +69,8 @@ static int read_open(struct pg *pg, int64_t campaign_id, int64_t now_ms, PGresul
     return pg_run(pg, res,
                   "SELECT coalesce(furrow_ms(furrow_ts($2)) - furrow_ms(answered_at), 0) "
                   "FROM attempts WHERE campaign_id = $1 AND tenant_id = furrow_tenant() "
-                  "AND state IN ('intent', 'released', 'ringing', 'answered')",
+                  "AND ended_at IS NULL AND state IN ('intent', 'released', 'ringing', "
+                  "'answered')",
                   &a);
 }
 
@@ -128,7 +129,8 @@ static int load(struct pg *pg, int64_t campaign_id, struct budget_spent *out,
     pg_arg_i64(&a, campaign_id);
     int err = pg_run(pg, &res,
                      "SELECT (SELECT count(*) FROM attempts WHERE campaign_id = $1 AND "
-                     "state IN ('intent', 'released', 'ringing', 'answered')), calls, "
+                     "ended_at IS NULL AND state IN ('intent', 'released', 'ringing', "
+                     "'answered')), calls, "
                      "seconds, micros FROM (SELECT 1) q LEFT JOIN campaign_spend ON "
                      "campaign_id = $1",
                      &a);

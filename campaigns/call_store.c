@@ -110,26 +110,112 @@ static int make_contact(const PGresult *res, int row, int col, int64_t phone,
     return 0;
 }
 
-int call_begin(struct pg *pg, const struct call_start *start, struct call_context *out)
+static int read_context(const PGresult *res, int row, const struct call_start *start,
+                        const char *source, struct call_context *out)
 {
-    CLEANUP(pg_result_free) PGresult *res = NULL;
     struct call_context c = {0};
 
-    int err = write_and_read(pg, start, &res);
-    if (err)
-        return err;
-    if (PQntuples(res) == 0)
-        return ENOENT;
-    c.flow_source = xstrdup(pg_text(res, 0, COL_SOURCE));
-    str_cut(c.flow_sha256, sizeof(c.flow_sha256), pg_text(res, 0, COL_SHA256));
-    str_cut(c.language, sizeof(c.language), pg_text(res, 0, COL_LANGUAGE));
-    err = make_contact(res, 0, COL_ATTRS, start->phone, start->at_ms, &c);
+    c.flow_source = xstrdup(source);
+    str_cut(c.flow_sha256, sizeof(c.flow_sha256), pg_text(res, row, COL_SHA256));
+    str_cut(c.language, sizeof(c.language), pg_text(res, row, COL_LANGUAGE));
+    int err = make_contact(res, row, COL_ATTRS, start->phone, start->at_ms, &c);
     if (!err)
-        err = pg_bytes_dup(res, 0, COL_KEPT, &c.kept, &c.kept_len);
+        err = pg_bytes_dup(res, row, COL_KEPT, &c.kept, &c.kept_len);
     if (err)
         call_context_free(&c);
     else
         *out = c;
+    return err;
+}
+
+int call_begin(struct pg *pg, const struct call_start *start, struct call_context *out)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+
+    int err = write_and_read(pg, start, &res);
+    if (!err && PQntuples(res) == 0)
+        err = ENOENT;
+    return err ? err : read_context(res, 0, start, pg_text(res, 0, COL_SOURCE), out);
+}
+
+/* The same for many calls out. A revision's text comes with the first of its calls. The
+ * OFFSETs keep the calls outside: each row is found by its key, whatever the planner
+ * believes of a table. */
+static const char begin_many_sql[] =
+    "WITH q AS MATERIALIZED (SELECT q.*, f.source, f.sha256 FROM unnest($2::uuid[], "
+    "$3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], "
+    "$8::bigint[]) WITH ORDINALITY q(id, campaign, contact, phone, revision, slot, "
+    "at_ms, n) CROSS JOIN LATERAL (SELECT f.source, f.sha256 FROM flow_revisions f WHERE "
+    "f.id = q.revision OFFSET 0) f), made AS (INSERT INTO calls (id, tenant_id, "
+    "direction, campaign_id, contact_id, phone, flow_revision_id, slot, started_at) "
+    "SELECT q.id, $1::int, 'out', q.campaign, q.contact, q.phone, q.revision, q.slot, "
+    "furrow_ts(q.at_ms) FROM q ON CONFLICT (id) DO NOTHING) SELECT CASE WHEN "
+    "lag(q.revision) OVER (ORDER BY q.n) IS DISTINCT FROM q.revision THEN q.source END, "
+    "q.sha256, coalesce((SELECT h.language FROM caller_history h WHERE h.phone = "
+    "q.phone), ''), k.attrs, k.region, (SELECT z.zones[1] FROM zone_groups z WHERE z.id "
+    "= k.zone_group), (SELECT a.variant FROM attempts a WHERE a.id = q.id), k.id IS NOT "
+    "NULL, NULL::bytea, q.n - 1, q.revision FROM q LEFT JOIN LATERAL (SELECT k.id, "
+    "k.attrs, k.region, k.zone_group FROM contacts k WHERE k.id = q.contact OFFSET 0) k "
+    "ON true ORDER BY q.n";
+enum { COL_N = COL_KEPT + 1, COL_REVISION };
+
+static int ask_many(struct pg *pg, const struct call_start *const *starts, size_t n,
+                    PGresult **res)
+{
+    enum { ID, CAMPAIGN, CONTACT, PHONE, REVISION, SLOT, AT, COLUMNS };
+    struct pg_column c[COLUMNS] = {0};
+    struct pg_args a = {0};
+    int tenant_id = starts[0]->tenant_id;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct call_start *s = starts[i];
+        pg_column_uuid(&c[ID], &s->id);
+        pg_column_id(&c[CAMPAIGN], s->campaign_id);
+        pg_column_id(&c[CONTACT], s->contact_id);
+        pg_column_id(&c[PHONE], s->phone);
+        pg_column_i64(&c[REVISION], s->flow_revision_id);
+        pg_column_i64(&c[SLOT], s->slot);
+        pg_column_i64(&c[AT], s->at_ms);
+    }
+    pg_arg_i64(&a, tenant_id);
+    for (size_t i = 0; i < COLUMNS; i++)
+        pg_arg_column(&a, &c[i]);
+    int err = pg_in_transaction(pg)
+                  ? pg_run(pg, res, begin_many_sql, &a)
+                  : pg_run_alone(pg, tenant_id, res, begin_many_sql, &a);
+    pg_columns_free(c, COLUMNS);
+    return err;
+}
+
+/* Of a revision, in an earlier row: rows come in the order of the calls. */
+static const char *text_before(const PGresult *res, int row)
+{
+    int first = 0;
+
+    while (pg_i64(res, first, COL_REVISION) != pg_i64(res, row, COL_REVISION))
+        first++;
+    return pg_text(res, first, COL_SOURCE);
+}
+
+int calls_begin(struct pg *pg, const struct call_start *const *starts, size_t n,
+                struct call_context *out, int *errs)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        out[i] = (struct call_context){0};
+        errs[i] = ENOENT;
+    }
+    int err = n > 0 ? ask_many(pg, starts, n, &res) : 0;
+    for (int row = 0; !err && n > 0 && row < PQntuples(res); row++) {
+        int64_t i = pg_i64(res, row, COL_N);
+        if (i < 0 || i >= (int64_t)n || errs[i] != ENOENT)
+            err = EPROTO;
+        else
+            errs[i] = read_context(res, row, starts[i], text_before(res, row), &out[i]);
+    }
+    for (size_t i = 0; err && i < n; i++)
+        call_context_free(&out[i]);
     return err;
 }
 

@@ -56,6 +56,12 @@ NODISCARD int call_begin(struct pg *pg, const struct call_start *start,
                          struct call_context *out);
 void call_context_free(struct call_context *c);
 
+/* Many calls out of one tenant whose contacts are known, in one transaction (the caller's
+ * when one is open): errs[i] is 0, and out[i] the caller's to call_context_free(), or
+ * ENOENT: no such revision. Any error that is returned: nothing was changed. */
+NODISCARD int calls_begin(struct pg *pg, const struct call_start *const *starts, size_t n,
+                          struct call_context *out, int *errs);
+
 /* Many inbound calls at once, in the caller's transaction: what each begins with, and
  * then the rows of those that do begin. alone: it wants what cannot be done for many (an
  * unknown number or one that is only rung, a call that is gone on with, one that the

@@ -370,8 +370,8 @@ static int has_work(struct pg *pg, int64_t campaign_id, bool *yes)
     static const char *const questions[] = {
         "SELECT EXISTS (SELECT FROM campaign_contacts WHERE campaign_id = $1 AND state = "
         "'pending')",
-        "SELECT EXISTS (SELECT FROM attempts WHERE campaign_id = $1 AND state IN "
-        "('intent', 'released', 'ringing', 'answered'))",
+        "SELECT EXISTS (SELECT FROM attempts WHERE campaign_id = $1 AND ended_at IS "
+        "NULL AND state IN ('intent', 'released', 'ringing', 'answered'))",
         "SELECT EXISTS (SELECT FROM campaign_contacts WHERE campaign_id = $1 AND state = "
         "'calling')",
         /* A time to call back that was said and is being understood. */

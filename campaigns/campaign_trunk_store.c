@@ -67,7 +67,7 @@ int campaign_trunks_load(struct pg *pg, int tenant_id, int64_t campaign_id,
 
 enum { REFUSED_IN_A_ROW = 10, REFUSED_MS = 15 * 60 * 1000 };
 
-#define OPEN "state IN ('released', 'ringing', 'answered')"
+#define OPEN "ended_at IS NULL AND a.state IN ('released', 'ringing', 'answered')"
 /* As the breaker sees it (dialer/pacing_told.lua): the trunk's latest calls that are
  * over, none of them of before the longest time that it leaves a trunk alone. The last:
  * dialers are there, none with an Asterisk; that there is no dialer is said elsewhere. */

@@ -56,7 +56,7 @@ NODISCARD int db_submit(struct db *db, enum db_mode mode, uint64_t key, db_work_
 /* How long a work may stay in the queue for company. */
 enum {
     DB_PATIENT_MS = 20, /* nobody waits for it */
-    DB_BRIEF_MS = 5,    /* somebody who does not notice */
+    DB_BRIEF_MS = 15,   /* somebody who does not notice */
 };
 /* The same for work of which many wait at busy times. Neighbours in a thread's queue that
  * are DB_KEEP and of the same tenant share one transaction: each is a transaction of a

@@ -67,20 +67,54 @@ static void find_hours(struct pg *pg, struct begin *b)
                  (long long)campaign, err);
 }
 
+/* It may be run again. */
+static void begin_anew(struct begin *b)
+{
+    call_context_free(&b->context);
+    program_release(b->program);
+    b->program = NULL;
+}
+
+static int find_program(struct pg *pg, struct begin *b)
+{
+    const struct program_source of = {b->context.flow_source, b->context.flow_sha256,
+                                      b->start.flow_revision_id};
+    int err = programs_get(b->lives->programs, pg, b->start.tenant_id, &of, &b->program);
+
+    if (!err)
+        find_hours(pg, b);
+    return err;
+}
+
 static int begin_work(struct pg *pg, void *arg)
 {
     struct begin *b = arg;
 
-    call_context_free(&b->context);
-    memset(&b->context, 0, sizeof(b->context));
+    begin_anew(b);
     int err = call_begin(pg, &b->start, &b->context);
-    if (err)
-        return err;
-    const struct program_source of = {b->context.flow_source, b->context.flow_sha256,
-                                      b->start.flow_revision_id};
-    err = programs_get(b->lives->programs, pg, b->start.tenant_id, &of, &b->program);
-    if (!err)
-        find_hours(pg, b);
+    return err ? err : find_program(pg, b);
+}
+
+/* Calls out whose contacts are known. */
+static int begin_together(struct pg *pg, void *const *args, size_t n, int *errs)
+{
+    CLEANUP(free_cleanup) const struct call_start **starts = xcalloc(n, sizeof(*starts));
+    CLEANUP(free_cleanup) struct call_context *found = xcalloc(n, sizeof(*found));
+
+    for (size_t i = 0; i < n; i++) {
+        struct begin *b = args[i];
+        begin_anew(b);
+        starts[i] = &b->start;
+    }
+    int err = calls_begin(pg, starts, n, found, errs);
+    for (size_t i = 0; !err && i < n; i++)
+        ((struct begin *)args[i])->context = found[i];
+    for (size_t i = 0; !err && i < n; i++) {
+        if (!errs[i])
+            errs[i] = find_program(pg, args[i]);
+        if (errs[i] == ECONNRESET || errs[i] == EAGAIN) /* each again, by itself */
+            err = errs[i];
+    }
     return err;
 }
 
@@ -129,14 +163,17 @@ int live_door_begin(struct live_call *c)
                                    .slot = c->lives->d->slot,
                                    .at_ms = clock_now_ms()};
     live_hold(c->lives);
-    int err =
-        db_submit_order(c->lives->d->db, &(struct db_order){.mode = DB_KEEP,
-                                                            .patience_ms = DB_BRIEF_MS,
-                                                            .key = db_key(&s->id),
-                                                            .tenant_id = s->tenant_id,
-                                                            .work = begin_work,
-                                                            .done = begin_done,
-                                                            .arg = b});
+    int err = db_submit_order(
+        c->lives->d->db,
+        &(struct db_order){.mode = DB_KEEP,
+                           .patience_ms = DB_BRIEF_MS,
+                           .key = db_key(&s->id),
+                           .tenant_id = s->tenant_id,
+                           .work = begin_work,
+                           .together =
+                               !s->inbound && s->contact_id > 0 ? begin_together : NULL,
+                           .done = begin_done,
+                           .arg = b});
     if (err) {
         texts_deinit(&b->texts);
         free(b);
@@ -350,6 +387,26 @@ static int finish_work(struct pg *pg, void *arg)
                                               .results = w->results});
 }
 
+static int finish_together(struct pg *pg, void *const *args, size_t n, int *errs)
+{
+    CLEANUP(free_cleanup) struct call_end *ends = xcalloc(n, sizeof(*ends));
+    CLEANUP(free_cleanup) const struct call_end **list = xcalloc(n, sizeof(*list));
+    bool own = false;
+
+    for (size_t i = 0; i < n; i++) {
+        const struct ending *w = args[i];
+        ends[i] = (struct call_end){.id = w->call,
+                                    .tenant_id = w->tenant_id,
+                                    .at_ms = w->at_ms,
+                                    .outcome = w->outcome,
+                                    .results = w->results};
+        list[i] = &ends[i];
+        errs[i] = 0;
+    }
+    int err = pg_begin_own(pg, ends[0].tenant_id, &own);
+    return err ? err : pg_end_own(pg, own, calls_finish(pg, list, n));
+}
+
 static void ending_done(int err, void *arg)
 {
     struct ending *w = arg;
@@ -365,7 +422,7 @@ static void ending_done(int err, void *arg)
 }
 
 static void submit_ending(struct live_call *c, struct ending *w, db_work_fn *work,
-                          bool patient)
+                          db_together_fn *together)
 {
     w->lives = c->lives;
     w->call = c->start.id;
@@ -374,10 +431,11 @@ static void submit_ending(struct live_call *c, struct ending *w, db_work_fn *wor
     live_hold(c->lives);
     int err = db_submit_order(
         c->lives->d->db, &(struct db_order){.mode = DB_KEEP,
-                                            .patience_ms = patient ? DB_PATIENT_MS : 0,
+                                            .patience_ms = together ? DB_PATIENT_MS : 0,
                                             .key = db_key(&c->start.id),
                                             .tenant_id = c->start.tenant_id,
                                             .work = work,
+                                            .together = together,
                                             .done = ending_done,
                                             .arg = w});
     if (err)
@@ -393,7 +451,7 @@ void live_door_recording_end(struct live_call *c, const char *name, const char *
     str_cut(w->state, sizeof(w->state), state);
     str_cut(w->error, sizeof(w->error), error);
     w->duration_ms = (int)duration_ms;
-    submit_ending(c, w, recording_work, false);
+    submit_ending(c, w, recording_work, NULL);
 }
 
 void live_door_finish(struct live_call *c, const char *outcome)
@@ -402,7 +460,7 @@ void live_door_finish(struct live_call *c, const char *outcome)
 
     str_cut(w->outcome, sizeof(w->outcome), outcome);
     w->results = STEAL(c->results);
-    submit_ending(c, w, finish_work, true);
+    submit_ending(c, w, finish_work, finish_together);
 }
 
 /* ---- prompts before the first call ---- */

@@ -27,7 +27,7 @@ static int make_partitions(struct pg *pg)
 
     pg_arg_ms(&a, clock_now_ms());
     int err = pg_run(pg, NULL,
-                     "SELECT furrow_make_partition(p, date_trunc('month', furrow_ts($1), "
+                     "SELECT furrow_make_month(p, date_trunc('month', furrow_ts($1), "
                      "'UTC') + make_interval(months => m)) FROM unnest(ARRAY['attempts', "
                      "'calls', 'call_steps', 'decisions']) p, generate_series(1, 2) m",
                      &a);

@@ -22,9 +22,9 @@ struct gauge {
 
 static const struct gauge gauges[] = {
     {"furrow_attempts_open", "Attempts not over, by state", "state",
-     "SELECT count(*), state FROM attempts WHERE state IN ('intent', 'released', "
-     "'ringing', "
-     "'answered') GROUP BY state"},
+     "SELECT count(*), state FROM attempts WHERE ended_at IS NULL AND state IN "
+     "('intent', "
+     "'released', 'ringing', 'answered') GROUP BY state"},
     {"furrow_calls_open", "Calls with a live flow, by direction", "direction",
      "SELECT count(*), direction FROM calls WHERE ended_at IS NULL GROUP BY direction"},
     {"furrow_campaigns", "Campaigns, by state", "state",

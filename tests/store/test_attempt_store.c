@@ -88,6 +88,66 @@ static int contact_is(const struct attempt_row *row, const char *expr, const cha
                      expr, row->campaign_id, row->contact_id);
 }
 
+/* What an update costs: a new entry in every index, unless it stays on its page. */
+static int64_t updates(const char *kind)
+{
+    ledger_run(pg, "SELECT pg_stat_force_next_flush()");
+    return ledger_i64(
+        pg,
+        "SELECT coalesce(sum(%s), 0) FROM pg_stat_user_tables WHERE relname "
+        "LIKE 'attempts\\_%%'",
+        kind);
+}
+
+static void the_moves_before_the_end_touch_no_index(void **state)
+{
+    int64_t c = new_campaign("");
+    struct attempt_row rows[8];
+    struct permit *p = NULL;
+
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        new_contact(c);
+    assert_int_equal(claim(c, T0, 8, rows).intents, 8);
+    int64_t all = updates("n_tup_upd"), on_page = updates("n_tup_hot_upd");
+    for (int i = 0; i < 8; i++) {
+        p = release_one(&rows[i], T0 + 1);
+        assert_non_null(p);
+        permit_free(p);
+        struct attempt_move m = {
+            .id = rows[i].id, .to = ATTEMPT_RINGING, .at_ms = T0 + 2};
+        assert_int_equal(move(&m), 0);
+        m.to = ATTEMPT_ANSWERED;
+        assert_int_equal(move(&m), 0);
+    }
+    assert_int_equal(updates("n_tup_upd") - all, 24);
+    assert_int_equal(updates("n_tup_hot_upd") - on_page, 24);
+    for (int i = 0; i < 8; i++) {
+        struct attempt_move m = {.id = rows[i].id,
+                                 .to = ATTEMPT_ENDED,
+                                 .at_ms = T0 + 3,
+                                 .disposition = DISPOSITION_COMPLETED};
+        assert_int_equal(move(&m), 0);
+    }
+    assert_int_equal(updates("n_tup_hot_upd") - on_page, 24);
+    assert_int_equal(
+        ledger_i64(pg,
+                   "SELECT count(*) FROM attempts WHERE campaign_id = %" PRId64
+                   " AND ended_at IS NULL",
+                   c),
+        0);
+}
+
+static void the_next_months_have_room_too(void **state)
+{
+    (void)state;
+    pgtest_run(pg, TENANT,
+               "SELECT furrow_make_month('attempts', timestamptz '2042-05-01')");
+    assert_true(ledger_is(pg, "1",
+                          "SELECT count(*) FROM pg_class WHERE relname = "
+                          "'attempts_204205' AND reloptions @> ARRAY['fillfactor=50']"));
+}
+
 /* ---- claim ---- */
 
 static void a_claim_writes_intents_and_decisions_together(void **state)
@@ -532,7 +592,9 @@ static void no_permit_is_minted_after_an_opt_out_committed(void **state)
         assert_int_equal(!p, contact_is(&row, "final", "DNC_INTERNAL"));
         permit_free(p);
         /* Either way the next one is refused. */
-        ledger_run(pg, "UPDATE attempts SET state = 'intent' WHERE phone = %" PRId64,
+        ledger_run(pg,
+                   "UPDATE attempts SET state = 'intent', ended_at = NULL WHERE phone = "
+                   "%" PRId64,
                    row.phone);
         assert_null(release_one(&row, T0 + 2));
     }
@@ -854,6 +916,8 @@ int main(void)
         cmocka_unit_test(a_clock_that_is_set_back_brings_no_withdrawn_call_nearer),
         cmocka_unit_test(opted_out_is_final_and_a_callback_comes_before_the_rule),
         cmocka_unit_test(open_attempts_are_listed_and_counted),
+        cmocka_unit_test(the_moves_before_the_end_touch_no_index),
+        cmocka_unit_test(the_next_months_have_room_too),
     };
 
     pgtest_start(PGTEST_POSTGRES);

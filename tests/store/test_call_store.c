@@ -39,6 +39,52 @@ static void begin(const struct call_start *s)
     call_context_free(&c);
 }
 
+static void calls_out_that_begin_together_begin_as_each_alone(void **state)
+{
+    struct call_start s[4];
+    const struct call_start *list[ARRAY_LEN(s)];
+    struct call_context many[ARRAY_LEN(s)], one = {0};
+    int errs[ARRAY_LEN(s)];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(s); i++) {
+        s[i] = a_call(false);
+        s[i].campaign_id = campaign;
+        s[i].contact_id = ledger_contact(pg, campaign, addis, s[i].phone, 0);
+        list[i] = &s[i];
+    }
+    s[1].flow_revision_id = INT64_C(1) << 40; /* there is none */
+    s[2].contact_id = INT64_C(1) << 40;
+    ledger_run(pg,
+               "INSERT INTO caller_history (tenant_id, phone, language, last_call_at) "
+               "VALUES (1, %" PRId64 ", 'am', now())",
+               s[3].phone);
+    for (int round = 0; round < 2; round++) { /* again: nothing more is written */
+        assert_int_equal(calls_begin(pg, list, ARRAY_LEN(s), many, errs), 0);
+        for (size_t i = 0; i < ARRAY_LEN(s); i++) {
+            assert_int_equal(errs[i], i == 1 ? ENOENT : 0);
+            assert_int_equal(call_begin(pg, &s[i], &one), errs[i]);
+            if (errs[i])
+                continue;
+            assert_true(json_equal(one.contact, many[i].contact));
+            assert_string_equal(one.language, many[i].language);
+            assert_string_equal(one.flow_source, many[i].flow_source);
+            assert_string_equal(one.flow_sha256, many[i].flow_sha256);
+            assert_int_equal(one.tz_min, many[i].tz_min);
+            call_context_free(&one);
+            call_context_free(&many[i]);
+        }
+    }
+    char id[UUID_TEXT_MAX];
+    assert_true(
+        ledger_is(pg, "out 2 true",
+                  "SELECT direction || ' ' || slot || ' ' || (campaign_id > 0 AND "
+                  "contact_id > 0 AND started_at IS NOT NULL) FROM calls WHERE id "
+                  "= '%s'",
+                  uuid_text(&s[3].id, id)));
+    assert_int_equal(calls_begin(pg, list, 0, many, errs), 0);
+}
+
 static struct call_step a_step(const struct call_start *s, int seq)
 {
     return (struct call_step){.call_id = s->id,
@@ -878,6 +924,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_call_begins_with_what_is_known_of_the_number),
+        cmocka_unit_test(calls_out_that_begin_together_begin_as_each_alone),
         cmocka_unit_test(many_calls_begin_and_end_at_once),
         cmocka_unit_test(a_step_writes_everything_or_nothing),
         cmocka_unit_test(steps_of_many_calls_are_one_transaction),
