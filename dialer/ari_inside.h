@@ -86,6 +86,7 @@ struct ari_wire { /* ari_wire.c */
     bool spoilt;  /* it has said 409 there, and will say it again */
     int64_t last; /* number of a request */
     struct ari_wired_list open;
+    int count;     /* of them */
     char *leaving; /* the text that was handed out last */
 };
 

@@ -3,7 +3,7 @@
  * 21.9 and 22.4 on: neither side parses HTTP, and no connection of its own is woken for
  * each. Asterisk serves them one after another, so only what it answers without waiting
  * for a channel's thread goes here (ari_request.brief); one that waited would hold up
- * all.
+ * all. What comes while it is behind goes by HTTP, beside it.
  *
  * An older Asterisk ignores what it is sent, so one that is asked and answers is known to
  * take them, and nothing else is. Until then, while the socket is away, and after a
@@ -26,6 +26,7 @@
 enum {
     ANSWER_MS = 10000,
     LEAVE_ONCE_MS = 1500, /* what must not be late is not sent late */
+    OPEN_MAX = 8,         /* more, and it is behind */
     BODY_MAX = 32 << 10,  /* Asterisk takes frames of 64 KiB */
 };
 
@@ -98,13 +99,15 @@ static void submit(struct ari *a, const struct ari_request *r, ari_reply_fn *fn,
     if (!w->text)
         abort(); /* its parts are texts of ours, and memory has not run out elsewhere */
     list_add(&a->wire.open, w);
+    a->wire.count++;
     ari_socket_send(a->own);
 }
 
 bool ari_wire_takes(const struct ari *a, const struct ari_request *r)
 {
     return a && r->brief && a->wire.speaks && ari_socket_is_up(a->own) &&
-           !(r->once && a->wire.spoilt) && (!r->body || strlen(r->body) < BODY_MAX);
+           a->wire.count < OPEN_MAX && !(r->once && a->wire.spoilt) &&
+           (!r->body || strlen(r->body) < BODY_MAX);
 }
 
 void ari_wire_send(struct ari *a, const struct ari_request *r, ari_reply_fn *fn,
@@ -164,6 +167,7 @@ void ari_wire_answered(struct ari *a, const json_t *answer)
 
     if (!w) /* late, and given up before */
         return;
+    a->wire.count--;
     const struct web_resp resp = {.status = (long)json_integer_value(status),
                                   .body = body ? body : "",
                                   .len = body ? strlen(body) : 0};
@@ -184,6 +188,7 @@ void ari_wire_tick(struct ari *a, int64_t mono_now_ms)
         next = w->next;
         bool over = mono_now_ms > (w->text ? w->leave_by_ms : w->answer_by_ms);
         unanswered |= over && !w->text;
+        a->wire.count -= over;
         list_add(over ? &late : &rest, w);
     }
     a->wire.open = rest;
@@ -202,6 +207,7 @@ void ari_wire_lost(struct ari *a, int err)
     struct ari_wired_list gone = a->wire.open;
 
     a->wire.open = (struct ari_wired_list){0};
+    a->wire.count = 0;
     a->wire.speaks = false;
     a->wire.spoilt = false;
     free(a->wire.leaving);

@@ -459,6 +459,27 @@ static void a_request_over_the_socket_that_is_not_answered_is_the_last(void **st
     assert_int_equal(ari_peer_spoken(t.peer), spoken);
 }
 
+static bool has_eleven(const char *text)
+{
+    int n = 0;
+
+    for (const char *p = t.asked.data; p && (p = strstr(p, text)); p++)
+        n++;
+    return n >= 11;
+}
+
+static void what_the_socket_is_behind_with_goes_by_http(void **state)
+{
+    int spoken = ari_peer_spoken(t.peer);
+
+    (void)state;
+    t.how = PEER_IS_SILENT;
+    for (int i = 0; i < 11; i++)
+        originate(0);
+    assert_true(until(has_eleven, "POST /ari/channels/" CHANNEL));
+    assert_int_equal(ari_peer_spoken(t.peer), spoken + 8);
+}
+
 /* Asterisk would say it again of every origination that fails on that connection. */
 static void after_a_duplicate_originations_leave_the_socket(void **state)
 {
@@ -961,6 +982,7 @@ int main(void)
         spoken_test(what_had_not_left_when_the_socket_was_lost_was_not_sent),
         spoken_test(an_origination_that_could_not_leave_in_time_never_does),
         spoken_test(a_request_over_the_socket_that_is_not_answered_is_the_last),
+        spoken_test(what_the_socket_is_behind_with_goes_by_http),
         spoken_test(after_a_duplicate_originations_leave_the_socket),
         spoken_test(an_origination_says_what_it_must),
         spoken_test(a_permit_that_is_too_old_sends_nothing),
