@@ -217,10 +217,31 @@ void config_show(const struct config_table *t, const void *cfg, FILE *to)
     }
 }
 
-void config_reference(const struct config_table *t, FILE *to)
+/* "FURROW_" and the name, where no other is given. */
+static void put_environment(const struct config_option *o, FILE *to)
+{
+    if (o->env) {
+        fputs(o->env, to);
+        return;
+    }
+    fputs("FURROW_", to);
+    for (const char *p = o->name; *p; p++)
+        fputc(toupper((unsigned char)*p), to);
+}
+
+static void put_type(const struct config_option *o, FILE *to)
 {
     static const char *const types[] = {"text", "number", "true/false", "choice"};
 
+    fputs(types[o->type], to);
+    if (o->type == CONFIG_INT)
+        fprintf(to, " %" PRId64 "…%" PRId64, o->min, o->max);
+    for (const char *p = o->type == CONFIG_CHOICE ? o->choices : ""; *p; p++)
+        fprintf(to, p == o->choices ? ": %c" : *p == '|' ? ", " : "%c", *p);
+}
+
+void config_reference(const struct config_table *t, FILE *to)
+{
     fprintf(to,
             "## %s\n\n| key | environment | type | default | reload | meaning |\n"
             "|---|---|---|---|---|---|\n",
@@ -228,18 +249,9 @@ void config_reference(const struct config_table *t, FILE *to)
     for (size_t i = 0; i < t->count; i++) {
         const struct config_option *o = &t->options[i];
         fprintf(to, "| `%s` | `", o->name);
-        if (o->env) {
-            fputs(o->env, to);
-        } else {
-            fputs("FURROW_", to);
-            for (const char *p = o->name; *p; p++)
-                fputc(toupper((unsigned char)*p), to);
-        }
-        fprintf(to, "` | %s", types[o->type]);
-        if (o->type == CONFIG_INT)
-            fprintf(to, " %" PRId64 "…%" PRId64, o->min, o->max);
-        for (const char *p = o->type == CONFIG_CHOICE ? o->choices : ""; *p; p++)
-            fprintf(to, p == o->choices ? ": %c" : *p == '|' ? ", " : "%c", *p);
+        put_environment(o, to);
+        fputs("` | ", to);
+        put_type(o, to);
         fprintf(to, " | %s%s%s | %s | %s |\n", *o->initial ? "`" : "", o->initial,
                 *o->initial ? "`" : "", o->reloadable ? "yes" : "no", o->help);
     }

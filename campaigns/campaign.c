@@ -34,7 +34,7 @@ enum {
 };
 /* Older time zone data is wrong about this year: British Columbia, Alberta,
  * Manitoba and Morocco changed. */
-static const char MIN_TZDATA[] = "2026f";
+static const char min_tzdata[] = "2026f";
 
 struct draft {
     struct campaign_doc doc;
@@ -488,11 +488,11 @@ static void check_trunks(struct doc_reader *r, struct campaign_doc *doc,
 /* What no single field can say. */
 static void check_together(struct doc_reader *r, struct draft *d, const json_t *root)
 {
-    struct campaign_doc *doc = &d->doc;
+    const struct campaign_doc *doc = &d->doc;
 
     check_words(r, d);
-    check_trunks(r, doc, root);
-    check_lists(r, doc, root);
+    check_trunks(r, &d->doc, root);
+    check_lists(r, &d->doc, root);
     if (doc->caller_id[0] && doc->caller_ids.pool[0])
         doc_issue(r, "/caller_id", JSON_PLACE_KEY, "leave one of them out",
                   "'caller_id' is one number, 'caller_ids' a pool of them: not both");
@@ -511,31 +511,44 @@ static void check_together(struct doc_reader *r, struct draft *d, const json_t *
         d->each_run == CAMPAIGN_RUN_EVERYONE)
         doc_issue(r, "/each_run", JSON_PLACE_KEY, "add a 'schedule', or leave it out",
                   "'each_run' says what a schedule's starts do, and there is none");
-    doc->each_run = (enum campaign_each_run)d->each_run;
-    d->policy.consent_required = (enum consent_level)d->consent;
-    d->policy.purpose = (enum purpose)d->purpose;
-    d->policy.voice = (enum voice)d->voice;
     if ((doc->mode.kind == MODE_RATIO || doc->mode.kind == MODE_PREDICTIVE) &&
         !doc->caller_id[0])
         doc_issue(r, "/mode", JSON_PLACE_VALUE, "add \"caller_id\": \"+…\"",
                   "who is called and finds nobody must be able to call back: this mode "
                   "needs 'caller_id'");
+}
+
+/* What the gate goes by. */
+static void fill_policy(const struct draft *d, const json_t *root, struct policy *p)
+{
+    const struct campaign_doc *doc = &d->doc;
+
+    p->consent_required = (enum consent_level)d->consent;
+    p->purpose = (enum purpose)d->purpose;
+    p->voice = (enum voice)d->voice;
     /* The gate asks for a reserved agent, or for credit, whatever the mode. */
     if (doc->mode.kind != MODE_FIXED)
-        d->policy.dial = DIAL_PREDICTIVE;
-    d->policy.pack_mode = PACKS_AUTO;
-    d->policy.packs = packs_of_process();
-    d->policy.decision_ttl_s = DECISION_TTL_S;
-    str_cut(d->policy.min_tzdata, sizeof(d->policy.min_tzdata), MIN_TZDATA);
+        p->dial = DIAL_PREDICTIVE;
+    p->pack_mode = PACKS_AUTO;
+    p->packs = packs_of_process();
+    p->decision_ttl_s = DECISION_TTL_S;
+    str_cut(p->min_tzdata, sizeof(p->min_tzdata), min_tzdata);
     /* Regions and hours named by hand stand in where no pack does. */
-    d->policy.hours_stated =
+    p->hours_stated =
         json_object_get(root, "windows") && json_object_get(root, "regions");
-    d->policy.ring_timeout_s = doc->ring_timeout_s;
-    d->policy.close_guard_s = d->close_guard_s != UNSET
-                                  ? d->close_guard_s
-                                  : doc->ring_timeout_s + GUARD_AFTER_RING_S;
-    d->policy.not_before_ms = doc->start_at_ms;
-    d->policy.not_after_ms = doc->end_at_ms;
+    p->ring_timeout_s = doc->ring_timeout_s;
+    p->close_guard_s = d->close_guard_s != UNSET
+                           ? d->close_guard_s
+                           : doc->ring_timeout_s + GUARD_AFTER_RING_S;
+    p->not_before_ms = doc->start_at_ms;
+    p->not_after_ms = doc->end_at_ms;
+}
+
+static void finish(struct doc_reader *r, struct draft *d, const json_t *root)
+{
+    check_together(r, d, root);
+    d->doc.each_run = (enum campaign_each_run)d->each_run;
+    fill_policy(d, root, &d->policy);
     /* Whatever slipped through the tables must not become a campaign that can
      * never call. */
     if (r->issues->found == 0 && !policy_is_valid(&d->policy))
@@ -581,7 +594,7 @@ static int read_document(const char *text, size_t len, struct draft *d,
     d->close_guard_s = UNSET;
     doc_read_object(&r, root, "", document_fields, ARRAY_LEN(document_fields), d);
     if (json_is_object(root))
-        check_together(&r, d, root);
+        finish(&r, d, root);
     qsort(issues->at, issues->n, sizeof(issues->at[0]), by_place);
     return issues->found ? EINVAL : 0;
 }

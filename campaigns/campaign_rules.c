@@ -174,7 +174,7 @@ void campaign_read_windows(struct doc_reader *r, json_t *value, const char *poin
 /* ---- limits, regions ---- */
 
 void campaign_read_limits(struct doc_reader *r, json_t *value, const char *pointer,
-                          void *owner)
+                          void *policy)
 {
     static const struct doc_field fields[] = {
         {.key = "per_24h",
@@ -198,7 +198,7 @@ void campaign_read_limits(struct doc_reader *r, json_t *value, const char *point
          .max = GAP_LIMIT_S,
          .hint = "seconds between two calls to a number, e.g. 14400 for 4 h"},
     };
-    struct policy *p = owner;
+    struct policy *p = policy;
 
     doc_read_object(r, value, pointer, fields, ARRAY_LEN(fields), p);
 }

@@ -9,6 +9,24 @@ void machine_rule_default(struct machine_rule *out)
         .greeting_ms = 1800, .pause_ms = 700, .total_ms = 4000, .beep_wait_s = 30};
 }
 
+static void check_flow(struct doc_reader *r, const char *pointer,
+                       const struct machine_rule *rule)
+{
+    char at[DOC_POINTER_MAX];
+
+    str_cut(at, sizeof(at), pointer);
+    if (rule->action == MACHINE_MESSAGE && !rule->flow[0]) {
+        doc_issue(r, at, JSON_PLACE_VALUE,
+                  "e.g. {\"action\": \"message\", \"flow\": "
+                  "\"voicemail\"}",
+                  "a message needs the 'flow' that speaks it");
+    } else if (rule->action != MACHINE_MESSAGE && rule->flow[0]) {
+        json_pointer_add(at, sizeof(at), "flow");
+        doc_issue(r, at, JSON_PLACE_KEY, "leave it out, or use \"action\": \"message\"",
+                  "only a message has a 'flow'");
+    }
+}
+
 void machine_rule_read(struct doc_reader *r, json_t *value, const char *pointer,
                        struct machine_rule *out)
 {
@@ -57,7 +75,6 @@ void machine_rule_read(struct doc_reader *r, json_t *value, const char *pointer,
          .hint = "how long the greeting of a machine is waited for"},
     };
 #undef IN
-    char at[DOC_POINTER_MAX];
     size_t before = r->issues->found;
 
     doc_read_object(r, value, pointer, fields, ARRAY_LEN(fields), &read);
@@ -65,15 +82,5 @@ void machine_rule_read(struct doc_reader *r, json_t *value, const char *pointer,
         return;
     read.rule.action = (enum machine_action)(read.action + MACHINE_HANG_UP);
     *out = read.rule;
-    str_cut(at, sizeof(at), pointer);
-    if (out->action == MACHINE_MESSAGE && !out->flow[0]) {
-        doc_issue(r, at, JSON_PLACE_VALUE,
-                  "e.g. {\"action\": \"message\", \"flow\": "
-                  "\"voicemail\"}",
-                  "a message needs the 'flow' that speaks it");
-    } else if (out->action != MACHINE_MESSAGE && out->flow[0]) {
-        json_pointer_add(at, sizeof(at), "flow");
-        doc_issue(r, at, JSON_PLACE_KEY, "leave it out, or use \"action\": \"message\"",
-                  "only a message has a 'flow'");
-    }
+    check_flow(r, pointer, out);
 }

@@ -166,6 +166,30 @@ static json_t *cell_of_value(enum table_type type, const json_t *v)
 
 /* ---- files ---- */
 
+static const char *what_is_wanted(enum table_type type)
+{
+    switch (type) {
+    case TABLE_INT:
+        return "a whole number";
+    case TABLE_BOOL:
+        return "true or false";
+    case TABLE_NUMBER:
+        return "a number";
+    case TABLE_TEXT:
+    case TABLE_SECRET:
+        break;
+    }
+    return "a text of up to 2000 bytes of UTF-8";
+}
+
+/* NULL: it cannot be one. */
+static json_t *read_cell(const struct table_column *c, const char *text, size_t len)
+{
+    if (!str_is_utf8(text, len))
+        return NULL;
+    return !*text && c->type != TABLE_TEXT ? json_null() : cell_of_text(c->type, text);
+}
+
 static int read_record(const struct table_def *def, const struct csv_record *r,
                        json_t *rows, struct errtext *e)
 {
@@ -178,21 +202,14 @@ static int read_record(const struct table_def *def, const struct csv_record *r,
     for (size_t i = 0; i < def->n; i++) {
         const struct table_column *c = &def->columns[i];
         const char *text = r->cells[i].text;
-        bool empty = !*text && c->type != TABLE_TEXT;
-        json_t *cell = !str_is_utf8(text, r->cells[i].len) ? NULL
-                       : empty                             ? json_null()
-                                                           : cell_of_text(c->type, text);
-        if (!cell || ((int)i == def->key && !*text)) {
+        bool no_key = (int)i == def->key && !*text;
+        json_t *cell = read_cell(c, text, r->cells[i].len);
+        if (!cell || no_key) {
+            const char *wanted = cell ? "a key" : what_is_wanted(c->type);
             json_decref(cell);
             return errtext_set(e, EBADMSG, (int)r->line, (int)i + 1,
                                "line %d, column '%s': '%.40s' is not %s", (int)r->line,
-                               c->name, c->type == TABLE_SECRET ? "…" : text,
-                               cell                    ? "a key"
-                               : c->type == TABLE_INT  ? "a whole number"
-                               : c->type == TABLE_BOOL ? "true or false"
-                               : c->type == TABLE_NUMBER
-                                   ? "a number"
-                                   : "a text of up to 2000 bytes of UTF-8");
+                               c->name, c->type == TABLE_SECRET ? "…" : text, wanted);
         }
         json_object_set_new(row, c->name, cell);
     }

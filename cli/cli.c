@@ -2,6 +2,7 @@
 
 #include "cli/cmd_dnc_lists.h"
 #include "compliance/dnc_list.h"
+#include "compliance/rule.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -175,4 +176,16 @@ int cli_only_json(int argc, char **argv, bool *json)
         *json = true;
     }
     return optind < argc ? cli_usage("unexpected argument '%s'", argv[optind]) : CLI_OK;
+}
+
+int cli_check_purpose(const char *text)
+{
+    enum purpose purpose;
+
+    return purpose_parse(text, &purpose)
+               ? CLI_OK
+               : cli_usage("--purpose is telemarketing, informational, debt_collection, "
+                           "healthcare, survey, charity, political or emergency, not "
+                           "'%s'",
+                           text);
 }

@@ -71,6 +71,8 @@ int cli_usage(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* The words of a verb that takes --json and nothing else: CLI_OK or CLI_USAGE. */
 int cli_only_json(int argc, char **argv, bool *json);
+/* Is that what --purpose may be? CLI_OK or CLI_USAGE. */
+int cli_check_purpose(const char *text);
 
 /* Prints and frees json (a reference is taken over). */
 int cli_print_json(json_t *json);

@@ -19,6 +19,43 @@ struct consent_command {
     bool json;
 };
 
+static int take_option(struct consent_command *c, int option)
+{
+    switch (option) {
+    case 'l':
+        return consent_level_parse(optarg, &c->consent.level) &&
+                       c->consent.level != CONSENT_NONE
+                   ? CLI_OK
+                   : cli_usage("--level is express or express_written, not '%s'", optarg);
+    case 'g':
+        return clock_parse(optarg, &c->consent.given_at_ms)
+                   ? cli_usage(
+                         "--given wants an instant like 2026-11-24T08:00:00Z, got '%s'",
+                         optarg)
+                   : CLI_OK;
+    case 'p':
+        c->consent.purpose = optarg;
+        return cli_check_purpose(optarg);
+    case 'e':
+        c->consent.evidence = optarg;
+        return CLI_OK;
+    case 's':
+        c->consent.seller = optarg;
+        return CLI_OK;
+    case 'r':
+        c->region = optarg;
+        return CLI_OK;
+    case 'n':
+        c->note = optarg;
+        return CLI_OK;
+    case 'j':
+        c->json = true;
+        return CLI_OK;
+    default:
+        return CLI_USAGE;
+    }
+}
+
 static int parse(struct consent_command *c, int argc, char **argv, bool number_wanted)
 {
     static const struct option options[] = {{"level", required_argument, NULL, 'l'},
@@ -31,34 +68,12 @@ static int parse(struct consent_command *c, int argc, char **argv, bool number_w
                                             {"json", no_argument, NULL, 'j'},
                                             {0}};
     struct phone phone = {0};
-    enum purpose purpose;
 
     c->consent.level = CONSENT_EXPRESS;
     c->consent.given_at_ms = clock_now_ms();
-    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (o == '?')
+    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;)
+        if (take_option(c, o))
             return CLI_USAGE;
-        if (o == 'l' && (!consent_level_parse(optarg, &c->consent.level) ||
-                         c->consent.level == CONSENT_NONE))
-            return cli_usage("--level is express or express_written, not '%s'", optarg);
-        if (o == 'g' && clock_parse(optarg, &c->consent.given_at_ms))
-            return cli_usage(
-                "--given wants an instant like 2026-11-24T08:00:00Z, got '%s'", optarg);
-        if (o == 'e')
-            c->consent.evidence = optarg;
-        if (o == 's')
-            c->consent.seller = optarg;
-        if (o == 'p' && !purpose_parse(c->consent.purpose = optarg, &purpose))
-            return cli_usage("--purpose is telemarketing, informational, "
-                             "debt_collection, healthcare, survey, charity, political "
-                             "or emergency, not '%s'",
-                             optarg);
-        if (o == 'r')
-            c->region = optarg;
-        if (o == 'n')
-            c->note = optarg;
-        c->json |= o == 'j';
-    }
     if (!number_wanted && optind == argc)
         return CLI_OK;
     if (argc - optind != 1)

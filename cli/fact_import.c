@@ -68,19 +68,6 @@ static int parse_time(const char *option, const char *value, int64_t now_ms, int
     return *out <= now_ms ? CLI_OK : cli_usage("%s %s is still to come", option, value);
 }
 
-static int parse_purpose(struct fact_import *im, const char *value)
-{
-    enum purpose purpose;
-
-    im->defaults.purpose = value;
-    return purpose_parse(value, &purpose)
-               ? CLI_OK
-               : cli_usage("--purpose is telemarketing, informational, debt_collection, "
-                           "healthcare, survey, charity, political or emergency, not "
-                           "'%s'",
-                           value);
-}
-
 static int parse_delimiter(struct fact_import *im, const char *value)
 {
     im->delimiter = strcmp(value, "tab") == 0 ? '\t' : value[0];
@@ -122,7 +109,8 @@ static int parse_option(struct fact_import *im, int option, const char *value)
         d->seller = value;
         return CLI_OK;
     case 'p':
-        return parse_purpose(im, value);
+        d->purpose = value;
+        return cli_check_purpose(value);
     case 'E':
         d->evidence = value;
         return CLI_OK;

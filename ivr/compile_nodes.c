@@ -328,6 +328,22 @@ static void read_var(struct compiler *c, const json_t *j, const char **out)
     }
 }
 
+/* in_s may be a plain number. NULL: complained. */
+static const struct expr *read_expr(struct compiler *c, const json_t *j,
+                                    enum node_kind kind)
+{
+    double v = 0;
+
+    if (json_is_string(j) || kind != NODE_CALLBACK)
+        return want_expr(c, j, kind == NODE_COLLECT);
+    if (!want_number(c, j, 1, 30 * 86400, &v))
+        return NULL;
+    struct expr *x = keep(c, sizeof(*x));
+    if (x)
+        *x = (struct expr){.kind = EXPR_VALUE, .value = value_int((int64_t)v)};
+    return x;
+}
+
 static void read_field(struct compiler *c, const struct field *f, const json_t *j,
                        struct node *n)
 {
@@ -366,16 +382,7 @@ static void read_field(struct compiler *c, const struct field *f, const json_t *
             *((bool *)n + f->has) = true;
         break;
     case FIELD_EXPR:
-        /* in_s may be a plain number */
-        if (json_is_string(j) || n->kind != NODE_CALLBACK) {
-            *(const struct expr **)(void *)at = want_expr(c, j, n->kind == NODE_COLLECT);
-        } else if (want_number(c, j, 1, 30 * 86400, &v)) {
-            struct expr *x = keep(c, sizeof(*x));
-            if (x) {
-                *x = (struct expr){.kind = EXPR_VALUE, .value = value_int((int64_t)v)};
-                *(const struct expr **)(void *)at = x;
-            }
-        }
+        *(const struct expr **)(void *)at = read_expr(c, j, n->kind);
         break;
     case FIELD_OWN:
         f->own(c, j, n);
