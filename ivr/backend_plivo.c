@@ -45,7 +45,7 @@ static bool is_voice(const char *voice)
            strncmp(voice, "Polly.", 6) == 0;
 }
 
-static void pause_(struct doc *d, long seconds)
+static void silence(struct doc *d, long seconds)
 {
     xml_open(&d->x, "Wait");
     xml_attr_number(&d->x, "length", seconds);
@@ -234,7 +234,7 @@ const struct doc_words plivo_words = {
     .voices = voices,
     .is_voice = is_voice,
     .speech = "Speak",
-    .pause = pause_,
+    .pause = silence,
     .collect = collect,
     .record = record,
     .dial = dial,

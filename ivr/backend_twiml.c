@@ -61,7 +61,7 @@ static bool is_voice(const char *voice)
     return strncmp(voice, "Polly.", 6) == 0 || strncmp(voice, "Google.", 7) == 0;
 }
 
-static void pause_(struct doc *d, long seconds)
+static void silence(struct doc *d, long seconds)
 {
     xml_open(&d->x, "Pause");
     xml_attr_number(&d->x, "length", seconds);
@@ -210,7 +210,7 @@ const struct doc_words twiml_words = {
     .voices = voices,
     .is_voice = is_voice,
     .speech = "Say",
-    .pause = pause_,
+    .pause = silence,
     .collect = collect,
     .record = record,
     .dial = dial,

@@ -26,7 +26,7 @@ static void add(struct xml *x, const char *text, size_t len)
     growing_add(&x->g, text, len);
 }
 
-static void puts_(struct xml *x, const char *text)
+static void add_text(struct xml *x, const char *text)
 {
     add(x, text, strlen(text));
 }
@@ -49,7 +49,7 @@ static bool is_name(const char *name)
 static void end_tag(struct xml *x)
 {
     if (x->in_tag)
-        puts_(x, ">");
+        add_text(x, ">");
     x->in_tag = false;
 }
 
@@ -60,8 +60,8 @@ void xml_open(struct xml *x, const char *name)
         return;
     }
     end_tag(x);
-    puts_(x, "<");
-    puts_(x, name);
+    add_text(x, "<");
+    add_text(x, name);
     x->open[x->depth++] = name;
     x->attr_count = 0;
     x->in_tag = x->has_root = true;
@@ -140,7 +140,7 @@ static void escaped(struct xml *x, const char *text, size_t len, bool attribute)
 
         if (instead) {
             add(x, text + from, at - from);
-            puts_(x, instead);
+            add_text(x, instead);
             from = at + n;
         }
         at += n;
@@ -159,11 +159,11 @@ void xml_attr(struct xml *x, const char *name, const char *value)
         return;
     }
     x->attrs[x->attr_count++] = name;
-    puts_(x, " ");
-    puts_(x, name);
-    puts_(x, "=\"");
+    add_text(x, " ");
+    add_text(x, name);
+    add_text(x, "=\"");
     escaped(x, value, strlen(value), true);
-    puts_(x, "\"");
+    add_text(x, "\"");
 }
 
 void xml_attr_number(struct xml *x, const char *name, long value)
@@ -200,15 +200,15 @@ void xml_close(struct xml *x)
     }
     const char *name = x->open[--x->depth];
     if (x->in_tag) {
-        puts_(x, "/>");
+        add_text(x, "/>");
     } else {
-        puts_(x, "</");
-        puts_(x, name);
-        puts_(x, ">");
+        add_text(x, "</");
+        add_text(x, name);
+        add_text(x, ">");
     }
     x->in_tag = false;
     if (x->depth <= 1)
-        puts_(x, "\n");
+        add_text(x, "\n");
 }
 
 const char *xml_end(struct xml *x)
