@@ -139,22 +139,23 @@ static int judge(const struct content *c, const struct http_req *req,
 }
 
 /* One signed request. hash: of what is sent. */
-static int ask(const struct content *c, struct http *http, struct http_req *req,
+static int ask(const struct content *c, struct http *http, const struct http_req *asked,
                const char *hash, struct errtext *e)
 {
     CLEANUP(http_resp_free) struct http_resp resp = {0};
+    struct http_req req = *asked;
     const struct config_common *k = c->config;
     char stated[HEADER_MAX];
     const char *headers[] = {
-        stated, req->upload ? "Content-Type: application/octet-stream" : NULL, NULL};
+        stated, req.upload ? "Content-Type: application/octet-stream" : NULL, NULL};
 
     snprintf(stated, sizeof(stated), "x-amz-content-sha256: %s", hash);
-    req->headers = headers;
-    req->user = k->content_key_id;
-    req->password = k->content_secret;
-    req->aws_sigv4 = c->signing;
-    req->timeout_ms = (int)k->content_timeout_s * 1000;
-    int err = http_do(http, req, &resp);
+    req.headers = headers;
+    req.user = k->content_key_id;
+    req.password = k->content_secret;
+    req.aws_sigv4 = c->signing;
+    req.timeout_ms = (int)k->content_timeout_s * 1000;
+    int err = http_do(http, &req, &resp);
     if (err == EMSGSIZE || err == ECANCELED)
         return errtext_set(e, err, 0, 0,
                            err == EMSGSIZE ? "the object is larger than %lld MiB "
@@ -164,7 +165,7 @@ static int ask(const struct content *c, struct http *http, struct http_req *req,
     if (err)
         return errtext_set(e, EAGAIN, 0, 0, "the bucket at %.150s: %.120s",
                            content_place(c), resp.error);
-    return judge(c, req, &resp, e);
+    return judge(c, &req, &resp, e);
 }
 
 static int has(const struct content *c, struct http *http, const char *name,

@@ -321,11 +321,14 @@ static int each(struct table_request *out, const struct table_def *def, const ch
     json_object_foreach(given, name, value)
     {
         const struct table_column *c = table_find(def, name);
-        if (!err && !c)
+        if (!c)
             err = errtext_set(e, EINVAL, 0, 0, "there is no column '%.40s'", name);
-        if (!err)
-            err = change ? read_change(out, def, c, value, e)
-                         : read_where(out, c, value, e);
+        else if (change)
+            err = read_change(out, def, c, value, e);
+        else
+            err = read_where(out, c, value, e);
+        if (err)
+            break;
     }
     json_decref(given);
     return err;

@@ -18,7 +18,7 @@
 
 enum { CLAIM_EVERY_MS = 5000, REDIS_RETRY_MS = 1000 };
 
-static const char GROUP[] = "workers";
+static const char group_name[] = "workers";
 
 static void say_away(struct queue *q, const char *why)
 {
@@ -149,7 +149,7 @@ static int make_groups(struct queue *q)
 {
     for (int k = 0; k < q->options->kind_count; k++) {
         int err = redis_cmd(q->redis, NULL, "XGROUP CREATE %s %s 0 MKSTREAM", q->keys[k],
-                            GROUP);
+                            group_name);
         if (err == ECONNRESET)
             return err;
         if (err && strncmp(redis_error(q->redis), "BUSYGROUP", 9) != 0)
@@ -224,8 +224,8 @@ static int read_now(struct queue *q, const int *room)
     for (int k = 0; k < q->options->kind_count; k++) {
         if (room[k] < 1)
             continue;
-        redisAppendCommand(ctx, "XREADGROUP GROUP %s %s COUNT %d STREAMS %s >", GROUP,
-                           q->options->holder, room[k], q->keys[k]);
+        redisAppendCommand(ctx, "XREADGROUP GROUP %s %s COUNT %d STREAMS %s >",
+                           group_name, q->options->holder, room[k], q->keys[k]);
         sent++;
     }
     for (int i = 0; i < sent; i++) {
@@ -249,8 +249,9 @@ static int read_waiting(struct queue *q, const int *room, int wait_ms)
     int argc = 0, streams = 0;
 
     snprintf(block, sizeof(block), "%d", wait_ms < 1 ? 1 : wait_ms);
-    const char *const head[] = {"XREADGROUP", "GROUP", GROUP, q->options->holder, "COUNT",
-                                "1",          "BLOCK", block, "STREAMS"};
+    const char *const head[] = {"XREADGROUP", "GROUP", group_name, q->options->holder,
+                                "COUNT",      "1",     "BLOCK",    block,
+                                "STREAMS"};
     for (size_t i = 0; i < ARRAY_LEN(head); i++)
         argv[argc++] = head[i];
     for (int k = 0; k < q->options->kind_count; k++)
@@ -275,7 +276,7 @@ static int claim_lost(struct queue *q, const int *room)
         if (room[k] < 1)
             continue;
         int err = redis_cmd(q->redis, &reply, "XAUTOCLAIM %s %s %s %lld 0 COUNT %d",
-                            q->keys[k], GROUP, q->options->holder,
+                            q->keys[k], group_name, q->options->holder,
                             (long long)(2 * q->options->lease_ms), room[k]);
         if (err)
             return err == EPROTO && is_wiped(redis_error(q->redis)) ? ENOENT : err;
@@ -319,7 +320,7 @@ static int append_ids(struct queue *q, redisContext *ctx, const char *command, b
     argv[argc++] = command;
     argv[argc++] = q->keys[kind];
     if (group)
-        argv[argc++] = GROUP;
+        argv[argc++] = group_name;
     for (int i = 0; i < n; i++)
         if (ids[i].kind == kind && ids[i].entry[0])
             argv[argc++] = ids[i].entry;
