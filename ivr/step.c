@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ivr/words.h"
-
 enum { PROMPT_ALLOWANCE_MS = 120000, SLACK_MS = 15000 };
 
 struct ivr_frame *sprint_frame(struct sprint *sp)
@@ -13,19 +11,19 @@ struct ivr_frame *sprint_frame(struct sprint *sp)
     return &sp->s.stack[sp->s.depth - 1];
 }
 
-static const struct flow *flow_at(const struct sprint *sp, int depth)
+const struct flow *sprint_flow_at(const struct sprint *sp, int depth)
 {
     return sp->prog->flows[sp->s.stack[depth - 1].flow];
 }
 
 const struct flow *sprint_flow(struct sprint *sp)
 {
-    return flow_at(sp, sp->s.depth);
+    return sprint_flow_at(sp, sp->s.depth);
 }
 
 static const struct node *node_at(const struct sprint *sp)
 {
-    return &flow_at(sp, sp->s.depth)->nodes[sp->s.stack[sp->s.depth - 1].node];
+    return &sprint_flow_at(sp, sp->s.depth)->nodes[sp->s.stack[sp->s.depth - 1].node];
 }
 
 /* ---- what a sprint gives out ---- */
@@ -88,7 +86,7 @@ static uint16_t exit_target(const struct node *n, const char *name)
     return TARGET_END; /* the compiler wires all of them */
 }
 
-static void go(struct sprint *sp, uint16_t node)
+void sprint_go(struct sprint *sp, uint16_t node)
 {
     sprint_frame(sp)->node = node;
     sprint_frame(sp)->attempts = 0;
@@ -108,7 +106,7 @@ void take_exit(struct sprint *sp, const struct node *n, const char *name,
                 .kind = IVR_EV_LEFT, .name = name, .value = operand, .category = ""});
         uint16_t target = exit_target(n, name);
         if (target != TARGET_END) {
-            go(sp, target);
+            sprint_go(sp, target);
             return;
         }
         /* Once the party is gone there is no caller to go back to. */
@@ -175,13 +173,13 @@ static bool go_on_error(struct sprint *sp)
     if (sp->s.on_error_used || sp->party_gone)
         return false;
     for (int depth = sp->s.depth; depth > 0; depth--) {
-        uint16_t target = flow_at(sp, depth)->on_error;
+        uint16_t target = sprint_flow_at(sp, depth)->on_error;
         if (target == IVR_NO_NODE)
             continue;
         sp->s.on_error_used = true;
         sp->s.depth = (uint8_t)depth;
         sp->s.wait.media_node = IVR_NO_NODE;
-        go(sp, target);
+        sprint_go(sp, target);
         /* It must be able to say so: a small allowance of its own. */
         sp->steps = 0;
         sp->visit_count = 0;
@@ -216,186 +214,6 @@ void node_fail(struct sprint *sp, const struct node *n, const char *code,
         return;
     }
     sprint_fail(sp, code, detail);
-}
-
-/* ---- variables ---- */
-
-static size_t value_bytes(const struct ivr_value *v)
-{
-    return 12 + (v->type == IVR_TEXT ? strlen(v->text) : 0);
-}
-
-static size_t vars_bytes(const struct sprint *sp)
-{
-    size_t total = 0;
-
-    for (size_t i = 0; i < sp->s.var_count; i++)
-        total += strlen(sp->vars[i].name) + value_bytes(&sp->vars[i].value);
-    return total;
-}
-
-static struct ivr_var *find_var(struct sprint *sp, const char *name)
-{
-    size_t i = 0;
-    void *vars = sp->vars;
-
-    while (i < sp->s.var_count && strcmp(sp->vars[i].name, name) < 0)
-        i++;
-    if (i < sp->s.var_count && strcmp(sp->vars[i].name, name) == 0)
-        return &sp->vars[i];
-    if (!arena_grow(sp->arena, &vars, sp->s.var_count, &sp->var_cap, sizeof(*sp->vars))) {
-        sp->err = ENOMEM;
-        return NULL;
-    }
-    sp->vars = vars;
-    memmove(&sp->vars[i + 1], &sp->vars[i], (sp->s.var_count - i) * sizeof(*sp->vars));
-    sp->s.var_count++;
-    sp->vars[i] = (struct ivr_var){name, value_null()};
-    return &sp->vars[i];
-}
-
-void set_var(struct sprint *sp, const char *name, const struct ivr_value *value,
-             bool quiet)
-{
-    struct ivr_value kept = *value;
-
-    if (kept.type == IVR_JSON) {
-        event(sp, IVR_EV_WARNING, "not_kept", "a list or map cannot be kept", name);
-        kept = value_null();
-    }
-    if (kept.type == IVR_FAULT)
-        kept = value_null();
-    size_t bytes = vars_bytes(sp) + strlen(name) + value_bytes(&kept);
-    if (bytes > VARS_BYTES_MAX) {
-        event(sp, IVR_EV_WARNING, "vars_too_large", name, "");
-        sp->expr.fuel = -1; /* seen by the loop: the flow is out of its bounds */
-        return;
-    }
-    struct ivr_var *var = find_var(sp, name);
-    if (!var)
-        return;
-    var->value = kept;
-    if (!quiet)
-        event(sp, IVR_EV_VAR_SET, name, value_to_text(&kept, sp->arena),
-              value_type_name(kept.type));
-}
-
-/* ---- opting out and global keys ---- */
-
-void opt_out(struct sprint *sp, int64_t scope)
-{
-    struct ivr_effect *fx = effect(sp, IVR_FX_OPT_OUT);
-    const char *word = words_scope[scope == SCOPE_ALL ? SCOPE_TENANT : scope];
-
-    sp->s.opted_out = true;
-    if (fx)
-        fx->opt_out.scope = word;
-    event(sp, IVR_EV_RESULT, "opt_out", word, "opted_out");
-}
-
-const char *const *global_keys(struct sprint *sp, int *longest)
-{
-    size_t n = 0;
-
-    for (int depth = sp->s.depth; depth > 0; depth--)
-        n += flow_at(sp, depth)->global_count;
-    const char **list = arena_alloc(sp->arena, (n + 1) * sizeof(*list));
-    if (!list) {
-        sp->err = ENOMEM;
-        return NULL;
-    }
-    n = 0;
-    *longest = 0;
-    for (int depth = sp->s.depth; depth > 0; depth--) {
-        const struct flow *f = flow_at(sp, depth);
-        for (size_t i = 0; i < f->global_count; i++) {
-            list[n++] = f->globals[i].keys;
-            int len = (int)strlen(f->globals[i].keys);
-            *longest = len > *longest ? len : *longest;
-        }
-    }
-    return list;
-}
-
-static const struct global_key *find_global(const struct flow *f, const char *digits)
-{
-    for (size_t i = 0; i < f->global_count; i++)
-        if (strcmp(f->globals[i].keys, digits) == 0)
-            return &f->globals[i];
-    return NULL;
-}
-
-static void run_global(struct sprint *sp, const struct global_key *g, int depth)
-{
-    event(sp, IVR_EV_LEFT, "global_key", g->keys, "");
-    if (g->target == TARGET_REPEAT)
-        return; /* the node is entered again, its attempts as they are */
-    bool was = sp->s.depth == depth;
-    sp->s.depth = (uint8_t)depth;
-    if (!was)
-        sp->s.wait.media_node = IVR_NO_NODE;
-    if (g->target == TARGET_OPT_OUT) {
-        uint16_t after = sprint_flow(sp)->after_opt_out;
-        opt_out(sp, g->scope);
-        if (after == IVR_NO_NODE)
-            sprint_end(sp, "normal", "opted_out");
-        else
-            go(sp, after);
-    } else if (g->target == TARGET_END) {
-        sprint_end(sp, "normal", "completed");
-    } else {
-        go(sp, g->target);
-    }
-}
-
-bool take_global(struct sprint *sp, const char *digits)
-{
-    for (int depth = sp->s.depth; depth > 0; depth--) {
-        const struct global_key *g = find_global(flow_at(sp, depth), digits);
-        if (!g)
-            continue;
-        run_global(sp, g, depth);
-        return true;
-    }
-    return false;
-}
-
-bool take_global_words(struct sprint *sp, const char *said)
-{
-    for (int depth = sp->s.depth; depth > 0; depth--) {
-        const struct flow *f = flow_at(sp, depth);
-        for (size_t i = 0; i < f->global_word_count; i++) {
-            if (!words_have(said, f->global_words[i].keys))
-                continue;
-            run_global(sp, &f->global_words[i], depth);
-            return true;
-        }
-    }
-    return false;
-}
-
-void set_sensitive(struct sprint *sp, const char *name, const char *entry)
-{
-    struct ivr_value v = value_text(entry);
-
-    if (sp->sensitive_count == ARRAY_LEN(sp->sensitive))
-        return;
-    sp->sensitive[sp->sensitive_count++] = name;
-    set_var(sp, name, &v, true);
-}
-
-static void forget_sensitive(struct sprint *sp)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < sp->s.var_count; i++) {
-        bool forget = false;
-        for (size_t k = 0; k < sp->sensitive_count; k++)
-            forget = forget || strcmp(sp->vars[i].name, sp->sensitive[k]) == 0;
-        if (!forget)
-            sp->vars[kept++] = sp->vars[i];
-    }
-    sp->s.var_count = kept;
 }
 
 /* ---- the sprint ---- */
@@ -479,7 +297,7 @@ static void start(struct sprint *sp)
     sp->s.depth = 1;
     sp->s.started_at_ms = env->now_ms;
     sp->s.hard_stop_at_ms = env->now_ms + root->max_ms;
-    go(sp, root->entry);
+    sprint_go(sp, root->entry);
     event_at(sp, "",
              (struct ivr_event){.kind = IVR_EV_STARTED,
                                 .name = env->inbound ? "inbound" : "outbound",
@@ -493,11 +311,11 @@ static void hang_up(struct sprint *sp)
 {
     sp->party_gone = true;
     for (int depth = sp->s.depth; depth > 0; depth--) {
-        uint16_t target = flow_at(sp, depth)->on_hangup;
+        uint16_t target = sprint_flow_at(sp, depth)->on_hangup;
         if (target == IVR_NO_NODE)
             continue;
         sp->s.depth = (uint8_t)depth;
-        go(sp, target);
+        sprint_go(sp, target);
         run(sp);
         break;
     }

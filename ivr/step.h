@@ -46,6 +46,9 @@ static inline const char *given(const char *text)
 
 struct ivr_frame *sprint_frame(struct sprint *sp);
 const struct flow *sprint_flow(struct sprint *sp);
+/* Of the flows that are entered: 1 the root. */
+const struct flow *sprint_flow_at(const struct sprint *sp, int depth);
+void sprint_go(struct sprint *sp, uint16_t node); /* in its own flow */
 
 void event(struct sprint *sp, enum ivr_event_kind kind, const char *name,
            const char *value, const char *category);
@@ -61,15 +64,22 @@ void node_fail(struct sprint *sp, const struct node *n, const char *code,
                const char *detail);
 void sprint_end(struct sprint *sp, const char *reason, const char *outcome);
 void sprint_wait(struct sprint *sp, enum ivr_wait_kind kind, int64_t within_ms);
+
+/* ---- step_vars.c ---- */
+
 void set_var(struct sprint *sp, const char *name, const struct ivr_value *value,
              bool quiet);
+/* Until the sprint ends; in no event. */
+void set_sensitive(struct sprint *sp, const char *name, const char *entry);
+void forget_sensitive(struct sprint *sp); /* it ends */
+
+/* ---- step_globals.c ---- */
+
 void opt_out(struct sprint *sp, int64_t scope);
 /* A global key's work; false: it is none. */
 bool take_global(struct sprint *sp, const char *digits);
 /* The same for what was said. */
 bool take_global_words(struct sprint *sp, const char *said);
-/* Until the sprint ends; in no event. */
-void set_sensitive(struct sprint *sp, const char *name, const char *entry);
 /* NULL-terminated; longest in *longest. NULL: ENOMEM. */
 const char *const *global_keys(struct sprint *sp, int *longest);
 
