@@ -299,24 +299,27 @@ void ledger_ivr_shed(const struct request *req, struct response *resp)
 
 /* Can a message leave: has the tenant an account for that? Without one it is in the log.
  */
-static bool sends_messages(const struct request *req)
+static int sends_messages(const struct request *req, bool *out)
 {
     const struct server *s = req->app;
-    struct message_settings settings;
+    struct message_settings settings = {0};
     struct pg *pg = pg_pool_take(s->pool);
 
     int err = message_settings_load(pg, req->tenant_id, &settings);
     pg_pool_give(s->pool, pg);
-    return !err && settings.account_id > 0;
+    *out = !err && settings.account_id > 0;
+    return err;
 }
 
 void ledger_ivr_health(const struct request *req, struct response *resp)
 {
     char base[512];
+    bool sends = false;
+    int err = sends_messages(req, &sends);
 
     respond_json(resp, 200,
-                 json_pack("{s:s, s:s, s:s, s:b}", "status", "healthy", "service",
-                           "voice-ledger-ivr", "base_url",
+                 json_pack("{s:s, s:s, s:s, s:b}", "status", err ? "degraded" : "healthy",
+                           "service", "voice-ledger-ivr", "base_url",
                            contract_url(req, "", base, sizeof(base)) ? base : "",
-                           "sms_available", sends_messages(req)));
+                           "sms_available", sends));
 }

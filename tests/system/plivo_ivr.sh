@@ -179,6 +179,8 @@ cp "$T/out" "$T/refused"
 check "unhealthy without the database" 503 "$(curl -s -o "$T/out" -w '%{http_code}' "$B/health")"
 grep -q '"status":"unhealthy","redis":"ok","postgres":"error' "$T/out" || fail "health: $(cat "$T/out")"
 ! grep -qi 'pg-socket\|libpq' "$T/out" || fail "health tells too much: $(cat "$T/out")"
+check "another contract's health" 200 "$(curl -s -o "$T/out" -w '%{http_code}' "http://127.0.0.1:$PORT/voice-ledger/voice/ivr/health")"
+grep -q '"status":"degraded"' "$T/out" || fail "its calls are told to be well: $(cat "$T/out")"
 mv "$T/refused" "$T/out"
 grep -q '"error"' "$T/out" && ! grep -qi 'select\|pg-socket' "$T/out" || fail "what they hear: $(cat "$T/out")"
 pg_start
