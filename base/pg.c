@@ -55,6 +55,7 @@ void pg_disconnect(struct pg *pg)
     pg->conn = NULL;
     pg->in_transaction = false;
     pg->pending = 0;
+    pg_drop_answers(pg);
     pg_forget_statements(pg);
 }
 

@@ -88,6 +88,13 @@ NODISCARD int pg_run(struct pg *pg, PGresult **out, const char *sql,
  * with the next one, or with the commit, in one round trip. That one returns its error.
  */
 NODISCARD int pg_run_later(struct pg *pg, const char *sql, const struct pg_args *args);
+/* The same for statements whose results are asked for: at most PG_ASKS_MAX leave in one
+ * round trip, and pg_answer() has their results in the order they were asked, each as by
+ * pg_run. The first error of all is what every pg_answer() from then on returns. One
+ * whose result nobody takes is dropped at the transaction's end. */
+enum { PG_ASKS_MAX = 8 };
+NODISCARD int pg_ask(struct pg *pg, const char *sql, const struct pg_args *args);
+NODISCARD int pg_answer(struct pg *pg, PGresult **out);
 /* A script of several statements without parameters (migrations). */
 NODISCARD int pg_script(struct pg *pg, const char *sql);
 

@@ -35,7 +35,12 @@ struct pg {
     int statement_count, next_number;
     bool in_transaction;
     int pending; /* statements that were sent and not asked for, in pipeline mode */
-    int group;   /* tenant of the transactions that run as one, 0 none */
+    struct {
+        int places[PG_ASKS_MAX];        /* of those among the pending ones that were */
+        PGresult *results[PG_ASKS_MAX]; /* NULL: not read yet, or taken */
+        int n, taken, err;
+    } asked;   /* by pg_ask, of this transaction */
+    int group; /* tenant of the transactions that run as one, 0 none */
     bool group_spoilt;
     int64_t retry_at_ms; /* monotonic */
     int backoff_ms;
@@ -65,5 +70,6 @@ NODISCARD int pg_send(struct pg *pg, const struct pg_statement *st,
                       const struct pg_args *args);
 /* Reads the results of what was sent with pg_run_later; the first error of all. */
 NODISCARD int pg_settle(struct pg *pg);
+void pg_drop_answers(struct pg *pg);
 
 #endif

@@ -25,26 +25,37 @@ static const struct pg_statement *find_statement(const struct pg *pg, const char
     return NULL;
 }
 
+/* Of the pending one at that place; NULL: nobody asks for it. */
+static PGresult **place_for(struct pg *pg, int place, PGresult **last)
+{
+    for (int i = 0; i < pg->asked.n; i++)
+        if (pg->asked.places[i] == place)
+            return &pg->asked.results[i];
+    return place == pg->pending - 1 ? last : NULL;
+}
+
 /* Results of what was sent; the first error of all. *last: of the last one, if it is
  * asked for and there was no error. */
-static int read_pending(struct pg *pg, PGresult **last)
+static int read_results(struct pg *pg, PGresult **last)
 {
     int err = PQpipelineSync(pg->conn) ? 0 : pg_fail(pg, NULL);
 
-    for (int left = pg->pending; left > 0; left--) {
-        PGresult *res = NULL;
+    for (int at = 0; at < pg->pending; at++) {
+        PGresult *res = NULL, **to = place_for(pg, at, last);
         while ((res = PQgetResult(pg->conn))) {
             ExecStatusType status = PQresultStatus(res);
             if (!err && status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
                 err = pg_fail(pg, res);
-            if (!err && left == 1 && last && !*last)
-                *last = STEAL(res);
+            if (!err && to && !*to)
+                *to = STEAL(res);
             PQclear(res);
         }
         if (PQstatus(pg->conn) != CONNECTION_OK)
             return err ? err : pg_fail(pg, NULL);
     }
     pg->pending = 0;
+    for (int i = 0; i < pg->asked.n; i++)
+        pg->asked.places[i] = -1;
     PQclear(PQgetResult(pg->conn)); /* the synchronisation point */
     if (PQexitPipelineMode(pg->conn) == 0 && !err)
         err = pg_fail(pg, NULL);
@@ -53,9 +64,25 @@ static int read_pending(struct pg *pg, PGresult **last)
     return err;
 }
 
+static int read_pending(struct pg *pg, PGresult **last)
+{
+    int err = read_results(pg, last);
+
+    if (err)
+        pg->asked.err = err;
+    return err;
+}
+
 int pg_settle(struct pg *pg)
 {
     return pg->pending > 0 ? read_pending(pg, NULL) : 0;
+}
+
+void pg_drop_answers(struct pg *pg)
+{
+    for (int i = 0; i < pg->asked.n; i++)
+        PQclear(pg->asked.results[i]);
+    memset(&pg->asked, 0, sizeof(pg->asked));
 }
 
 int pg_prepare(struct pg *pg, const char *sql, const struct pg_statement **out)
@@ -115,6 +142,30 @@ int pg_run_later(struct pg *pg, const char *sql, const struct pg_args *args)
     if (pg->pending == 0 && PQenterPipelineMode(pg->conn) == 0)
         return pg_fail(pg, NULL);
     return send_pending(pg, st, args);
+}
+
+int pg_ask(struct pg *pg, const char *sql, const struct pg_args *args)
+{
+    if (pg->asked.n == PG_ASKS_MAX)
+        return EINVAL;
+    int err = pg_run_later(pg, sql, args);
+    if (!err)
+        pg->asked.places[pg->asked.n++] = pg->pending - 1;
+    return err;
+}
+
+int pg_answer(struct pg *pg, PGresult **out)
+{
+    int err = pg->asked.err ? pg->asked.err : pg_settle(pg);
+
+    if (!err && (pg->asked.taken == pg->asked.n || !pg->asked.results[pg->asked.taken]))
+        err = EPROTO;
+    if (err)
+        return err;
+    *out = STEAL(pg->asked.results[pg->asked.taken]);
+    if (++pg->asked.taken == pg->asked.n)
+        pg_drop_answers(pg);
+    return 0;
 }
 
 /* With those that were sent before it. */

@@ -29,12 +29,14 @@ static int commit(struct pg *pg)
     CLEANUP(pg_result_free) PGresult *res = NULL;
 
     int err = pg_run(pg, &res, "COMMIT", NULL);
+    pg_drop_answers(pg);
     /* COMMIT of a failed transaction answers ROLLBACK. */
     return err || strcmp(PQcmdStatus(res), "COMMIT") == 0 ? err : EPROTO;
 }
 
 static void rollback(struct pg *pg)
 {
+    pg_drop_answers(pg);
     if (pg_is_connected(pg) && pg->pending > 0 && pg_settle(pg))
         log_debug("pg", "rolled back after: %s", pg->error);
     if (!pg_is_connected(pg) || PQtransactionStatus(pg->conn) == PQTRANS_IDLE)

@@ -256,10 +256,9 @@ static int read_ask(const PGresult *res, int row, struct call_ask *ask)
     return make_contact(res, row, 5, ask->phone, ask->at_ms, &ask->context);
 }
 
-int calls_ask(struct pg *pg, struct call_ask *asks, size_t n)
+int calls_ask(struct pg *pg, const struct call_ask *asks, size_t n)
 {
     enum { ACCOUNT, PHONE, NAME, DIALLED, COLUMNS };
-    CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_column c[COLUMNS] = {0};
     struct pg_args a = {0};
 
@@ -268,12 +267,21 @@ int calls_ask(struct pg *pg, struct call_ask *asks, size_t n)
         pg_column_id(&c[PHONE], asks[i].phone);
         pg_column_text(&c[NAME], asks[i].provider_call_id);
         pg_column_text(&c[DIALLED], asks[i].dialled + (asks[i].dialled[0] == '+'));
-        asks[i].alone = true;
     }
     for (size_t i = 0; i < COLUMNS; i++)
         pg_arg_column(&a, &c[i]);
-    int err = pg_run(pg, &res, ask_sql, &a);
+    int err = pg_ask(pg, ask_sql, &a);
     pg_columns_free(c, COLUMNS);
+    return err;
+}
+
+int calls_answer(struct pg *pg, struct call_ask *asks, size_t n)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+
+    int err = pg_answer(pg, &res);
+    for (size_t i = 0; i < n; i++)
+        asks[i].alone = true;
     for (int row = 0; !err && row < PQntuples(res); row++) {
         int64_t i = pg_i64(res, row, 0) - 1;
         if (i < 0 || i >= (int64_t)n || !asks[i].alone)

@@ -74,7 +74,9 @@ struct call_ask {
     int64_t flow_revision_id, callback_campaign_id;
     struct call_context context; /* without flow_source */
 };
-NODISCARD int calls_ask(struct pg *pg, struct call_ask *asks, size_t n);
+/* Asked with pg_ask(), and answered when its turn comes. */
+NODISCARD int calls_ask(struct pg *pg, const struct call_ask *asks, size_t n);
+NODISCARD int calls_answer(struct pg *pg, struct call_ask *asks, size_t n);
 /* Sent with the next statement, which returns the error; n may be 0. */
 NODISCARD int calls_add(struct pg *pg, const struct call_start *const *starts, size_t n);
 
@@ -148,6 +150,10 @@ bool call_step_is_plain(const struct call_step *step);
  * was changed. */
 NODISCARD int call_commit_steps(struct pg *pg, const struct call_step *const *steps,
                                 size_t n, int *errs);
+/* The same in the caller's transaction, all or none: sent with the next statement, which
+ * fails when one of them is not the next of its call. */
+NODISCARD int call_steps_write(struct pg *pg, const struct call_step *const *steps,
+                               size_t n);
 
 /* A recording ended: `finished` and its fetch job, or `empty` / `lost_media` /
  * `failed` with why. Idempotent; the first end wins, but one that was taken for lost

@@ -80,17 +80,25 @@ static int add_step(struct pg_column *c, const struct call_step *s)
 }
 
 /* The new states and, of the steps whose seq was the next one, the events. */
-static const char write_sql[] =
-    "WITH s AS (SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::text[], $5::bytea[], "
-    "$6::bigint[], $7::uuid[], $8::text[]) v(call_id, seq, status, state, at_ms, id, "
-    "events)), kept AS (INSERT INTO ivr_sessions AS k (call_id, tenant_id, seq, status, "
-    "state, updated_at) SELECT call_id, $1::int, seq, status, state, furrow_ts(at_ms) "
-    "FROM s ON CONFLICT (call_id) DO UPDATE SET seq = excluded.seq, status = "
-    "excluded.status, state = excluded.state, updated_at = excluded.updated_at WHERE "
-    "k.seq = excluded.seq - 1 RETURNING call_id), told AS (INSERT INTO call_steps (id, "
-    "tenant_id, call_id, seq, at, events) SELECT s.id, $1::int, s.call_id, s.seq, "
-    "furrow_ts(s.at_ms), s.events::json FROM s JOIN kept USING (call_id) WHERE s.events "
-    "IS NOT NULL) SELECT call_id FROM kept";
+#define WRITE_SQL                                                                        \
+    "WITH s AS (SELECT * FROM unnest($2::uuid[], $3::bigint[], $4::text[], "             \
+    "$5::bytea[], "                                                                      \
+    "$6::bigint[], $7::uuid[], $8::text[]) v(call_id, seq, status, state, at_ms, id, "   \
+    "events)), kept AS (INSERT INTO ivr_sessions AS k (call_id, tenant_id, seq, "        \
+    "status, "                                                                           \
+    "state, updated_at) SELECT call_id, $1::int, seq, status, state, furrow_ts(at_ms) "  \
+    "FROM s ON CONFLICT (call_id) DO UPDATE SET seq = excluded.seq, status = "           \
+    "excluded.status, state = excluded.state, updated_at = excluded.updated_at WHERE "   \
+    "k.seq = excluded.seq - 1 RETURNING call_id), told AS (INSERT INTO call_steps (id, " \
+    "tenant_id, call_id, seq, at, events) SELECT s.id, $1::int, s.call_id, s.seq, "      \
+    "furrow_ts(s.at_ms), s.events::json FROM s JOIN kept USING (call_id) WHERE "         \
+    "s.events "                                                                          \
+    "IS NOT NULL) "
+
+static const char write_sql[] = WRITE_SQL "SELECT call_id FROM kept";
+/* An error, so that what is sent behind it is not done. */
+static const char write_all_sql[] =
+    WRITE_SQL "SELECT 1 / (count(*) = cardinality($2))::int FROM kept";
 
 /* Whose step was the next one; of each call there is one. */
 static int read_kept(const PGresult *res, const struct call_step *const *steps, size_t n,
@@ -110,6 +118,19 @@ static int read_kept(const PGresult *res, const struct call_step *const *steps, 
     return err;
 }
 
+static int add_steps(struct pg_column *c, struct pg_args *a,
+                     const struct call_step *const *steps, size_t n)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < n && !err; i++)
+        err = add_step(c, steps[i]);
+    pg_arg_i64(a, steps[0]->tenant_id);
+    for (size_t i = 0; i < COLUMNS; i++)
+        pg_arg_column(a, &c[i]);
+    return err;
+}
+
 /* In the caller's transaction when one is open. */
 static int write_steps(struct pg *pg, const struct call_step *const *steps, size_t n,
                        int *errs)
@@ -117,19 +138,28 @@ static int write_steps(struct pg *pg, const struct call_step *const *steps, size
     CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_column c[COLUMNS] = {0};
     struct pg_args a = {0};
-    int tenant_id = steps[0]->tenant_id, err = 0;
 
-    for (size_t i = 0; i < n && !err; i++)
-        err = add_step(c, steps[i]);
-    if (!err) {
-        pg_arg_i64(&a, tenant_id);
-        for (size_t i = 0; i < COLUMNS; i++)
-            pg_arg_column(&a, &c[i]);
-        err = pg_in_transaction(pg) ? pg_run(pg, &res, write_sql, &a)
-                                    : pg_run_alone(pg, tenant_id, &res, write_sql, &a);
-    }
+    int err = add_steps(c, &a, steps, n);
+    if (!err)
+        err = pg_in_transaction(pg)
+                  ? pg_run(pg, &res, write_sql, &a)
+                  : pg_run_alone(pg, steps[0]->tenant_id, &res, write_sql, &a);
     pg_columns_free(c, COLUMNS);
     return err ? err : read_kept(res, steps, n, errs);
+}
+
+int call_steps_write(struct pg *pg, const struct call_step *const *steps, size_t n)
+{
+    struct pg_column c[COLUMNS] = {0};
+    struct pg_args a = {0};
+
+    if (n == 0)
+        return 0;
+    int err = add_steps(c, &a, steps, n);
+    if (!err)
+        err = pg_run_later(pg, write_all_sql, &a);
+    pg_columns_free(c, COLUMNS);
+    return err;
 }
 
 /* ---- effects ---- */

@@ -40,23 +40,19 @@ int provider_event_find(struct pg *pg, const struct provider_event *ev, bool *kn
     return err || PQntuples(res) == 0 ? err : read_answer(res, 0, 0, ev, known, out);
 }
 
-int provider_events_find(struct pg *pg, const struct provider_event *const *evs, size_t n,
-                         bool *known, struct provider_answer *out, int *errs)
+int provider_events_ask(struct pg *pg, const struct provider_event *const *evs, size_t n)
 {
     enum { ACCOUNT, KEY, COLUMNS };
-    CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_column c[COLUMNS] = {0};
     struct pg_args a = {0};
 
     for (size_t i = 0; i < n; i++) {
         pg_column_i64(&c[ACCOUNT], evs[i]->account_id);
         pg_column_bytes(&c[KEY], evs[i]->key, sizeof(evs[i]->key));
-        known[i] = false;
-        errs[i] = 0;
     }
     for (size_t i = 0; i < COLUMNS; i++)
         pg_arg_column(&a, &c[i]);
-    int err = pg_run(pg, &res,
+    int err = pg_ask(pg,
                      "SELECT q.n, e.request, e.status, e.content_type, e.answer FROM "
                      "unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY q(account_id, "
                      "key, n), LATERAL (SELECT e.request, e.status, e.content_type, "
@@ -64,6 +60,19 @@ int provider_events_find(struct pg *pg, const struct provider_event *const *evs,
                      "AND e.key = q.key LIMIT 1) e",
                      &a);
     pg_columns_free(c, COLUMNS);
+    return err;
+}
+
+int provider_events_answer(struct pg *pg, const struct provider_event *const *evs,
+                           size_t n, bool *known, struct provider_answer *out, int *errs)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+
+    int err = pg_answer(pg, &res);
+    for (size_t i = 0; i < n; i++) {
+        known[i] = false;
+        errs[i] = 0;
+    }
     for (int row = 0; !err && row < PQntuples(res); row++) {
         int64_t i = pg_i64(res, row, 0) - 1;
         if (i >= 0 && i < (int64_t)n)

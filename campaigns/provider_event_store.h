@@ -34,10 +34,13 @@ NODISCARD int provider_event_find(struct pg *pg, const struct provider_event *ev
 NODISCARD int provider_event_keep(struct pg *pg, int tenant_id,
                                   const struct provider_event *ev,
                                   const struct provider_answer *answer, int64_t now_ms);
-/* The same of many at once. known[i], out[i] and, EACCES, errs[i] are as above. */
-NODISCARD int provider_events_find(struct pg *pg, const struct provider_event *const *evs,
-                                   size_t n, bool *known, struct provider_answer *out,
-                                   int *errs);
+/* The same of many at once: asked with pg_ask() and answered when its turn comes.
+ * known[i], out[i] and, EACCES, errs[i] are as above. */
+NODISCARD int provider_events_ask(struct pg *pg, const struct provider_event *const *evs,
+                                  size_t n);
+NODISCARD int provider_events_answer(struct pg *pg,
+                                     const struct provider_event *const *evs, size_t n,
+                                     bool *known, struct provider_answer *out, int *errs);
 /* Sent with the next statement, which returns the error. */
 NODISCARD int provider_events_keep(struct pg *pg, int tenant_id,
                                    const struct provider_event *const *evs,

@@ -181,22 +181,19 @@ int voice_session_write(struct pg *pg, const struct voice_session *s, int64_t no
 
 /* ---- many at once ---- */
 
-int voice_sessions_find(struct pg *pg, const struct voice_named *calls, size_t n,
-                        struct voice_session *out, bool *found)
+int voice_sessions_ask(struct pg *pg, const struct voice_named *calls, size_t n)
 {
     enum { ACCOUNT, CALL, ALL };
-    CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_column c[ALL] = {0};
     struct pg_args a = {0};
 
     for (size_t i = 0; i < n; i++) {
         pg_column_i64(&c[ACCOUNT], calls[i].account_id);
         pg_column_uuid(&c[CALL], &calls[i].call);
-        found[i] = false;
     }
     for (size_t i = 0; i < ALL; i++)
         pg_arg_column(&a, &c[i]);
-    int err = pg_run(pg, &res,
+    int err = pg_ask(pg,
                      "SELECT v.*, q.n FROM unnest($1::bigint[], $2::uuid[]) WITH "
                      "ORDINALITY q(account_id, call_id, n), LATERAL (SELECT " COLUMNS
                      " FROM voice_sessions s JOIN ivr_sessions k ON k.call_id = "
@@ -204,6 +201,16 @@ int voice_sessions_find(struct pg *pg, const struct voice_named *calls, size_t n
                      "0) = q.account_id " LOCK " SKIP LOCKED) v",
                      &a);
     pg_columns_free(c, ALL);
+    return err;
+}
+
+int voice_sessions_answer(struct pg *pg, size_t n, struct voice_session *out, bool *found)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+
+    int err = pg_answer(pg, &res);
+    for (size_t i = 0; i < n; i++)
+        found[i] = false;
     for (int row = 0; !err && row < PQntuples(res); row++) {
         int64_t i = pg_i64(res, row, COLUMN_COUNT) - 1;
         if (i < 0 || i >= (int64_t)n || found[i])

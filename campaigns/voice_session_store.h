@@ -65,14 +65,17 @@ NODISCARD int voice_session_set_aside(struct pg *pg, const struct uuid *call);
 NODISCARD int voice_session_write(struct pg *pg, const struct voice_session *s,
                                   int64_t now_ms);
 
-/* Of many calls at once. Who is found is locked, and read into out[i]; who is locked
- * already is not waited for and, like one that is not there, has found[i] false. */
+/* Of many calls at once: asked with pg_ask() and answered when its turn comes. Who is
+ * found is locked, and read into out[i]; who is locked already is not waited for and,
+ * like one that is not there, has found[i] false. */
 struct voice_named {
     int64_t account_id;
     struct uuid call;
 };
-NODISCARD int voice_sessions_find(struct pg *pg, const struct voice_named *calls,
-                                  size_t n, struct voice_session *out, bool *found);
+NODISCARD int voice_sessions_ask(struct pg *pg, const struct voice_named *calls,
+                                 size_t n);
+NODISCARD int voice_sessions_answer(struct pg *pg, size_t n, struct voice_session *out,
+                                    bool *found);
 /* New ones, with their documents and results, each as by voice_session_add and
  * voice_session_write; and known ones that wait in no queue and go on: what a step
  * changes of them. Sent with the next statement, which returns the error. n may be 0. */

@@ -117,74 +117,123 @@ static size_t sift(struct item **group, const bool *keep, size_t n)
     return left;
 }
 
-static int look_at_events(struct pg *pg, struct item **group, size_t *n)
+/* Which of the group are meant by each of the questions. */
+struct question {
+    size_t of[HTTP_MANY_MAX], n;
+};
+
+static void gather_questions(struct item **group, size_t n, struct question *known,
+                             struct question *begun)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct question *q = begins(group[i]) ? begun : known;
+        q->of[q->n++] = i;
+    }
+}
+
+static int ask_for_events(struct pg *pg, struct item **group, size_t n)
+{
+    const struct provider_event *evs[HTTP_MANY_MAX];
+
+    for (size_t i = 0; i < n; i++)
+        evs[i] = &group[i]->ev;
+    return provider_events_ask(pg, evs, n);
+}
+
+static int ask_for_sessions(struct pg *pg, struct item **group, const struct question *q)
+{
+    struct voice_named named[HTTP_MANY_MAX];
+
+    for (size_t k = 0; k < q->n; k++) {
+        const struct item *it = group[q->of[k]];
+        named[k] = (struct voice_named){it->h.provider.id, it->call};
+    }
+    return q->n > 0 ? voice_sessions_ask(pg, named, q->n) : 0;
+}
+
+static int ask_for_beginnings(struct pg *pg, struct item **group,
+                              const struct question *q)
+{
+    struct call_ask asks[HTTP_MANY_MAX];
+
+    for (size_t k = 0; k < q->n; k++)
+        asks[k] = group[q->of[k]]->ask;
+    return q->n > 0 ? calls_ask(pg, asks, q->n) : 0;
+}
+
+/* keep[i]: it is served here. */
+static int answer_events(struct pg *pg, struct item **group, size_t n, bool *keep)
 {
     const struct provider_event *evs[HTTP_MANY_MAX];
     struct provider_answer before[HTTP_MANY_MAX] = {0};
-    bool known[HTTP_MANY_MAX], keep[HTTP_MANY_MAX];
+    bool known[HTTP_MANY_MAX];
     int errs[HTTP_MANY_MAX];
 
-    for (size_t i = 0; i < *n; i++)
+    for (size_t i = 0; i < n; i++)
         evs[i] = &group[i]->ev;
-    int err = provider_events_find(pg, evs, *n, known, before, errs);
-    for (size_t i = 0; !err && i < *n; i++) {
+    int err = provider_events_answer(pg, evs, n, known, before, errs);
+    for (size_t i = 0; !err && i < n; i++) {
         group[i]->known = known[i];
         if (known[i])
             hook_answer_again(&before[i], group[i]->resp);
         keep[i] = !errs[i];
     }
-    for (size_t i = 0; i < *n; i++)
+    for (size_t i = 0; i < n; i++)
         buf_free(&before[i].body);
-    if (!err)
-        *n = sift(group, keep, *n);
     return err;
 }
 
-static int look_at_sessions(struct pg *pg, struct item **group, size_t *n)
+static int answer_sessions(struct pg *pg, struct item **group, const struct question *q,
+                           bool *keep)
 {
-    struct voice_named named[HTTP_MANY_MAX];
-    struct voice_session *found = xcalloc(*n, sizeof(*found));
-    size_t of[HTTP_MANY_MAX], count = 0;
-    bool is_found[HTTP_MANY_MAX], keep[HTTP_MANY_MAX];
-    int err = 0;
+    struct voice_session *found = xcalloc(q->n + 1, sizeof(*found));
+    bool is_found[HTTP_MANY_MAX];
 
-    for (size_t i = 0; i < *n; i++) {
-        keep[i] = true;
-        if (begins(group[i]) || group[i]->known)
-            continue;
-        named[count] = (struct voice_named){group[i]->h.provider.id, group[i]->call};
-        of[count++] = i;
-    }
-    if (count > 0)
-        err = voice_sessions_find(pg, named, count, found, is_found);
-    for (size_t k = 0; k < count; k++) {
-        group[of[k]]->voice.session = found[k];
-        keep[of[k]] = !err && is_found[k];
+    int err = q->n > 0 ? voice_sessions_answer(pg, q->n, found, is_found) : 0;
+    for (size_t k = 0; k < q->n; k++) {
+        struct item *it = group[q->of[k]];
+        it->voice.session = found[k];
+        keep[q->of[k]] &= it->known || (!err && is_found[k]);
     }
     free(found);
-    if (!err)
-        *n = sift(group, keep, *n);
     return err;
 }
 
-static int look_at_beginnings(struct pg *pg, struct item **group, size_t *n)
+static int answer_beginnings(struct pg *pg, struct item **group, const struct question *q,
+                             bool *keep)
 {
     struct call_ask asks[HTTP_MANY_MAX];
-    size_t of[HTTP_MANY_MAX], count = 0;
-    bool keep[HTTP_MANY_MAX];
 
-    for (size_t i = 0; i < *n; i++) {
-        keep[i] = true;
-        if (!begins(group[i]) || group[i]->known)
-            continue;
-        asks[count] = group[i]->ask;
-        of[count++] = i;
+    for (size_t k = 0; k < q->n; k++)
+        asks[k] = group[q->of[k]]->ask;
+    int err = q->n > 0 ? calls_answer(pg, asks, q->n) : 0;
+    for (size_t k = 0; k < q->n; k++) {
+        struct item *it = group[q->of[k]];
+        it->ask = asks[k];
+        keep[q->of[k]] &= it->known || (!err && !asks[k].alone);
     }
-    int err = count > 0 ? calls_ask(pg, asks, count) : 0;
-    for (size_t k = 0; k < count; k++) {
-        group[of[k]]->ask = asks[k];
-        keep[of[k]] = !err && !asks[k].alone;
-    }
+    return err;
+}
+
+/* In one round trip: what was answered before, where known calls are, what new ones begin
+ * with. */
+static int look(struct pg *pg, struct item **group, size_t *n)
+{
+    struct question known = {.n = 0}, begun = {.n = 0};
+    bool keep[HTTP_MANY_MAX] = {false};
+
+    gather_questions(group, *n, &known, &begun);
+    int err = ask_for_events(pg, group, *n);
+    if (!err)
+        err = ask_for_sessions(pg, group, &known);
+    if (!err)
+        err = ask_for_beginnings(pg, group, &begun);
+    if (!err)
+        err = answer_events(pg, group, *n, keep);
+    if (!err)
+        err = answer_sessions(pg, group, &known, keep);
+    if (!err)
+        err = answer_beginnings(pg, group, &begun, keep);
     if (!err)
         *n = sift(group, keep, *n);
     return err;
@@ -235,10 +284,9 @@ static void add_rows(struct rows *r, struct item *it)
         r->ends[r->end_n++] = &it->gather.end;
 }
 
+/* They leave with the commit, in one round trip. */
 static int write_rows(struct pg *pg, int tenant_id, const struct rows *r, int64_t now_ms)
 {
-    int errs[HTTP_MANY_MAX] = {0};
-
     if (r->n == 0)
         return 0;
     int err = calls_add(pg, r->starts, r->added_n);
@@ -251,11 +299,7 @@ static int write_rows(struct pg *pg, int tenant_id, const struct rows *r, int64_
     if (!err)
         err = provider_events_keep(pg, tenant_id, r->evs, r->answers, r->n,
                                    clock_real_ms());
-    if (!err && r->step_n > 0)
-        err = call_commit_steps(pg, r->steps, r->step_n, errs);
-    for (size_t i = 0; i < r->step_n && !err; i++)
-        err = errs[i];
-    return err;
+    return err ? err : call_steps_write(pg, r->steps, r->step_n);
 }
 
 static int serve_in(struct pg *pg, const struct request *oldest, struct item **group,
@@ -271,11 +315,7 @@ static int serve_in(struct pg *pg, const struct request *oldest, struct item **g
         pg_rollback(pg);
         return err;
     }
-    err = look_at_events(pg, group, n);
-    if (!err)
-        err = look_at_sessions(pg, group, n);
-    if (!err)
-        err = look_at_beginnings(pg, group, n);
+    err = look(pg, group, n);
     if (!err)
         *n = step_all(group, *n);
     for (size_t i = 0; !err && i < *n; i++)

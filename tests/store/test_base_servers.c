@@ -172,6 +172,58 @@ static void a_statement_alone_is_a_whole_transaction(void **state)
     pg_close(super);
 }
 
+static void asked(struct pg *pg, const char *sql)
+{
+    assert_int_equal(pg_ask(pg, sql, NULL), 0);
+}
+
+static void answered(struct pg *pg, const char *wanted)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+
+    assert_int_equal(pg_answer(pg, &res), 0);
+    assert_string_equal(pg_text(res, 0, 0), wanted);
+}
+
+static void answers_come_in_the_order_they_were_asked(void **state)
+{
+    struct pg *pg = pgtest_open();
+    PGresult *res = NULL;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) { /* prepared by the way, and as they were */
+        assert_int_equal(pg_begin_later(pg, 1), 0);
+        asked(pg, "SELECT 'first'");
+        assert_int_equal(pg_run_later(pg, "SELECT 'for nobody'", NULL), 0);
+        asked(pg, "SELECT current_setting('furrow.tenant')");
+        answered(pg, "first");
+        answered(pg, "1");
+        assert_int_equal(pg_answer(pg, &res), EPROTO); /* there is no more */
+        asked(pg, "SELECT 'third'");
+        assert_int_equal(pg_run(pg, NULL, "SELECT 'in between'", NULL), 0);
+        answered(pg, "third");
+        asked(pg, "SELECT 'left behind'");
+        assert_int_equal(pg_commit(pg), 0);
+    }
+    /* One that is refused spoils all that were asked. */
+    assert_int_equal(pg_begin_later(pg, 1), 0);
+    asked(pg, "SELECT 'first'");
+    asked(pg, "SELECT 1 / 0");
+    asked(pg, "SELECT 'third'");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(pg_answer(pg, &res), EPROTO);
+    assert_non_null(strstr(pg_error(pg), "division"));
+    pg_rollback(pg);
+    assert_int_equal(pg_begin_later(pg, 1), 0);
+    for (int i = 0; i < PG_ASKS_MAX; i++)
+        asked(pg, "SELECT 'again'");
+    assert_int_equal(pg_ask(pg, "SELECT 'again'", NULL), EINVAL);
+    answered(pg, "again");
+    pg_rollback(pg);
+    assert_null(res);
+    pg_close(pg);
+}
+
 static void parameters_of_every_type_arrive(void **state)
 {
     struct pg *pg = pgtest_open();
@@ -326,6 +378,7 @@ int main(void)
         cmocka_unit_test(a_lost_connection_is_told_once_and_comes_back),
         cmocka_unit_test(who_stands_still_in_a_transaction_lets_go),
         cmocka_unit_test(a_statement_alone_is_a_whole_transaction),
+        cmocka_unit_test(answers_come_in_the_order_they_were_asked),
         cmocka_unit_test(parameters_of_every_type_arrive),
         cmocka_unit_test(an_unknown_tenant_is_told_which_there_are),
         cmocka_unit_test(the_last_of_many_tenants_is_found),

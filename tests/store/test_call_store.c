@@ -180,6 +180,7 @@ static void many_calls_begin_and_end_at_once(void **state)
                                     .dialled = dialled[i]};
     assert_int_equal(pg_begin(pg, TENANT), 0);
     assert_int_equal(calls_ask(pg, asks, ARRAY_LEN(asks)), 0);
+    assert_int_equal(calls_answer(pg, asks, ARRAY_LEN(asks)), 0);
     for (size_t i = 0; i < ARRAY_LEN(asks); i++) {
         assert_int_equal(asks[i].alone, i >= 2);
         if (i >= 2)
@@ -322,13 +323,26 @@ static void steps_of_many_calls_are_one_transaction(void **state)
         assert_int_equal(count("call_events", &starts[i], ""), late ? 0 : i % 4);
         assert_int_equal(count("ivr_sessions", &starts[i], "AND seq = 2"), !late);
     }
+    /* Sent with others, one that is not the next undoes all of it. */
+    for (int i = 0; i < N; i++)
+        steps[i].seq = i == LATE ? 1 : 3;
+    assert_int_equal(pg_begin(pg, TENANT), 0);
+    assert_int_equal(call_steps_write(pg, list, N), 0);
+    assert_int_equal(pg_end(pg, 0), EPROTO);
+    assert_int_equal(count("ivr_sessions", &starts[0], "AND seq = 2"), 1);
+    steps[LATE].seq = 2;
+    assert_int_equal(pg_begin(pg, TENANT), 0);
+    assert_int_equal(call_steps_write(pg, list, N), 0);
+    assert_int_equal(pg_end(pg, 0), 0);
+    assert_int_equal(count("ivr_sessions", &starts[0], "AND seq = 3"), 1);
+    assert_int_equal(count("ivr_sessions", &starts[LATE], "AND seq = 2"), 1);
     assert_true(ledger_is(pg, "01ff225c00",
                           "SELECT encode(state, 'hex') FROM ivr_sessions WHERE call_id = "
                           "'%s'",
                           uuid_text(&starts[0].id, id)));
     assert_true(ledger_is(pg, "abc",
                           "SELECT string_agg(kind, '' ORDER BY id) FROM call_events "
-                          "WHERE call_id = '%s'",
+                          "WHERE seq = 2 AND call_id = '%s'",
                           uuid_text(&starts[3].id, id)));
     steps[0].opt_out = "tenant";
     assert_false(call_step_is_plain(&steps[0]));
