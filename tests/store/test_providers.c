@@ -3,6 +3,7 @@
 #include "unit/cm.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,9 @@
 #include "base/pg.h"
 #include "base/str.h"
 #include "campaigns/provider_call_store.h"
+#include "campaigns/provider_event_store.h"
 #include "campaigns/provider_store.h"
+#include "campaigns/voice_session_store.h"
 #include "store/furrow_run.h"
 #include "store/pgtest.h"
 
@@ -289,6 +292,102 @@ static void what_is_said_of_a_call_is_kept_once_and_heard_by_the_dialer(void **s
         1);
 }
 
+static struct voice_session session_of(const struct provider *p, const char *name)
+{
+    struct voice_session s = {.call = uuid_v7(1000),
+                              .tenant_id = TENANT,
+                              .account_id = p->id,
+                              .inbound = true,
+                              .flow_revision_id = 1};
+
+    str_cut(s.provider_call_id, sizeof(s.provider_call_id), name);
+    return s;
+}
+
+static int write_rows(const struct voice_session *session, const struct provider *p)
+{
+    const struct provider_event ev = {.account_id = p->id, .key = {1}, .request = {2}};
+    const struct provider_event *const evs[] = {&ev};
+    const struct provider_answer answer = {.status = 200};
+
+    int err = pg_begin_later(db, TENANT);
+    if (!err && session)
+        err = voice_sessions_add(db, TENANT, &session, 1, 1000);
+    if (!err)
+        err = provider_events_keep(db, TENANT, evs, &answer, 1, 1000);
+    return pg_end(db, err);
+}
+
+/* What names an account finds it there; an account with calls stays, and one without
+ * takes what it was answered along. */
+static void no_row_names_an_account_that_is_not_there(void **state)
+{
+    struct errtext e = {0};
+
+    (void)state;
+    write_token("secret");
+    RUN(0, "provider", "add", "used", "--kind", "twilio", "--account", "AC0091",
+        "--token-file", token_file);
+    RUN(0, "provider", "add", "unused", "--kind", "twilio", "--account", "AC0092",
+        "--token-file", token_file);
+    const struct provider used = loaded("used"), unused = loaded("unused");
+    struct provider gone = unused;
+    const struct voice_session call = session_of(&used, "CA91");
+    assert_int_equal(write_rows(&call, &used), 0);
+    assert_int_equal(write_rows(NULL, &unused), 0);
+    gone.id = unused.id + 1000;
+    const struct voice_session stray = session_of(&gone, "CA92");
+    assert_int_equal(write_rows(NULL, &gone), ENOENT);
+    assert_int_equal(write_rows(&stray, &used), ENOENT);
+    assert_int_equal(pgtest_i64(db, TENANT, "SELECT count(*) FROM provider_events"), 2);
+    assert_int_equal(provider_remove(db, TENANT, "used", &e), EBUSY);
+    assert_int_equal(provider_remove(db, TENANT, "unused", &e), 0);
+    assert_int_equal(pgtest_i64(db, TENANT, "SELECT count(*) FROM provider_events"), 1);
+    assert_int_equal(pgtest_i64(db, TENANT, "SELECT count(*) FROM voice_sessions"), 1);
+}
+
+struct remover {
+    pthread_t thread;
+    struct pg *pg;
+    int err;
+};
+
+static void *remove_account(void *arg)
+{
+    struct remover *r = arg;
+    struct errtext e = {0};
+
+    r->err = provider_remove(r->pg, TENANT, "raced", &e);
+    return NULL;
+}
+
+/* Whoever deletes an account waits for those who are writing of it. */
+static void an_account_does_not_go_while_its_first_call_is_written(void **state)
+{
+    struct pg *super = pgtest_open_super();
+    struct remover r = {.pg = pgtest_open()};
+
+    (void)state;
+    RUN(0, "provider", "add", "raced", "--kind", "twilio", "--account", "AC0093",
+        "--token-file", token_file);
+    const struct provider p = loaded("raced");
+    const struct voice_session call = session_of(&p, "CA93");
+    const struct voice_session *const all[] = {&call};
+    assert_int_equal(pg_begin(db, TENANT), 0);
+    assert_int_equal(voice_sessions_add(db, TENANT, all, 1, 1000), 0);
+    assert_int_equal(pg_run(db, NULL, "SELECT 1", NULL), 0);
+    assert_int_equal(pthread_create(&r.thread, NULL, remove_account, &r), 0);
+    while (pgtest_i64(super, 0,
+                      "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = "
+                      "'Lock' AND query LIKE 'DELETE FROM provider_accounts%'") == 0)
+        ;
+    assert_int_equal(pg_commit(db), 0);
+    pthread_join(r.thread, NULL);
+    assert_int_equal(r.err, EBUSY);
+    pg_close(r.pg);
+    pg_close(super);
+}
+
 static int setup(void **state)
 {
     static char key[SECRET_KEY_TEXT_MAX];
@@ -323,6 +422,8 @@ int main(void)
         cmocka_unit_test(a_key_is_changed_without_losing_a_token),
         cmocka_unit_test(a_sealed_token_opens_in_its_own_row_alone),
         cmocka_unit_test(what_is_said_of_a_call_is_kept_once_and_heard_by_the_dialer),
+        cmocka_unit_test(no_row_names_an_account_that_is_not_there),
+        cmocka_unit_test(an_account_does_not_go_while_its_first_call_is_written),
     };
 
     pgtest_start(PGTEST_POSTGRES);
