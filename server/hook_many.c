@@ -30,13 +30,10 @@ static const struct hook_route any_route = {.group = HOOK_VOICE,
 
 static void item_free(struct item *it)
 {
-    if (!it)
-        return;
     voice_close(&it->voice);
     call_effects_free(&it->gather.effects);
     call_context_free(&it->ask.context);
     hook_free(&it->h);
-    free(it);
 }
 
 static bool begins(const struct item *it)
@@ -372,11 +369,12 @@ static void serve_group(struct item **group, size_t n)
 void hook_voice_many(const struct request *reqs, struct response *const *resps,
                      bool *done, size_t n)
 {
+    CLEANUP(free_cleanup) struct item *items = xcalloc(n, sizeof(*items));
     struct item *all[HTTP_MANY_MAX], *group[HTTP_MANY_MAX];
     size_t count;
 
     for (size_t i = 0; i < n; i++) {
-        all[i] = xcalloc(1, sizeof(*all[i]));
+        all[i] = &items[i];
         all[i]->resp = resps[i];
         all[i]->done = &done[i];
         all[i]->taken = !prepare(all[i], &reqs[i]);

@@ -157,8 +157,8 @@ bool signature_is_twilio(const char *token, const struct signed_request *r)
         return false;
     }
     form_sort(&pairs);
-    for (enum port_form f = AS_GIVEN; f < PORT_FORMS; f++)
-        right |= twilio_url_is_signed(token, r, &u, f, &pairs);
+    for (enum port_form f = AS_GIVEN; f < PORT_FORMS && !right; f++)
+        right = twilio_url_is_signed(token, r, &u, f, &pairs);
     form_free(&pairs);
     return right;
 }

@@ -71,7 +71,9 @@ int voice_open(struct voice_call *v, struct hook *h)
     snprintf(v->prefix, sizeof(v->prefix), "%s/voice/%s", h->base, v->id);
     v->document = (struct ivr_document_ctx){
         .action_prefix = v->prefix,
-        .hold_url = voice_hold_url(h, v->hold_url, sizeof(v->hold_url)),
+        /* Nobody waits in a step that is gathered. */
+        .hold_url =
+            h->gather ? NULL : voice_hold_url(h, v->hold_url, sizeof(v->hold_url)),
         .sip_domain =
             h->provider.settings.sip_domain[0] ? h->provider.settings.sip_domain : NULL,
         .now_ms = h->now_ms,
