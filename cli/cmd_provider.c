@@ -12,6 +12,7 @@
 #include "base/xalloc.h"
 #include "campaigns/provider_store.h"
 #include "cli/groups.h"
+#include "cli/settings.h"
 
 struct provider_command {
     struct provider given;
@@ -245,16 +246,23 @@ static int set(struct cli *cli, int argc, char **argv)
         code = cli_open_pg(cli);
     if (code)
         return code;
+    const char *change = c.settings;
+    c.settings = NULL;
     /* A new token is stated just because the old one does not open. */
     if (provider_find(cli->pg, c.token_file ? NULL : &keys, cli->tenant_id, c.name,
                       &c.given, &e))
         return cli_fail("%s", e.text);
+    CLEANUP(free_cleanup) char *before = xstrdup(c.given.settings_json);
     code = take_options(&c);
+    if (!code && change)
+        code =
+            settings_merge(c.given.settings_json, sizeof(c.given.settings_json), change);
     if (code)
         return code;
     if (provider_set(cli->pg, &keys, cli->tenant_id, &c.given, clock_now_ms(), &e))
         return cli_fail("%s", e.text);
     printf("provider '%s' is changed\n", c.given.name);
+    settings_tell(before, c.given.settings_json);
     return CLI_OK;
 }
 
@@ -376,16 +384,16 @@ static const struct cli_verb verbs[] = {
      "  --signing-token-file FILE what its webhooks are signed with, when that is "
      "another "
      "one\n"
-     "  --settings JSON           all of its settings at once: docs/providers.md lists "
+     "  --settings JSON           an object of its settings: docs/providers.md lists "
      "them",
      "furrow provider add main --kind twilio --account AC0123 --token-file - < token",
      add},
     {"set",
      "NAME [--account ID] [--token-file FILE] [--signing-token-file FILE] [--settings "
      "JSON]",
-     "Change an account; what is not named stays. --settings takes the place of all "
-     "settings.",
-     "furrow provider set main --token-file new-token", set},
+     "Change an account; what is not named stays, of the settings too. null takes a "
+     "setting away.",
+     "furrow provider set main --settings '{\"cps\": 2, \"public_url\": null}'", set},
     {"list", "[--json]", "All accounts, without their tokens.", "furrow provider list",
      list},
     {"show", "NAME [--json]",

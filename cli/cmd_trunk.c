@@ -14,6 +14,7 @@
 #include "campaigns/provider_rest.h"
 #include "campaigns/trunk_store.h"
 #include "cli/groups.h"
+#include "cli/settings.h"
 #include "dialer/simulated_script.h"
 
 /* ---- add ---- */
@@ -158,9 +159,11 @@ static int cmd_set(struct cli *cli, int argc, char **argv)
         return code;
     if (trunk_find(cli->pg, cli->tenant_id, argv[optind], &t, &e))
         return cli_fail("%s", e.text);
+    CLEANUP(free_cleanup) char *before = xstrdup(t.settings);
     optind = 1;
     for (int o; !code && (o = getopt_long(argc, argv, "", trunk_options, NULL)) != -1;)
-        code = parse_option(&t, o, optarg);
+        code = o == 's' ? settings_merge(t.settings, sizeof(t.settings), optarg)
+                        : parse_option(&t, o, optarg);
     if (!code)
         code = check_settings(&t);
     if (code)
@@ -169,6 +172,7 @@ static int cmd_set(struct cli *cli, int argc, char **argv)
         return cli_fail("%s", e.text);
     printf("trunk '%s' (%s): %g calls a second, %d at once, from the next call on\n",
            t.name, t.kind, t.cps, t.max_channels);
+    settings_tell(before, t.settings);
     return CLI_OK;
 }
 
@@ -302,8 +306,10 @@ static const struct cli_verb verbs[] = {
      .run = cmd_add},
     {.name = "set",
      .arguments = "NAME [--cps N] [--max-channels N] [--endpoint TEXT] [--settings JSON]",
-     .about = "Change a trunk. Rate and calls at once hold from the next call on; "
-              "endpoint and settings\nwhen a dialer starts.",
+     .about =
+         "Change a trunk; what is not named stays, of the settings too, and null takes "
+         "a setting away.\nRate and calls at once hold from the next call on; "
+         "endpoint and settings when a dialer starts.",
      .example = "furrow trunk set main --cps 2",
      .run = cmd_set},
     {.name = "list",

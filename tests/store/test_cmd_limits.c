@@ -72,6 +72,10 @@ static void a_trunk_is_changed_and_the_rest_of_it_stays(void **state)
     text_has(RUN(1, "trunk", "set", "main", "--settings", "{\"answer\": 2}"), "settings");
     text_has(RUN(1, "trunk", "set", "main", "--settings", "{\"anwser\": 0.5}"),
              "'anwser' is no setting of a simulated trunk");
+    text_has(RUN(0, "trunk", "set", "main", "--settings", "{\"answer\": 0.5}"), "answer");
+    assert_int_equal(trunk_find(db, TENANT, "main", &t, &e), 0);
+    text_has(t.settings, "\"seed\"");
+    text_has(RUN(0, "trunk", "set", "main", "--settings", "{\"answer\": null}"), "gone");
     text_has(RUN(1, "trunk", "add", "sip", "--kind", "ari", "--cps", "1",
                  "--max-channels", "1", "--endpoint", "PJSIP/{number}@t", "--settings",
                  "{\"codec\": \"alaw\"}"),

@@ -148,6 +148,49 @@ static void a_part_is_changed_and_the_rest_stays(void **state)
     text_has(RUN(2, "provider", "set", "main"), "say what is to change");
 }
 
+static void settings_that_are_not_named_stay(void **state)
+{
+    (void)state;
+    const char *said = RUN(0, "provider", "set", "main", "--settings",
+                           "{\"cps\": 4, \"sip_domain\": \"coop.example.test\"}");
+    text_has(said, "cps");
+    text_has(said, "3 -> 4");
+    text_has(said, "sip_domain");
+    said = RUN(0, "provider", "set", "main", "--settings",
+               "{\"delete_recordings\": true, \"cps\": 4}");
+    text_has(said, "delete_recordings");
+    assert_null(strstr(said, "cps"));
+    struct provider p = loaded("main");
+    assert_true(p.settings.cps == 4);
+    assert_string_equal(p.settings.sip_domain, "coop.example.test");
+    assert_true(p.settings.delete_recordings);
+    text_has(RUN(0, "provider", "set", "main", "--settings", "{\"sip_domain\": null}"),
+             "\"coop.example.test\" -> gone");
+    p = loaded("main");
+    assert_string_equal(p.settings.sip_domain, "");
+    assert_true(p.settings.cps == 4);
+    text_has(RUN(1, "provider", "set", "main", "--settings", "{\"cps\": 0}"), "cps");
+    text_has(RUN(1, "provider", "set", "main", "--settings", "[3]"), "JSON object");
+    text_has(RUN(1, "provider", "set", "main", "--settings", "{\"cps\""), "JSON object");
+    assert_true(loaded("main").settings.cps == 4);
+}
+
+static void what_is_nested_is_named_by_its_own_name(void **state)
+{
+    (void)state;
+    write_token("key");
+    RUN(0, "provider", "add", "gate", "--kind", "http", "--token-file", token_file,
+        "--settings",
+        "{\"send\": {\"url\": \"https://a.example/send\", \"body\": {\"to\": \"{to}\", "
+        "\"text\": \"{text}\"}}}");
+    RUN(0, "provider", "set", "gate", "--settings",
+        "{\"send\": {\"url\": \"https://b.example/send\"}}");
+    const char *said = RUN(0, "provider", "show", "gate", "--json");
+    text_has(said, "https://b.example/send");
+    text_has(said, "{text}");
+    RUN(0, "provider", "remove", "gate");
+}
+
 static void a_hook_tells_its_owner_and_nothing_else(void **state)
 {
     struct provider p = loaded("main"), found = {0};
@@ -418,6 +461,8 @@ int main(void)
         cmocka_unit_test(the_doctor_looks_at_accounts_without_a_trunk),
         cmocka_unit_test(what_cannot_work_is_refused),
         cmocka_unit_test(a_part_is_changed_and_the_rest_stays),
+        cmocka_unit_test(settings_that_are_not_named_stay),
+        cmocka_unit_test(what_is_nested_is_named_by_its_own_name),
         cmocka_unit_test(a_hook_tells_its_owner_and_nothing_else),
         cmocka_unit_test(a_key_is_changed_without_losing_a_token),
         cmocka_unit_test(a_sealed_token_opens_in_its_own_row_alone),
