@@ -92,8 +92,52 @@ int cli_open_pg(struct cli *cli)
     return cli_try_pg(cli, &e) ? cli_fail("%s", e.text) : CLI_OK;
 }
 
+/* Documents of others, which are printed as they are. */
+static bool is_others(const char *key)
+{
+    static const char *const all[] = {"payload",  "result", "output",
+                                      "progress", "event",  "document"};
+
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        if (strcmp(key, all[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+
+    return n > m && strcmp(text + n - m, end) == 0;
+}
+
+/* Postgres writes an instant with its fraction and +00:00; all else of ours, as
+ * clock_text() does. */
+static void write_instants(json_t *json)
+{
+    const char *key = NULL;
+    json_t *value = NULL;
+    char at[CLOCK_TEXT_MAX];
+    int64_t ms = 0;
+    size_t i = 0;
+
+    json_array_foreach(json, i, value) write_instants(value);
+    json_object_foreach(json, key, value)
+    {
+        const char *text = json_string_value(value);
+        if (is_others(key))
+            continue;
+        if (!text)
+            write_instants(value);
+        else if (ends_with(key, "_at") && ends_with(text, "+00:00") &&
+                 !clock_parse(text, &ms))
+            json_string_set(value, clock_text(ms, at));
+    }
+}
+
 int cli_print_json(json_t *json)
 {
+    write_instants(json);
     json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
     putchar('\n');
     json_decref(json);

@@ -129,6 +129,35 @@ static int set_up(void **state)
     return 0;
 }
 
+static void has_instant(const json_t *row, const char *key)
+{
+    const char *text = json_string_value(json_object_get(row, key));
+
+    if (!text || strlen(text) != strlen("2026-11-24T08:00:00Z") || !strchr(text, 'Z'))
+        fail_msg("%s is '%s'", key, text ? text : "nothing");
+}
+
+/* As all of the command line writes them. What a job was given is its own. */
+static void instants_end_in_z(void **state)
+{
+    char line[128];
+
+    (void)state;
+    pgtest_run(pg, 1,
+               "UPDATE jobs SET payload = '{\"due_at\": \"2026-11-24T08:00:00+00:00\"}'");
+    json_auto_t *all = jobs_json("list --state buried --json");
+    has_instant(json_array_get(all, 0), "created_at");
+    has_instant(json_array_get(all, 0), "run_at");
+    has_instant(json_array_get(all, 1), "finished_at");
+    snprintf(line, sizeof(line), "show %s", id_of("n1"));
+    json_auto_t *one = jobs_json(line);
+    has_instant(one, "created_at");
+    assert_true(json_is_null(json_object_get(one, "finished_at")));
+    assert_string_equal(
+        json_string_value(json_object_get(json_object_get(one, "payload"), "due_at")),
+        "2026-11-24T08:00:00+00:00");
+}
+
 static void list_shows_the_jobs_a_filter_takes(void **state)
 {
     (void)state;
@@ -284,6 +313,7 @@ static void watch_prints_look_after_look(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(instants_end_in_z, set_up),
         cmocka_unit_test_setup(list_shows_the_jobs_a_filter_takes, set_up),
         cmocka_unit_test_setup(show_tells_everything_about_one, set_up),
         cmocka_unit_test_setup(
