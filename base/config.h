@@ -62,7 +62,7 @@ struct config_common {
     char clock[64];
     char log_level[16];
     char data_dir[512];
-    char public_url[256];
+    char public_url[256], voice_ledger_public_url[256];
     char secret_key[64], secret_key_old[64];
     char content_bucket[64], content_endpoint[256], content_region[64];
     char content_addressing[8], content_prefix[128];
@@ -109,6 +109,14 @@ struct config_common {
          .is_url = true,                                                                 \
          .help = "By which providers reach furrow-server from outside, e.g. "            \
                  "https://voice.example.org; what they sign is compared with it."},      \
+        {.name = "voice_ledger_public_url",                                              \
+         .type = CONFIG_TEXT,                                                            \
+         CONFIG_FIELD_AT(owner, member.voice_ledger_public_url),                         \
+         .initial = "",                                                                  \
+         .env = "NGROK_URL",                                                             \
+         .is_url = true,                                                                 \
+         .help = "By which voice-ledger, and its pages that verify batches, is reached " \
+                 "from outside, where it is not public_url with its base path."},        \
         {.name = "secret_key",                                                           \
          .type = CONFIG_TEXT,                                                            \
          CONFIG_FIELD_AT(owner, member.secret_key),                                      \

@@ -31,10 +31,16 @@ bool token_is_sound(const char *text)
            strspn(text + 5 + HALF, "0123456789ABCDEFabcdef") == HALF;
 }
 
-void verification_url(const char *public_url, const char *token, char *out, size_t size)
+void verification_url(const char *public_url, const char *own, const char *token,
+                      char *out, size_t size)
 {
-    snprintf(out, size, "%.*s/voice-ledger/verify/%s", (int)strcspn(public_url, " "),
-             public_url, token);
+    const char *base = *own ? own : public_url;
+    size_t len = strcspn(base, " ");
+
+    while (len > 0 && base[len - 1] == '/')
+        len--;
+    snprintf(out, size, "%.*s%s/verify/%s", (int)len, base, *own ? "" : "/voice-ledger",
+             token);
 }
 
 void token_mask(char *text)

@@ -13,9 +13,11 @@ enum { TOKEN_MAX = 22, TOKEN_RANDOM_BYTES = 9 };
 
 void token_make(const uint8_t random[TOKEN_RANDOM_BYTES], char out[TOKEN_MAX]);
 bool token_is_sound(const char *text); /* of that form */
-/* Where it is verified, below public_url (the first of several with spaces between),
- * where the contract voice-ledger is by default. */
-void verification_url(const char *public_url, const char *token, char *out, size_t size);
+/* Where it is verified: below own, the address of the contract voice-ledger, or, where
+ * that is "", below public_url (of each the first of several with spaces between), where
+ * the contract is by default. */
+void verification_url(const char *public_url, const char *own, const char *token,
+                      char *out, size_t size);
 /* Puts dots in place of every token in a text that goes into a log. */
 void token_mask(char *text);
 

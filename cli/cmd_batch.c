@@ -299,7 +299,9 @@ static int link_to(struct cli *cli, int argc, char **argv)
         return cli_fail("the batch has no token; --renew gives it one");
     if (err)
         return no_batch(cli, err, c.word);
-    verification_url(cli->config.common.public_url, found.token, link, sizeof(link));
+    verification_url(cli->config.common.public_url,
+                     cli->config.common.voice_ledger_public_url, found.token, link,
+                     sizeof(link));
     if (c.json)
         return cli_print_json(json_pack("{s:s, s:s, s:I}", "token", found.token, "link",
                                         link, "expires_ms",

@@ -52,7 +52,18 @@ enum {
 };
 
 /* Where a contract is mounted, for whom, and who may do what. */
-#define CONTRACT_OPTIONS(id, prefix, its, url_env)                                       \
+/* voice-ledger's is of all programs. */
+#define CONTRACT_URL(id, prefix, its, env_name)                                          \
+    {                                                                                    \
+        .name = prefix "_public_url", .type = CONFIG_TEXT,                               \
+        CONFIG_FIELD_AT(struct server_config, contracts[id].public_url), .initial = "",  \
+        .is_url = true, .env = env_name,                                                 \
+        .help =                                                                          \
+            "By which " its                                                              \
+            " is reached from outside, where it is not public_url with its base path."   \
+    }
+
+#define CONTRACT_OPTIONS(id, prefix, its)                                                \
     {.name = prefix "_host",                                                             \
      .type = CONFIG_TEXT,                                                                \
      CONFIG_FIELD_AT(struct server_config, contracts[id].host),                          \
@@ -71,14 +82,6 @@ enum {
          CONFIG_FIELD_AT(struct server_config, contracts[id].tenant),                    \
          .initial = "default",                                                           \
          .help = "Tenant that " its " serves."},                                         \
-        {.name = prefix "_public_url",                                                   \
-         .type = CONFIG_TEXT,                                                            \
-         CONFIG_FIELD_AT(struct server_config, contracts[id].public_url),                \
-         .initial = "",                                                                  \
-         .is_url = true,                                                                 \
-         .env = url_env,                                                                 \
-         .help = "By which " its " is reached from outside, where it is not public_url " \
-                 "with its base path."},                                                 \
     {                                                                                    \
         .name = prefix "_token", .type = CONFIG_TEXT,                                    \
         CONFIG_FIELD_AT(struct server_config, contracts[id].token), .initial = "",       \
@@ -237,7 +240,8 @@ static const struct config_option options[] = {
      .initial = "plivo-ivr, ivr-simulator, voice-ledger",
      .help = "Contracts that are mounted below their base paths: /plivo-ivr, "
              "/ivr-simulator, /voice-ledger."},
-    CONTRACT_OPTIONS(CONTRACT_PLIVO_IVR, "plivo_ivr", "plivo-ivr", "WEBHOOK_BASE_URL"),
+    CONTRACT_OPTIONS(CONTRACT_PLIVO_IVR, "plivo_ivr", "plivo-ivr"),
+    CONTRACT_URL(CONTRACT_PLIVO_IVR, "plivo_ivr", "plivo-ivr", "WEBHOOK_BASE_URL"),
     {.name = "plivo_ivr_auth_token",
      .type = CONFIG_TEXT,
      CONFIG_FIELD_AT(struct server_config, plivo_ivr.auth_token),
@@ -283,7 +287,8 @@ static const struct config_option options[] = {
      .initial = "1800",
      .env = "SESSION_TTL",
      .help = "How long a session of plivo-ivr lives after its last change."},
-    CONTRACT_OPTIONS(CONTRACT_IVR_SIMULATOR, "ivr_simulator", "ivr-simulator", NULL),
+    CONTRACT_OPTIONS(CONTRACT_IVR_SIMULATOR, "ivr_simulator", "ivr-simulator"),
+    CONTRACT_URL(CONTRACT_IVR_SIMULATOR, "ivr_simulator", "ivr-simulator", NULL),
     {.name = "ivr_simulator_origins",
      .type = CONFIG_TEXT,
      CONFIG_FIELD_AT(struct server_config, contracts[CONTRACT_IVR_SIMULATOR].origins),
@@ -299,7 +304,7 @@ static const struct config_option options[] = {
      .help =
          "Calls that one caller number may begin in a minute at ivr-simulator; 0 is no "
          "limit."},
-    CONTRACT_OPTIONS(CONTRACT_VOICE_LEDGER, "voice_ledger", "voice-ledger", "NGROK_URL"),
+    CONTRACT_OPTIONS(CONTRACT_VOICE_LEDGER, "voice_ledger", "voice-ledger"),
     {.name = "voice_ledger_account",
      .type = CONFIG_TEXT,
      CONFIG_FIELD_AT(struct server_config, ledger.account),

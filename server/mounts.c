@@ -61,8 +61,11 @@ static int add_contract(struct builder *b, int id, int listener, const char *hos
     if (base)
         m->base = base;
     m->public_url = texts[1];
-    if (own->public_url[0])
-        str_cut(texts[1], MOUNT_TEXT_MAX, own->public_url);
+    const char *public_url = id == CONTRACT_VOICE_LEDGER
+                                 ? b->c->common.voice_ledger_public_url
+                                 : own->public_url;
+    if (*public_url)
+        str_cut(texts[1], MOUNT_TEXT_MAX, public_url);
     else if (base && b->c->common.public_url[0])
         below_public(b->c->common.public_url, base, texts[1]);
     return 0;

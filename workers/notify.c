@@ -88,8 +88,9 @@ static void link_of(const struct worker_config *c, const char *token, char *out,
                     size_t size)
 {
     out[0] = '\0';
-    if (*c->common.public_url && *token)
-        verification_url(c->common.public_url, token, out, size);
+    if ((*c->common.public_url || *c->common.voice_ledger_public_url) && *token)
+        verification_url(c->common.public_url, c->common.voice_ledger_public_url, token,
+                         out, size);
 }
 
 static char *news_text(const struct worker_config *c, const struct sms_style *style,

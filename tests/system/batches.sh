@@ -101,6 +101,8 @@ furrow batch link 1 | grep -q 'which is over' || fail "that the link is over is 
 curl -s -m 10 "$page" | grep -q 'Token Expired' || fail "the page does not say that it is over"
 link=$(furrow batch link 1 --renew --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["link"])')
 page=$SERVER${link#"$FURROW_PUBLIC_URL"}
+FURROW_VOICE_LEDGER_PUBLIC_URL=https://ledger.example.test/v/ furrow batch link 1 >"$T/out"
+check 'where the contract has an address of its own' "https://ledger.example.test/v/verify/${link##*/}" "$(head -1 "$T/out")"
 check 'renewed' 303 "$(verify +251911000003)"
 # Whose batch it is hears of it; who verified their own knows.
 wait_for 20 "the verification is told" sql_is "SELECT string_agg(language || ' ' || phone, '|') FROM messages WHERE state = 'sent' AND kind = 'verified'" 'am 251911000001'

@@ -146,10 +146,13 @@ static void a_token_is_told_to_people_and_to_no_log(void **state)
     char url[100], log[] = "open https://v/verify/VRF-7KQ2MZ8P-1A2B3C4D now, VRF-7KQ";
 
     (void)state;
-    verification_url("https://a.example http://b", "VRF-7KQ2MZ8P-1A2B3C4D", url,
+    verification_url("https://a.example http://b", "", "VRF-7KQ2MZ8P-1A2B3C4D", url,
                      sizeof(url));
     assert_string_equal(url,
                         "https://a.example/voice-ledger/verify/VRF-7KQ2MZ8P-1A2B3C4D");
+    verification_url("https://a.example", "https://l.example/v/ http://b",
+                     "VRF-7KQ2MZ8P-1A2B3C4D", url, sizeof(url));
+    assert_string_equal(url, "https://l.example/v/verify/VRF-7KQ2MZ8P-1A2B3C4D");
     token_mask(log);
     assert_string_equal(log, "open https://v/verify/..................... now, .......");
 }
