@@ -11,13 +11,13 @@
 
 static const char bearer[] = "Bearer ";
 
-static bool has_media_token(const char *token, const char *authorization)
+bool http_bearer_is(const char *authorization, const char *token)
 {
     const size_t lead = sizeof(bearer) - 1, len = strlen(token);
 
-    return !len || (authorization && strlen(authorization) == lead + len &&
-                    strncmp(authorization, bearer, lead) == 0 &&
-                    mem_equal_ct(authorization + lead, token, len));
+    return len > 0 && authorization && strlen(authorization) == lead + len &&
+           strncmp(authorization, bearer, lead) == 0 &&
+           mem_equal_ct(authorization + lead, token, len);
 }
 
 /* Its length may be known, its bytes not. */
@@ -101,7 +101,7 @@ bool http_is_allowed(const struct http_server_options *o, const struct route *r,
     case SCOPE_OPEN:
         return true;
     case SCOPE_MEDIA:
-        if (has_media_token(o->media_token, req->authorization))
+        if (!*o->media_token || http_bearer_is(req->authorization, o->media_token))
             return true;
         request_refuse_as(req, resp, MHD_HTTP_UNAUTHORIZED, "unauthorized",
                           "send Authorization: Bearer <media_token>");

@@ -11,4 +11,8 @@
 bool http_is_allowed(const struct http_server_options *o, const struct route *r,
                      struct request *req, struct response *resp);
 
+/* Whether it says "Bearer " and that token; no time tells how much of it. A token of ""
+ * nobody has. authorization: the header, or NULL. */
+bool http_bearer_is(const char *authorization, const char *token);
+
 #endif

@@ -1,6 +1,7 @@
 #include "server/job_metrics.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/pg.h"
 #include "base/xalloc.h"
@@ -17,26 +18,28 @@ static const char *const ends[BUCKETS] = {"0.005", "0.025", "0.1", "0.5", "2.5",
     "_le[2], " name "_le[3], " name "_le[4], " name "_le[5], " name "_le[6], " name      \
     "_le[7], " name "_le[8], " name "_le[9] FROM job_counts ORDER BY kind"
 
-static void add_labels(struct buf *b, const char *name, const char *tenant,
-                       const char *kind)
+static void add_row(struct metrics_out *m, const char *series, const char *tenant,
+                    const char *kind, const char *label, const char *value,
+                    const struct metrics_value *v)
 {
-    buf_printf(b, "%s{tenant=\"", name);
-    metrics_add_label_value(b, tenant);
-    buf_puts(b, "\",kind=\"");
-    metrics_add_label_value(b, kind);
-    buf_puts(b, "\"");
+    CLEANUP(buf_free) struct buf labels = {0};
+
+    metrics_label(&labels, "kind", 4, kind);
+    if (label)
+        metrics_label(&labels, label, strlen(label), value);
+    metrics_row(m, series, tenant, labels.data, v);
 }
 
-static void add_results(struct buf *b, const char *tenant, const PGresult *res)
+static void add_results(struct metrics_out *m, const char *tenant, const PGresult *res)
 {
     for (int r = 0; r < PQntuples(res); r++)
-        for (int i = 0; i < RESULTS; i++) {
-            add_labels(b, "furrow_job_results_total", tenant, pg_text(res, r, 0));
-            buf_printf(b, ",result=\"%s\"} %s\n", results[i], pg_text(res, r, 1 + i));
-        }
+        for (int i = 0; i < RESULTS; i++)
+            add_row(m, "furrow_job_results_total", tenant, pg_text(res, r, 0), "result",
+                    results[i],
+                    &(struct metrics_value){.value = (double)pg_i64(res, r, 1 + i)});
 }
 
-static void add_histogram(struct buf *b, const char *name, const char *tenant,
+static void add_histogram(struct metrics_out *m, const char *name, const char *tenant,
                           const PGresult *res)
 {
     CLEANUP(free_cleanup) char *bucket = xasprintf("%s_bucket", name);
@@ -45,20 +48,19 @@ static void add_histogram(struct buf *b, const char *name, const char *tenant,
 
     for (int r = 0; r < PQntuples(res); r++) {
         const char *kind = pg_text(res, r, 0);
-        int64_t n = 0;
+        const double ms = (double)pg_i64(res, r, 1 + RESULTS);
+        struct metrics_value n = {0};
         for (int i = 0; i < BUCKETS; i++) {
-            n += pg_i64(res, r, 2 + RESULTS + i);
-            add_labels(b, bucket, tenant, kind);
-            buf_printf(b, ",le=\"%s\"} %lld\n", ends[i], (long long)n);
+            n.value += (double)pg_i64(res, r, 2 + RESULTS + i);
+            add_row(m, bucket, tenant, kind, "le", ends[i], &n);
         }
-        add_labels(b, sum, tenant, kind);
-        buf_printf(b, "} %.3f\n", (double)pg_i64(res, r, 1 + RESULTS) / 1000);
-        add_labels(b, count, tenant, kind);
-        buf_printf(b, "} %lld\n", (long long)n);
+        add_row(m, sum, tenant, kind, NULL, NULL,
+                &(struct metrics_value){.value = ms / 1000, .decimals = 3});
+        add_row(m, count, tenant, kind, NULL, NULL, &n);
     }
 }
 
-static int add_family(struct pg *pg, struct buf *b, const PGresult *tenants,
+static int add_family(struct pg *pg, struct metrics_out *m, const PGresult *tenants,
                       const char *name, const char *sql)
 {
     for (int i = 0; i < PQntuples(tenants); i++) {
@@ -69,25 +71,25 @@ static int add_family(struct pg *pg, struct buf *b, const PGresult *tenants,
         if (err)
             return err;
         if (name)
-            add_histogram(b, name, pg_text(tenants, i, 1), res);
+            add_histogram(m, name, pg_text(tenants, i, 1), res);
         else
-            add_results(b, pg_text(tenants, i, 1), res);
+            add_results(m, pg_text(tenants, i, 1), res);
     }
     return 0;
 }
 
-int job_metrics_add(struct pg *pg, struct buf *b, const PGresult *tenants)
+int job_metrics_add(struct pg *pg, struct metrics_out *m, const PGresult *tenants)
 {
-    buf_puts(b, "# HELP furrow_job_results_total Tries of jobs, by how they ended.\n"
-                "# TYPE furrow_job_results_total counter\n");
-    int err = add_family(pg, b, tenants, NULL, COLUMNS("wait"));
-    buf_puts(b, "# HELP furrow_job_wait_seconds From when a job was due to its start.\n"
-                "# TYPE furrow_job_wait_seconds histogram\n");
+    metrics_family(m, "furrow_job_results_total", "Tries of jobs, by how they ended",
+                   "counter");
+    int err = add_family(pg, m, tenants, NULL, COLUMNS("wait"));
+    metrics_family(m, "furrow_job_wait_seconds", "From when a job was due to its start",
+                   "histogram");
     if (!err)
-        err = add_family(pg, b, tenants, "furrow_job_wait_seconds", COLUMNS("wait"));
-    buf_puts(b, "# HELP furrow_job_run_seconds How long a try of a job took.\n"
-                "# TYPE furrow_job_run_seconds histogram\n");
+        err = add_family(pg, m, tenants, "furrow_job_wait_seconds", COLUMNS("wait"));
+    metrics_family(m, "furrow_job_run_seconds", "How long a try of a job took",
+                   "histogram");
     if (!err)
-        err = add_family(pg, b, tenants, "furrow_job_run_seconds", COLUMNS("run"));
+        err = add_family(pg, m, tenants, "furrow_job_run_seconds", COLUMNS("run"));
     return err;
 }

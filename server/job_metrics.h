@@ -5,14 +5,12 @@
 #include <libpq-fe.h>
 
 #include "base/attrs.h"
-#include "base/str.h"
+#include "server/metrics_out.h"
 
 struct pg;
 
-/* A label value: backslash, quote and newline escaped. route_metrics.c. */
-void metrics_add_label_value(struct buf *b, const char *text);
-
 /* tenants: rows of id, name. Errors are pg.h's. */
-NODISCARD int job_metrics_add(struct pg *pg, struct buf *b, const PGresult *tenants);
+NODISCARD int job_metrics_add(struct pg *pg, struct metrics_out *m,
+                              const PGresult *tenants);
 
 #endif

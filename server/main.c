@@ -16,13 +16,13 @@
 #include "base/log.h"
 #include "base/pg.h"
 #include "base/program.h"
-#include "campaigns/api_key_store.h"
 #include "campaigns/flow_api.h"
 #include "campaigns/program_store.h"
 #include "campaigns/provider_event_store.h"
 #include "campaigns/slot_store.h"
 #include "campaigns/voice_session_store.h"
 #include "server/api_calls.h"
+#include "server/authorise.h"
 #include "server/call_languages.h"
 #include "server/hook_accounts.h"
 #include "server/hook_many.h"
@@ -197,6 +197,14 @@ static const struct config_option options[] = {
      .secret = true,
      .help = "Bearer token for recordings; without one they are served to anybody who "
              "reaches the port."},
+    {.name = "metrics_token",
+     .type = CONFIG_TEXT,
+     CONFIG_FIELD_AT(struct server_config, metrics_token),
+     .initial = "",
+     .secret = true,
+     .help =
+         "Bearer token for /metrics by tenant and campaign; without it all tenants are "
+         "counted together."},
     {.name = "voice_ledger_api_key",
      .type = CONFIG_TEXT,
      CONFIG_FIELD_AT(struct server_config, voice_ledger_api_key),
@@ -418,35 +426,6 @@ static const struct contract everywhere = {.name = "furrow",
                                            .routes = routes,
                                            .route_count = EVERYWHERE};
 
-/* The one key that the voice API had where it was before, of the tenant of its mount. */
-static bool is_voice_key(const struct request *req, const char *key, const char *scope)
-{
-    const struct server *s = req->app;
-    const char *want = s->config.voice_ledger_api_key;
-
-    return want[0] && str_is(scope, "voice") &&
-           req->mount->contract == contracts[CONTRACT_VOICE_LEDGER] &&
-           strlen(key) == strlen(want) && mem_equal_ct(key, want, strlen(want));
-}
-
-static int authorise(struct request *req, const char *key, const char *scope, int *wait_s)
-{
-    const struct server *s = req->app;
-    bool any = s->config.voice_ledger_api_key[0] != '\0';
-
-    if (is_voice_key(req, key, scope)) { /* the mount's tenant is there already */
-        str_cut(req->key_name, sizeof(req->key_name), "VOICE_LEDGER_API_KEY");
-        return 0;
-    }
-    struct pg *pg = pg_pool_take(s->pool);
-    int err = api_key_find(pg, key, scope, &req->tenant_id, req->key_name, wait_s);
-
-    if (err == ENOENT && !any && !api_key_exists(pg, &any) && !any)
-        err = ENOKEY;
-    pg_pool_give(s->pool, pg);
-    return err;
-}
-
 /* Without a key there are no accounts at providers; a wrong one is a mistake. */
 static int read_keys(struct server *s, struct errtext *e)
 {
@@ -665,7 +644,7 @@ int main(int argc, char **argv)
                                                      .threads = (int)s.config.threads,
                                                      .limits = load_limits(&s.config),
                                                      .media_token = s.config.media_token,
-                                                     .authorise = authorise,
+                                                     .authorise = server_authorise,
                                                      .flush = pools_flush,
                                                      .spool_dir = spool_dir,
                                                      .mounts = mounts.list,

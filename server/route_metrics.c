@@ -1,14 +1,17 @@
 /*
  * /metrics in Prometheus' text format. Gauges are counted by SQL at each scrape,
  * tenant by tenant, so that they are the truth and survive restarts of any
- * process; queries touch partial or small indexes only.
+ * process; queries touch partial or small indexes only. Who has metrics_token sees
+ * tenants and campaigns by name, anybody else all of them together.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/pg.h"
 #include "server/hook.h"
+#include "server/http_allow.h"
 #include "server/job_metrics.h"
 #include "server/load.h"
 
@@ -18,6 +21,7 @@ struct gauge {
     const char *name, *help,
         *labels;     /* labels: one name per text column after the value */
     const char *sql; /* value, label values…; rows of one tenant */
+    bool largest;    /* seconds, of which the largest one counts */
 };
 
 static const struct gauge gauges[] = {
@@ -44,7 +48,8 @@ static const struct gauge gauges[] = {
      "jobs "
      "WHERE finished_at IS NULL AND state = 'queued' AND run_at < clock_timestamp() "
      "GROUP "
-     "BY kind"},
+     "BY kind",
+     true},
     {"furrow_outbox", "Outbox rows not yet handed to Redis", "",
      "SELECT count(*) FROM outbox"},
     {"furrow_recordings", "Recordings, by state", "state",
@@ -53,41 +58,29 @@ static const struct gauge gauges[] = {
      "SELECT count(*), state FROM messages GROUP BY state"},
 };
 
-void metrics_add_label_value(struct buf *b, const char *text)
-{
-    for (const char *p = text; *p; p++) {
-        if (*p == '\n')
-            buf_puts(b, "\\n");
-        else {
-            if (*p == '"' || *p == '\\')
-                buf_puts(b, "\\");
-            buf_add(b, p, 1);
-        }
-    }
-}
-
-static void add_row(struct buf *b, const struct gauge *g, const char *tenant,
+/* A campaign's name is a tenant's own, too. */
+static void add_row(struct metrics_out *m, const struct gauge *g, const char *tenant,
                     const PGresult *res, int row)
 {
+    const struct metrics_value v = {.value = strtod(pg_text(res, row, 0), NULL),
+                                    .decimals = g->largest ? 3 : 0,
+                                    .largest = g->largest};
+    CLEANUP(buf_free) struct buf labels = {0};
     const char *label = g->labels;
 
-    buf_printf(b, "%s{tenant=\"", g->name);
-    metrics_add_label_value(b, tenant);
-    buf_puts(b, "\"");
     for (int col = 1; col < PQnfields(res); col++) {
         size_t len = strcspn(label, ",");
-        buf_printf(b, ",%.*s=\"", (int)len, label);
-        metrics_add_label_value(b, pg_text(res, row, col));
-        buf_puts(b, "\"");
+        if (m->by_tenant || strncmp(label, "campaign", len) != 0)
+            metrics_label(&labels, label, len, pg_text(res, row, col));
         label += len + (label[len] == ',');
     }
-    buf_printf(b, "} %s\n", pg_text(res, row, 0));
+    metrics_row(m, g->name, tenant, labels.data ? labels.data : "", &v);
 }
 
-static int add_gauge(struct pg *pg, struct buf *b, const struct gauge *g,
+static int add_gauge(struct pg *pg, struct metrics_out *m, const struct gauge *g,
                      const PGresult *tenants)
 {
-    buf_printf(b, "# HELP %s %s.\n# TYPE %s gauge\n", g->name, g->help, g->name);
+    metrics_family(m, g->name, g->help, "gauge");
     for (int i = 0; i < PQntuples(tenants); i++) {
         CLEANUP(pg_result_free) PGresult *res = NULL;
         int err = pg_begin(pg, (int)pg_i64(tenants, i, 0));
@@ -98,7 +91,7 @@ static int add_gauge(struct pg *pg, struct buf *b, const struct gauge *g,
         if (err)
             return err;
         for (int row = 0; row < PQntuples(res); row++)
-            add_row(b, g, pg_text(tenants, i, 1), res, row);
+            add_row(m, g, pg_text(tenants, i, 1), res, row);
     }
     return 0;
 }
@@ -186,18 +179,35 @@ void route_metrics_shed(const struct request *req, struct response *resp)
     answer(resp);
 }
 
+static int add_counted(struct pg *pg, struct metrics_out *m, const PGresult *tenants)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(gauges) && !err; i++)
+        err = add_gauge(pg, m, &gauges[i], tenants);
+    if (!err)
+        err = job_metrics_add(pg, m, tenants);
+    metrics_end(m);
+    return err;
+}
+
 void route_metrics(const struct request *req, struct response *resp)
 {
     struct server *s = req->app;
     CLEANUP(pg_result_free) PGresult *tenants = NULL;
+    const char *token = s->config.metrics_token;
+    struct metrics_out m = {.b = &resp->body,
+                            .by_tenant = http_bearer_is(req->authorization, token)};
 
+    if (req->authorization && *token && !m.by_tenant) {
+        request_refuse(req, resp, 401, "send Authorization: Bearer <metrics_token>");
+        return;
+    }
     struct pg *pg = pg_pool_take(s->pool);
     int err =
         pg_run(pg, &tenants, "SELECT id, name FROM tenants ORDER BY id LIMIT 1000", NULL);
-    for (size_t i = 0; i < ARRAY_LEN(gauges) && !err; i++)
-        err = add_gauge(pg, &resp->body, &gauges[i], tenants);
     if (!err)
-        err = job_metrics_add(pg, &resp->body, tenants);
+        err = add_counted(pg, &m, tenants);
     if (!err)
         err = add_slots(pg, &resp->body);
     if (err)

@@ -45,7 +45,7 @@ struct server_config {
         int64_t waiting, after_ms;
     } shed_rest, shed_callback, shed_voice;
     char port_file[512];
-    char media_token[256];
+    char media_token[256], metrics_token[256];
     char trusted_proxies[512];
     int64_t voice_wait_s;
     char voice_ledger_api_key[256];

@@ -20,18 +20,33 @@ answers() { # STATUS KEY PATH BODY [PATTERN]
 }
 on_list() { sql "SELECT count(*) FROM dnc_entries WHERE removed_at IS NULL AND phone = $1 AND source = '$2'"; }
 pg_start
-server_start
+server_start FURROW_METRICS_TOKEN=scrape
 
 # What workers counted is on the metrics page, as counters and as histograms that add up.
 sql "INSERT INTO job_counts (tenant_id, kind, done, buried, wait_ms, run_ms, wait_le, run_le) VALUES
     (1, 'asr', 7, 1, 4500, 9000, '{1,2,3,0,1,0,0,0,1}', '{0,0,0,8,0,0,0,0,0}')" >/dev/null
-curl -s -m 20 "http://127.0.0.1:$PORT/metrics" >"$T/answer" || fail "no /metrics"
+curl -s -m 20 -H 'Authorization: Bearer scrape' "http://127.0.0.1:$PORT/metrics" >"$T/answer" || fail "no /metrics"
 for line in 'furrow_job_results_total{tenant="default",kind="asr",result="done"} 7' \
     'furrow_job_wait_seconds_bucket{tenant="default",kind="asr",le="0.025"} 3' \
     'furrow_job_wait_seconds_bucket{tenant="default",kind="asr",le="+Inf"} 8' \
     'furrow_job_wait_seconds_sum{tenant="default",kind="asr"} 4.500' \
     'furrow_job_run_seconds_count{tenant="default",kind="asr"} 8' 'furrow_database_up 1'; do
     grep -qxF "$line" "$T/answer" || fail "/metrics does not say '$line': $(grep furrow_job "$T/answer")"
+done
+
+# Who has no token sees no tenant, and of all tenants the sum.
+furrow tenant add neighbour >/dev/null || fail "tenant add"
+sql "INSERT INTO job_counts (tenant_id, kind, done, buried, wait_ms, run_ms, wait_le, run_le) SELECT id,
+    'asr', 5, 0, 500, 1000, '{0,2,3,0,0,0,0,0,0}', '{0,0,0,5,0,0,0,0,0}' FROM tenants WHERE name = 'neighbour'" >/dev/null
+curl -s -m 20 "http://127.0.0.1:$PORT/metrics" >"$T/answer" || fail "no /metrics"
+! grep -n 'tenant\|default\|neighbour' "$T/answer" || fail "/metrics names a tenant to anybody"
+for line in 'furrow_job_results_total{kind="asr",result="done"} 12' 'furrow_job_wait_seconds_bucket{kind="asr",le="0.025"} 5' \
+    'furrow_job_wait_seconds_sum{kind="asr"} 5.000' 'furrow_job_run_seconds_count{kind="asr"} 13' 'furrow_outbox 0' 'furrow_database_up 1'; do
+    grep -qxF "$line" "$T/answer" || fail "/metrics does not say '$line': $(grep -v '^#' "$T/answer")"
+done
+TENANTS=$(furrow --tenant neighbour key create mine --scope opt_outs 2>/dev/null)
+for key in scrap scrapee "$TENANTS"; do
+    check "/metrics to another key" 401 "$(curl -s -m 20 -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $key" "http://127.0.0.1:$PORT/metrics")"
 done
 
 ends 2 furrow key create website
