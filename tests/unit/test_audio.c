@@ -284,6 +284,55 @@ static void a_confined_child_has_limits(void **state)
         ECHILD);
 }
 
+static int confined(const char *command, int memory_mb)
+{
+    const char *const argv[] = {"sh", "-c", command, NULL};
+
+    return proc_run(&(struct proc){.argv = argv,
+                                   .output_path = scratch,
+                                   .memory_mb = memory_mb,
+                                   .confined = true},
+                    NULL);
+}
+
+/* Whether a process may have a network of its own here; a container may forbid it. */
+static bool may_be_alone(void)
+{
+    const char *const root[] = {"unshare", "--net", "true", NULL};
+    const char *const user[] = {"unshare", "--user", "--net", "true", NULL};
+    const char *const *argv = geteuid() == 0 ? root : user;
+
+    return proc_run(&(struct proc){.argv = argv}, NULL) == 0;
+}
+
+/* Nor does it see a network, others' files, or more memory than it may. */
+static void a_confined_child_reaches_nothing(void **state)
+{
+    char read_it[sizeof(from) + 16], whole[4096];
+    char *said = NULL;
+    size_t len = 0;
+
+    (void)state;
+    assert_int_equal(files_write_atomic(from, "secret\n", 7), 0);
+    assert_int_equal(chmod(from, 0600), 0);
+    snprintf(read_it, sizeof(read_it), "cat %s", from);
+    if (geteuid() == 0)
+        assert_int_equal(confined(read_it, 0), ECHILD);
+    assert_int_equal(confined("dd if=/dev/zero of=/dev/null bs=100M count=1", 400), 0);
+    assert_int_equal(confined("dd if=/dev/zero of=/dev/null bs=100M count=1", 60),
+                     ECHILD);
+    assert_int_equal(confined("ulimit -c; cat /proc/self/net/dev", 0), 0);
+    assert_int_equal(files_read(scratch, sizeof(whole), &said, &len), 0);
+    assert_int_equal(strncmp(said, "0\n", 2), 0); /* no core either */
+    unlink(scratch);
+    if (may_be_alone()) {
+        assert_non_null(strstr(said, "lo:"));
+        for (const char *at = said; (at = strchr(at, ':')); at++)
+            assert_true(at - said >= 2 && strncmp(at - 2, "lo:", 3) == 0);
+    }
+    free(said);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +342,7 @@ int main(void)
         cmocka_unit_test(what_is_no_sound_is_refused),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(a_confined_child_has_limits),
+        cmocka_unit_test(a_confined_child_reaches_nothing),
     };
 
     if (!mkdtemp(dir) || chmod(dir, 0755))
