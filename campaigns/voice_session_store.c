@@ -475,19 +475,23 @@ int voice_recordings_lose(struct pg *pg, int tenant_id, int64_t before_ms, int64
     return err;
 }
 
-int voice_calls_lose(struct pg *pg, int tenant_id, int64_t before_ms, size_t *n)
+int voice_calls_lose(struct pg *pg, int tenant_id, int64_t before_ms, int64_t silent_ms,
+                     size_t *n)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
     struct pg_args a = {0};
 
     *n = 0;
     pg_arg_ms(&a, before_ms);
+    pg_arg_ms(&a, silent_ms);
     int err = pg_run_alone(
         pg, tenant_id, &res,
-        "WITH lost AS (SELECT s.call_id, s.results, greatest(a.ended_at, c.started_at) "
-        "AS at FROM calls c JOIN voice_sessions s ON s.call_id = c.id JOIN attempts a ON "
-        "a.id = c.id WHERE c.ended_at IS NULL AND a.state IN ('ended', 'unknown') AND "
-        "a.ended_at < furrow_ts($1) AND s.changed_at < furrow_ts($1) LIMIT 500 FOR "
+        "WITH lost AS (SELECT s.call_id, s.results, greatest(a.ended_at, c.started_at, "
+        "CASE WHEN s.inbound THEN s.changed_at END) AS at FROM calls c JOIN "
+        "voice_sessions s ON s.call_id = c.id LEFT JOIN attempts a ON a.id = c.id WHERE "
+        "c.ended_at IS NULL AND ((a.state IN ('ended', 'unknown') AND a.ended_at < "
+        "furrow_ts($1) AND s.changed_at < furrow_ts($1)) OR (s.inbound AND s.account_id "
+        "IS NOT NULL AND s.changed_at < furrow_ts($2))) LIMIT 500 FOR "
         "UPDATE OF s SKIP LOCKED), flows AS (UPDATE ivr_sessions i SET status = 'ended' "
         "FROM lost WHERE i.call_id = lost.call_id), sessions AS (UPDATE voice_sessions s "
         "SET ended_at = lost.at FROM lost WHERE s.call_id = lost.call_id AND s.ended_at "

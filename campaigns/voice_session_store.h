@@ -132,12 +132,12 @@ NODISCARD int voice_recording_at(struct pg *pg, const char *name, const char *lo
  * of its own. */
 NODISCARD int voice_recordings_lose(struct pg *pg, int tenant_id, int64_t before_ms,
                                     int64_t now_ms, size_t *n);
-/* Calls that a dialer has placed and that are over, by what the provider answered it,
- * while the word that would have ended their flow never came: attempts that ended before
- * before_ms, without a request since. Their flow was hung up on. *n: how many. A
- * transaction of its own. */
+/* Calls that are over while the word that would have ended their flow never came: those
+ * that a dialer has placed, whose attempt ended before before_ms, by what the provider
+ * answered it, without a request since; and calls in without a request since silent_ms.
+ * Their flow was hung up on. *n: how many. A transaction of its own. */
 NODISCARD int voice_calls_lose(struct pg *pg, int tenant_id, int64_t before_ms,
-                               size_t *n);
+                               int64_t silent_ms, size_t *n);
 /* Through which account the call ran; 0: a contract without one answered it. ENOENT: it
  * ran at no provider. */
 NODISCARD int voice_account_of_call(struct pg *pg, const struct uuid *call, int64_t *out);

@@ -43,6 +43,7 @@ enum {
     SILENCE_MS = 1000,    /* between two looks for calls that are silent */
     LOSE_MS = 10000,      /* between two looks for what no provider tells of … */
     LOSE_CALL_MS = 10000, /* … a call whose attempt is over so long, with its flow up */
+    SILENT_CALL_MS = 24 * 3600 * 1000, /* … a call in that asks for nothing so long */
     LOSE_TENANTS_MAX = 4096,
     SWEEP_MS = 3600 * 1000,
     JSON_BODY_MAX = 16384,
@@ -527,7 +528,8 @@ static void lose_calls(struct server *s)
     struct pg *pg = pg_pool_take(s->pool);
     int err = pg_tenants(pg, tenants, LOSE_TENANTS_MAX, &n);
     for (size_t i = 0; !err && i < n; i++) {
-        err = voice_calls_lose(pg, tenants[i], now_ms - LOSE_CALL_MS, &calls);
+        err = voice_calls_lose(pg, tenants[i], now_ms - LOSE_CALL_MS,
+                               now_ms - SILENT_CALL_MS, &calls);
         if (calls > 0)
             log_warn("server", "tenant=%d lost_calls=%zu their end was never told",
                      tenants[i], calls);

@@ -431,6 +431,47 @@ static void an_account_does_not_go_while_its_first_call_is_written(void **state)
     pg_close(super);
 }
 
+/* A call in at second `at`, and the last request of it. */
+static void call_in(int n, int at, int last)
+{
+    char sql[700];
+
+    snprintf(
+        sql, sizeof(sql),
+        "WITH c AS (INSERT INTO calls (id, tenant_id, direction, flow_revision_id, "
+        "slot, started_at) VALUES (gen_random_uuid(), 1, 'in', 1, 0, to_timestamp(%d)) "
+        "RETURNING id) INSERT INTO voice_sessions (call_id, tenant_id, account_id, "
+        "provider_call_id, inbound, flow_revision_id, flow_sha256, dialled, language, "
+        "tz_min, contact, results, begun_at, changed_at) SELECT c.id, 1, p.id, "
+        "'in-%d', true, 1, '', '', 'en', 0, '{}', '{\"name\": 1}', to_timestamp(%d), "
+        "to_timestamp(%d) FROM c, provider_accounts p WHERE p.name = 'main'",
+        at, n, at, last);
+    pgtest_run(db, TENANT, sql);
+}
+
+/* No provider has a call that is up and asks for nothing for a day. */
+static void a_call_in_whose_end_was_not_told_is_over_a_day_later(void **state)
+{
+    size_t n = 9;
+
+    (void)state;
+    call_in(1, 1000, 1010);
+    call_in(2, 1000, 2000);
+    assert_int_equal(voice_calls_lose(db, TENANT, 0, 1005 * 1000, &n), 0);
+    assert_int_equal(n, 0);
+    assert_int_equal(voice_calls_lose(db, TENANT, 0, 1500 * 1000, &n), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(pgtest_i64(db, TENANT,
+                                "SELECT count(*) FROM calls c JOIN voice_sessions s ON "
+                                "s.call_id = c.id WHERE s.provider_call_id = 'in-1' AND "
+                                "c.ended_at = to_timestamp(1010) AND s.ended_at = "
+                                "c.ended_at AND c.outcome = 'hung_up' AND c.results ? "
+                                "'name'"),
+                     1);
+    assert_int_equal(
+        pgtest_i64(db, TENANT, "SELECT count(*) FROM calls WHERE ended_at IS NULL"), 1);
+}
+
 static int setup(void **state)
 {
     static char key[SECRET_KEY_TEXT_MAX];
@@ -466,6 +507,7 @@ int main(void)
         cmocka_unit_test(a_hook_tells_its_owner_and_nothing_else),
         cmocka_unit_test(a_key_is_changed_without_losing_a_token),
         cmocka_unit_test(a_sealed_token_opens_in_its_own_row_alone),
+        cmocka_unit_test(a_call_in_whose_end_was_not_told_is_over_a_day_later),
         cmocka_unit_test(what_is_said_of_a_call_is_kept_once_and_heard_by_the_dialer),
         cmocka_unit_test(no_row_names_an_account_that_is_not_there),
         cmocka_unit_test(an_account_does_not_go_while_its_first_call_is_written),
