@@ -114,6 +114,11 @@ int variant_assign(struct pg *pg, const struct campaign_doc *doc,
 
 /* ---- the report ---- */
 
+/* What was left on a machine, or not, says nothing of the variant. */
+#define HEARD                                                                            \
+    "a.answered_at IS NOT NULL AND coalesce(a.disposition, '') NOT IN ('machine', "      \
+    "'message')"
+
 int variant_report(struct pg *pg, int tenant_id, int64_t campaign_id,
                    struct variant_result out[VARIANTS_MAX], size_t *n)
 {
@@ -127,10 +132,12 @@ int variant_report(struct pg *pg, int tenant_id, int64_t campaign_id,
             pg,
             pg_run(pg, &res,
                    "SELECT v.name, count(DISTINCT a.contact_id), count(a.id), count(*) "
-                   "FILTER (WHERE a.answered_at IS NOT NULL), count(*) FILTER (WHERE "
+                   "FILTER (WHERE " HEARD "), count(*) FILTER (WHERE " HEARD " AND "
                    "a.ended_at < a.answered_at + interval '6 seconds'), count(*) FILTER "
-                   "(WHERE c.outcome = 'completed'), count(*) FILTER (WHERE c.outcome = "
-                   "'opted_out') FROM campaign_variants v LEFT JOIN attempts a ON "
+                   "(WHERE " HEARD
+                   " AND c.outcome = 'completed'), count(*) FILTER (WHERE "
+                   "c.outcome = 'opted_out') FROM campaign_variants v LEFT JOIN attempts "
+                   "a ON "
                    "a.campaign_id = v.campaign_id AND a.variant = v.name AND a.state NOT "
                    "IN ('intent', 'withdrawn') LEFT JOIN calls c ON c.id = a.id WHERE "
                    "v.campaign_id = $1 GROUP BY v.position, v.name ORDER BY v.position "

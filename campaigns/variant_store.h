@@ -33,8 +33,9 @@ NODISCARD int variant_assign(struct pg *pg, const struct campaign_doc *doc,
 
 struct variant_result {
     char name[VARIANT_NAME_MAX];
-    int64_t contacts, calls;                       /* called at all; attempts sent */
-    int64_t answered, shorts, completed, opt_outs; /* of the calls */
+    int64_t contacts, calls; /* called at all; attempts sent */
+    /* Of the calls; answered: not by what was heard to be a machine, and of these: */
+    int64_t answered, shorts, completed, opt_outs;
 };
 /* Its own transaction. *n 0: the campaign has no variants. */
 NODISCARD int variant_report(struct pg *pg, int tenant_id, int64_t campaign_id,

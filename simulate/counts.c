@@ -88,15 +88,18 @@ void run_count_call(struct run_counts *c, const struct run_call *call)
     if (e->answered_ms == 0)
         return;
     c->answered++;
-    v->answered++;
-    v->shorts += e->ended_ms - e->answered_ms < SHORT_MS;
+    if (e->disposition == DISPOSITION_COMPLETED) { /* else it was heard to be a machine */
+        v->answered++;
+        v->shorts += e->ended_ms - e->answered_ms < SHORT_MS;
+    }
     c->talk_ms += e->ended_ms - e->answered_ms;
     c->machines += call->machine;
     minute_at(c, e->answered_ms)->answered++;
     minute_at(c, e->answered_ms)->machines += call->machine;
 }
 
-void run_count_talk(struct run_counts *c, uint8_t variant, const struct talk *t)
+void run_count_talk(struct run_counts *c, uint8_t variant, bool message,
+                    const struct talk *t)
 {
     struct run_variant *v = &c->variants[variant];
 
@@ -112,7 +115,7 @@ void run_count_talk(struct run_counts *c, uint8_t variant, const struct talk *t)
     c->commands += t->commands;
     for (size_t i = 0; i < TALK_DATA_RESULTS; i++)
         c->data[i] += t->data[i];
-    v->completed += str_is(t->outcome, "completed");
+    v->completed += !message && str_is(t->outcome, "completed");
     v->opt_outs += str_is(t->outcome, "opted_out");
     run_name_count(c->outcomes, &c->outcome_count, RUN_OUTCOMES_MAX, t->outcome);
 }

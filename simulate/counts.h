@@ -72,7 +72,7 @@ struct run_counts {
     struct run_reasons refusals;                      /* verdicts */
     int64_t first_call_ms, last_call_ms, last_end_ms; /* 0 none */
     int64_t peak_open, peak_ms;
-    int64_t budget_ms; /* the budget had no room for a call; 0 always */
+    int64_t budget_ms; /* from then on the budget has no room for a call; 0: it has */
 };
 
 void run_counts_init(struct run_counts *counts, const struct scene *scene);
@@ -89,8 +89,9 @@ struct run_call {
     bool machine, first; /* first: of its contact in this simulation */
 };
 void run_count_call(struct run_counts *c, const struct run_call *call);
-/* Its flow. */
-void run_count_talk(struct run_counts *c, uint8_t variant, const struct talk *t);
+/* Its flow; message: the one for machines, which says nothing of the variant. */
+void run_count_talk(struct run_counts *c, uint8_t variant, bool message,
+                    const struct talk *t);
 void run_count_open(struct run_counts *c, int64_t now_ms, size_t open);
 
 #endif

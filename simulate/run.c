@@ -137,7 +137,8 @@ static void note_talk(struct run *r, struct ending *u, const struct talk *t,
     e->opted_out_of_all = t->opted_out_of_all;
     e->opt_out_ms = t->opt_out_ms;
     e->callback_ms = t->callback_ms;
-    run_count_talk(r->counts, u->attempt.variant, t);
+    run_count_talk(r->counts, u->attempt.variant, e->disposition == DISPOSITION_MESSAGE,
+                   t);
 }
 
 static bool has_agents(const struct run *r)

@@ -427,6 +427,17 @@ static void a_report_counts_by_variant(void **state)
         assert_int_equal(r[i].opt_outs, i == 1 ? calls[i] : 0);
         assert_int_equal(r[i].shorts, i == 1 ? calls[i] : 0);
     }
+    /* What a machine was left is no answer to the variant. */
+    ledger_run(pg,
+               "UPDATE attempts SET disposition = CASE n WHEN 1 THEN 'message' ELSE "
+               "'machine' END FROM (SELECT id AS which, row_number() OVER () AS n FROM "
+               "attempts WHERE campaign_id = %" PRId64
+               " AND variant = 'a' LIMIT 2) w WHERE id = which",
+               c);
+    assert_int_equal(variant_report(pg, TENANT, c, r, &n), 0);
+    assert_int_equal(r[0].calls, calls[0]);
+    assert_int_equal(r[0].answered, calls[0] - 2);
+    assert_int_equal(r[0].completed, calls[0] - 2);
     assert_int_equal(variant_report(pg, TENANT, create("none", ""), r, &n), 0);
     assert_int_equal(n, 0);
 }
