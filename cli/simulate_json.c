@@ -209,6 +209,9 @@ json_t *simulate_report_json(const struct simulate_report *r)
     json_object_set_new(out, "finals", names_json(r->finals, r->final_count));
     json_object_set_new(out, "blocked_by", reasons_json(&r->blocked_by));
     json_object_set_new(out, "refusals", reasons_json(&r->counts->refusals));
+    json_object_set_new(out, "budget_spent",
+                        r->counts->budget_ms ? instant(r->counts->budget_ms)
+                                             : json_null());
     json_object_set_new(out, "agents", agents_json(r));
     json_object_set_new(out, "asked_for_an_agent_in_vain",
                         json_integer(r->counts->unserved));

@@ -162,6 +162,12 @@ const char *report_sentence(const struct simulate_report *r,
         snprintf(out, REPORT_SENTENCE_MAX,
                  "Finished by %s, after %" PRId64 " calls, %" PRId64 " of them answered.",
                  report_time(r, c->last_end_ms, time), c->calls, c->answered);
+    else if (c->budget_ms)
+        snprintf(out, REPORT_SENTENCE_MAX,
+                 "The budget is spent by %s: %" PRId64
+                 " contacts still wait after %" PRId64 " calls, %" PRId64
+                 " of them answered.",
+                 report_time(r, c->budget_ms, time), r->waiting, c->calls, c->answered);
     else
         snprintf(out, REPORT_SENTENCE_MAX,
                  "Not finished by %s: %" PRId64 " contacts still wait after %" PRId64

@@ -392,7 +392,10 @@ static void plan(struct run *r, const struct sim_claimed *c)
     if (c->budget_spent) {
         r->due_ms = NEVER; /* until a call ends and costs less than was set aside */
         r->counts->budget_ms = r->counts->budget_ms ? r->counts->budget_ms : r->now_ms;
-    } else if (!r->idle)
+        return;
+    }
+    r->counts->budget_ms = 0; /* a call cost less than was set aside */
+    if (!r->idle)
         r->due_ms = r->now_ms;
     else if (c->next_due_ms == 0)
         r->due_ms = NEVER;

@@ -728,6 +728,23 @@ static void tables_are_those_of_the_store_or_of_files(void **state)
     assert_non_null(strstr(page, "submitted to the jobs"));
 }
 
+/* Not a span that is over. */
+static void a_spent_budget_is_how_it_ends(void **state)
+{
+    (void)state;
+    ledger_run(pg, "UPDATE campaigns SET document_text = replace(document_text, "
+                   "'\"pacing\"', '\"budget\":{\"calls\":30},\"pacing\"') WHERE name = "
+                   "'stocked'");
+    CLEANUP(free_cleanup) char *text = FURROW("m", "stocked", "--seed", "7", SPAN);
+    CLEANUP(free_cleanup)
+    char *json = FURROW("n", "stocked", "--seed", "7", "--json", SPAN);
+    ledger_run(pg, "UPDATE campaigns SET document_text = replace(document_text, "
+                   "'\"budget\":{\"calls\":30},', '') WHERE name = 'stocked'");
+    assert_non_null(strstr(text, ": The budget is spent by 2026-11-24 1"));
+    assert_non_null(strstr(text, " contacts still wait after 30 calls"));
+    assert_non_null(strstr(json, "\"budget_spent\": \"2026-11-24T"));
+}
+
 static void tables_end_in_memory_as_they_end_in_postgres(void **state)
 {
     (void)state;
@@ -762,6 +779,7 @@ int main(void)
         cmocka_unit_test(a_bad_variant_and_a_bad_list_rest_as_in_the_ledger),
         cmocka_unit_test(agents_fare_in_memory_as_they_fare_in_postgres),
         cmocka_unit_test(tables_are_those_of_the_store_or_of_files),
+        cmocka_unit_test(a_spent_budget_is_how_it_ends),
         cmocka_unit_test(tables_end_in_memory_as_they_end_in_postgres),
     };
 
