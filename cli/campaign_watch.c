@@ -60,7 +60,14 @@ int64_t campaign_watch_seconds_left(const struct campaign_watch *w)
     const struct report *r = &w->at.report;
     int64_t left = r->pending + r->calling;
 
+    char why[SNAPSHOT_WHY_MAX];
+
     if (w->at.row.state != CAMPAIGN_RUNNING || left == 0)
+        return 0;
+    /* Nobody is called and nobody can be: the pace of before tells nothing. Where only
+     * retries wait it does. */
+    bool retries = w->at.due_open == 0 && w->at.budget_room > 0 && w->at.next_due_ms != 0;
+    if (r->calling == 0 && !retries && snapshot_why_dry(&w->at, why)[0])
         return 0;
     int64_t s = at_pace(left, w->recent.finals, w->recent.final_span_ms);
     if (s == 0 && r->first_attempt_ms)

@@ -520,6 +520,24 @@ static void watch_shows_pace_answers_refusals_and_budget(void **state)
     assert_int_equal(member(json_object_get(w, "refusals_recent"), "FREQ_24H"), 3);
     assert_int_equal(member(json_object_get(w, "budget"), "room"), 0);
     json_decref(w);
+    /* While nobody can be called the pace of before says nothing of the time left. */
+    pgtest_run(
+        pg, 1,
+        "UPDATE attempts SET intent_at = furrow_ts(1795499900000) WHERE campaign_id "
+        "= (SELECT id FROM campaigns WHERE name = 'seen')");
+    pgtest_run(pg, 1,
+               "UPDATE campaign_contacts SET state = 'final', final = 'completed', "
+               "final_at = furrow_ts(1795499950000) WHERE (campaign_id, contact_id) = "
+               "(SELECT campaign_id, min(contact_id) FROM campaign_contacts k JOIN "
+               "campaigns c ON c.id = k.campaign_id WHERE c.name = 'seen' GROUP BY 1)");
+    expect(RUN("campaign", "watch", "seen", "--json"), 0, "\"seconds_left\": 0,", "");
+    o = RUN("campaign", "watch", "seen");
+    expect(o, 0, " final (", "");
+    assert_null(strstr(o->out, " left\n"));
+    expect(RUN("campaign", "change", "seen", "--set", "budget.calls=500"), 0, "", "");
+    o = RUN("campaign", "watch", "seen");
+    expect(o, 0, " left\n", "");
+    expect(RUN("campaign", "change", "seen", "--set", "budget.calls=12"), 0, "", "");
     expect(RUN("campaign", "forecast", "seen"), 0, "The budget is spent by", "");
     expect(RUN("campaign", "stop", "seen"), 0, "", "");
 }
