@@ -4,7 +4,8 @@
 # hangs up), when the far end hangs up, or after SECONDS (60). FARMER_KEYS=1 presses that key
 # (RFC 4733) FARMER_KEYS_AFTER_S (2) seconds after the answer: WAV needs that much silence first.
 # FARMER_KEYS_UNTIL is a file: they are pressed again every two seconds until it exists.
-# FARMER_NUMBER is whom the call is from (farmer).
+# FARMER_NUMBER is whom the call is from (farmer). FARMER_CONSOLE is a file that gets the port of its console: who
+# presses keys there is press.py.
 # Prints baresip's words; exit 0 when the call was established.
 set -eu
 wav=$(realpath "$1")
@@ -25,6 +26,7 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1", 0)); 
 }
 port=$(free_udp_port)
 console=$(free_udp_port)
+[ -z "${FARMER_CONSOLE:-}" ] || echo "$console" >"$FARMER_CONSOLE"
 cat >"$dir/config" <<CONF
 module_path $modules
 sip_listen 127.0.0.1:$port
@@ -47,16 +49,7 @@ echo "<sip:${FARMER_NUMBER:-farmer}@127.0.0.1;transport=udp>;regint=0;audio_code
 # A line at a time: what it says of the call is waited for below.
 stdbuf -oL -eL baresip -f "$dir" -e "/dial sip:$number@127.0.0.1:$sip_port" >"$dir/log" 2>&1 </dev/null &
 phone=$!
-# A key typed at baresip's console during a call is pressed in the call; it stays down for
-# 320 ms, until byte 4 lets it go: both within one look of a busy baresip are no press.
-press_keys() {
-    python3 -c 'import select, socket, sys
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-for key in sys.argv[2]:
-    for byte in (key.encode(), b"\4"):
-        s.sendto(byte, ("127.0.0.1", int(sys.argv[1])))
-        select.select([], [], [], 0.32)' "$console" "$FARMER_KEYS"
-}
+press_keys() { "$(dirname "$0")/press.py" "$console" "$FARMER_KEYS"; }
 end=$(($(date +%s) + limit))
 answered= # in ms: whole seconds would press at once when the answer came late in one
 until grep -qE 'session closed|terminated' "$dir/log" || ! kill -0 $phone 2>/dev/null ||
