@@ -309,6 +309,28 @@ int provider_set(struct pg *pg, const struct secret_keys *keys, int tenant_id,
     return pg_end_own(pg, own, err);
 }
 
+/* Calls that are over are nobody's then; one that is up needs the account. id: its $1. */
+static int leave_calls(struct pg *pg, const char *name, const struct pg_args *id,
+                       struct errtext *e)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+
+    int err = pg_run(pg, &res,
+                     "SELECT count(*) FROM voice_sessions WHERE account_id = $1 AND "
+                     "ended_at IS NULL",
+                     id);
+    if (!err && pg_i64(res, 0, 0) > 0)
+        return errtext_set(e, EBUSY, 0, 0,
+                           "calls are up through provider '%s' (%lld): 'furrow call "
+                           "list' shows them, 'furrow call hangup' ends them",
+                           name, (long long)pg_i64(res, 0, 0));
+    if (!err)
+        err = pg_run(pg, NULL,
+                     "UPDATE voice_sessions SET account_id = NULL WHERE account_id = $1",
+                     id);
+    return err ? errtext_set(e, err, 0, 0, "%s", pg_error(pg)) : 0;
+}
+
 static int remove_unused(struct pg *pg, const char *name, struct errtext *e)
 {
     struct provider p;
@@ -318,6 +340,9 @@ static int remove_unused(struct pg *pg, const char *name, struct errtext *e)
     if (err)
         return err;
     pg_arg_i64(&a, p.id);
+    err = leave_calls(pg, name, &a, e);
+    if (err)
+        return err;
     err = pg_run(pg, NULL, "DELETE FROM provider_accounts WHERE id = $1", &a);
     if (err == ENOENT)
         return errtext_set(e, EBUSY, 0, 0,

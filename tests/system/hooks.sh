@@ -144,6 +144,28 @@ M=$(sent 251911000013 at ATXid_13)
 answers 200 '' africastalking - "/hooks/$AT/message" id=ATXid_13 status=Success phoneNumber=+251911000013
 check "Africa's Talking's report" 'delivered ' "$(state_of "$M")"
 
+# ---- an account that is removed while a call is up -------------------------------------------
+calls() { sql "SELECT (SELECT string_agg(c::text, ' ' ORDER BY id) FROM calls c), (SELECT string_agg(k::text, ' ' ORDER BY call_id) FROM ivr_sessions k),
+    (SELECT count(*) FROM call_events), (SELECT count(*) FROM recordings), (SELECT count(*) FROM voice_sessions)"; }
+answers 200 'Goodbye' plivo tok-plivo "/hooks/$PL/voice" CallUUID=L1 From=251911000077 To=15550188 CallStatus=ringing --nonce 61
+furrow provider remove pl >"$T/out" 2>&1 && fail "removed under a call that is up"
+grep -q "calls are up through provider 'pl' (1): 'furrow call list' shows them" "$T/out" || fail "why it is not removed: $(cat "$T/out")"
+answers 200 '' plivo tok-plivo "/hooks/$PL/status" CallUUID=L1 CallStatus=completed --nonce 62
+furrow provider remove pl >"$T/out" 2>&1 || fail "not removed after the call: $(cat "$T/out")"
+# At once, while this server still knows the account, and after: nothing comes of what is told late, or anew.
+before=$(truth; calls)
+for n in 1 2 3; do
+    ask plivo tok-plivo "/hooks/$PL/status" CallUUID=L1 CallStatus=completed --nonce "7$n"
+    ask plivo tok-plivo "/hooks/$PL/voice" CallUUID="L2$n" From=251911000077 To=15550188 CallStatus=ringing --nonce "8$n"
+    ! grep -q '>Goodbye' "$T/answer" || fail "a call is answered for an account that is gone"
+    ask plivo tok-plivo "/hooks/$PL/sms" --v2 --nonce "9$n" MessageUUID="m9$n" From=251911000078 Text=dhaabi
+done
+refused_now() { ask plivo tok-plivo "/hooks/$PL/voice" CallUUID=L3 From=251911000077 To=15550188 CallStatus=ringing --nonce 64 && grep -q '^404 ' "$T/answer"; }
+wait_for 20 "nobody knows it any more" refused_now
+refused 404 'no such path' plivo tok-plivo "/hooks/$PL/status" CallUUID=L1 CallStatus=completed --nonce 65
+check "changed by what was told to an account that is gone" "$before" "$(truth; calls)"
+grep -q "path=\"/hooks/$PL/status\" status=404 refused=unknown" "$T/log/server.log" || fail "the log does not say that it is refused"
+
 # ---- behind a proxy; without the database ---------------------------------------------------
 stop server
 server_start FURROW_PUBLIC_URL= FURROW_TRUSTED_PROXIES=10.0.0.0/8
