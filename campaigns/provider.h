@@ -23,6 +23,11 @@ enum provider_kind {
 
 enum { PROVIDER_URL_MAX = 256, PROVIDER_TEXT_MAX = 128, PROVIDER_SETTINGS_MAX = 4096 };
 
+/* Behind an address at which Twilio, or Plivo of calls, only tells something: told again,
+ * three times, when it was not taken. By default neither tells again what was answered,
+ * whatever the answer was. It is neither sent nor signed. */
+#define PROVIDER_TELL_AGAIN "#rc=3&rp=5xx,ct,rt"
+
 enum { PROVIDER_APOLOGIES_MAX = 8 };
 
 /* A recorded apology: what is heard when a call cannot go on. */

@@ -37,6 +37,13 @@ char *provider_hook_of(const struct provider_order *o, const char *what)
     return xasprintf("%s/%s/%s", o->hook, what, uuid_text(&o->attempt, id));
 }
 
+char *provider_told_of(const struct provider_order *o, const char *what)
+{
+    CLEANUP(free_cleanup) char *url = provider_hook_of(o, what);
+
+    return xasprintf("%s" PROVIDER_TELL_AGAIN, url);
+}
+
 /* ---- reading ---- */
 
 void provider_digits(const char *number, char out[32])

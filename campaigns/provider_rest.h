@@ -119,6 +119,8 @@ void provider_form_add(struct buf *b, const char *name, const char *value);
 void provider_form_add_int(struct buf *b, const char *name, int value);
 /* <hook>/<what>/<attempt>; free(). */
 char *provider_hook_of(const struct provider_order *o, const char *what);
+/* The same for what is only told, again if need be; free(). */
+char *provider_told_of(const struct provider_order *o, const char *what);
 /* Digits alone. */
 void provider_digits(const char *number, char out[32]);
 /* What a provider says in words, its numbers masked: it is stored and shown. */

@@ -34,10 +34,10 @@ static void set_text(json_t *o, const char *name, const char *value)
     json_object_set_new(o, name, json_string(value));
 }
 
-static void set_hook(json_t *o, const struct provider_order *order, const char *url_name,
+static void set_told(json_t *o, const struct provider_order *order, const char *url_name,
                      const char *method_name, const char *what)
 {
-    CLEANUP(free_cleanup) char *url = provider_hook_of(order, what);
+    CLEANUP(free_cleanup) char *url = provider_told_of(order, what);
 
     set_text(o, url_name, url);
     set_text(o, method_name, "POST");
@@ -53,13 +53,14 @@ static void set_machine(json_t *o, const struct provider_order *order)
              order->machine.action == MACHINE_HANG_UP ? "hangup" : "true");
     json_object_set_new(o, "machine_detection_time", json_integer(MACHINE_MS));
     if (order->machine.action == MACHINE_AS_HUMAN)
-        set_hook(o, order, "machine_detection_url", "machine_detection_method",
+        set_told(o, order, "machine_detection_url", "machine_detection_method",
                  "machine");
 }
 
 static void originate(const struct provider *p, const struct provider_order *order,
                       struct provider_request *out)
 {
+    CLEANUP(free_cleanup) char *voice = provider_hook_of(order, "voice");
     json_auto_t *o = json_object();
     char to[32], from[32];
 
@@ -67,9 +68,10 @@ static void originate(const struct provider *p, const struct provider_order *ord
     provider_digits(order->from, from);
     set_text(o, "to", to);
     set_text(o, "from", from);
-    set_hook(o, order, "answer_url", "answer_method", "voice");
-    set_hook(o, order, "ring_url", "ring_method", "status");
-    set_hook(o, order, "hangup_url", "hangup_method", "status");
+    set_text(o, "answer_url", voice);
+    set_text(o, "answer_method", "POST");
+    set_told(o, order, "ring_url", "ring_method", "status");
+    set_told(o, order, "hangup_url", "hangup_method", "status");
     json_object_set_new(
         o, "ring_timeout",
         json_integer(order->ring_timeout_s > 0 ? order->ring_timeout_s : 60));

@@ -34,10 +34,10 @@ static char *call_url(const struct provider *p, const struct provider_call_news 
 
 /* ---- originate ---- */
 
-static void add_hook(struct buf *b, const struct provider_order *o, const char *name,
+static void add_told(struct buf *b, const struct provider_order *o, const char *name,
                      const char *what)
 {
-    CLEANUP(free_cleanup) char *url = provider_hook_of(o, what);
+    CLEANUP(free_cleanup) char *url = provider_told_of(o, what);
 
     provider_form_add(b, name, url);
 }
@@ -63,7 +63,7 @@ static void add_machine(struct buf *b, const struct provider_order *o)
     provider_form_add(b, "MachineDetection", "Enable");
     provider_form_add_int(b, "MachineDetectionTimeout", 30);
     provider_form_add(b, "AsyncAmd", "true");
-    add_hook(b, o, "AsyncAmdStatusCallback", "machine");
+    add_told(b, o, "AsyncAmdStatusCallback", "machine");
     provider_form_add(b, "AsyncAmdStatusCallbackMethod", "POST");
 }
 
@@ -72,14 +72,15 @@ static void originate(const struct provider *p, const struct provider_order *o,
 {
     static const char *const events[] = {"initiated", "ringing", "answered", "completed"};
     CLEANUP(buf_free) struct buf b = {0};
+    CLEANUP(free_cleanup) char *url = provider_hook_of(o, "voice");
     char to[32];
 
     snprintf(to, sizeof(to), "+%lld", (long long)o->phone);
     provider_form_add(&b, "To", to);
     provider_form_add(&b, "From", o->from);
-    add_hook(&b, o, "Url", "voice");
+    provider_form_add(&b, "Url", url);
     provider_form_add(&b, "Method", "POST");
-    add_hook(&b, o, "StatusCallback", "status");
+    add_told(&b, o, "StatusCallback", "status");
     provider_form_add(&b, "StatusCallbackMethod", "POST");
     for (size_t i = 0; i < ARRAY_LEN(events); i++)
         provider_form_add(&b, "StatusCallbackEvent", events[i]);

@@ -133,6 +133,17 @@ static const struct hook_address addresses[] = {
     {"reports", "report_url", "message", NULL, NULL, "delivery reports, POST"},
 };
 
+/* What is only told there comes again, if it was not taken. */
+static const char *again(const struct hook_address *a, enum provider_kind kind)
+{
+    const bool twilio = kind == PROVIDER_TWILIO;
+    const bool call = strcmp(a->path, "status") == 0, text = strcmp(a->path, "sms") == 0;
+
+    return (call && (twilio || kind == PROVIDER_PLIVO)) || (text && twilio)
+               ? PROVIDER_TELL_AGAIN
+               : "";
+}
+
 static const char *address_is(const struct hook_address *a, enum provider_kind kind)
 {
     return kind == PROVIDER_TWILIO  ? a->twilio
@@ -152,21 +163,23 @@ static void tell_hooks(const struct cli *cli, const struct provider *p)
     }
     puts("  enter at the provider's console:");
     for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
-        const char *is = address_is(&addresses[i], p->kind);
+        const struct hook_address *a = &addresses[i];
+        const char *is = address_is(a, p->kind), *tail = again(a, p->kind);
         if (is)
-            printf("  %-11s %s/%-8s (%s)\n", addresses[i].label, url, addresses[i].path,
-                   is);
+            printf("  %-11s %s/%s%s%*s (%s)\n", a->label, url, a->path, tail,
+                   *tail ? 0 : (int)(8 - strlen(a->path)), "", is);
     }
 }
 
 static void add_hooks(const char *base, const struct provider *p, json_t *to)
 {
-    char url[2 * PROVIDER_URL_MAX + 16];
+    char url[2 * PROVIDER_URL_MAX + 64];
 
     for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
         if (!address_is(&addresses[i], p->kind))
             continue;
-        snprintf(url, sizeof(url), "%s/%s", base, addresses[i].path);
+        snprintf(url, sizeof(url), "%s/%s%s", base, addresses[i].path,
+                 again(&addresses[i], p->kind));
         json_object_set_new(to, addresses[i].key, json_string(url));
     }
 }

@@ -101,7 +101,7 @@ typedef void(route_many_fn)(const struct request *reqs, struct response *const *
 /* What is served first when not all can be (server/http_gate.h), the most urgent last. */
 enum http_class {
     HTTP_REST,     /* APIs, uploads: whoever asks can ask again */
-    HTTP_CALLBACK, /* what providers tell: they tell it again */
+    HTTP_CALLBACK, /* what providers tell, and may tell again */
     HTTP_VOICE,    /* a caller hears the answer, or silence */
     HTTP_PROBE,    /* one at a time: whether and how we live */
     HTTP_CLASSES,

@@ -140,7 +140,7 @@ static const struct config_option options[] = {
      .max = 100000,
      .initial = "512",
      .help = "How many status callbacks and messages of providers may stand in line; "
-             "more get 503, and the provider sends them again."},
+             "more get 503: a provider that was asked to sends them again."},
     {.name = "shed_callback_after_ms",
      .type = CONFIG_INT,
      CONFIG_FIELD_AT(struct server_config, shed_callback.after_ms),

@@ -8,6 +8,7 @@
 
 #include "base/money.h"
 #include "base/xalloc.h"
+#include "campaigns/provider.h"
 
 static int build(const struct sms_out *m, struct sms_request *r, struct errtext *e)
 {
@@ -24,8 +25,11 @@ static int build(const struct sms_out *m, struct sms_request *r, struct errtext 
     sms_form_add(&r->body, "To", phone_text(m->phone, to));
     sms_form_add(&r->body, pool ? "MessagingServiceSid" : "From", m->sender);
     sms_form_add(&r->body, "Body", m->body);
-    if (*m->report_url)
-        sms_form_add(&r->body, "StatusCallback", m->report_url);
+    if (*m->report_url) {
+        CLEANUP(free_cleanup)
+        char *url = xasprintf("%s%s", m->report_url, PROVIDER_TELL_AGAIN);
+        sms_form_add(&r->body, "StatusCallback", url);
+    }
     sms_header(r, "Content-Type", "application/x-www-form-urlencoded");
     sms_header(r, "Accept", "application/json");
     str_cut(r->user, sizeof(r->user),

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/form.h"
 #include "base/str.h"
+#include "base/xalloc.h"
 
 enum { CALLS_MAX = 64, LAG_MS = 700 /* its lists know of a call so much later */ };
 
@@ -83,7 +84,9 @@ static struct call *add_call(const char *to, const char *from, const char *hook,
                              bool plivo)
 {
     struct call *c = &peer.calls[peer.count];
-    const char *slash = strrchr(hook, '/');
+    CLEANUP(free_cleanup) char *path = xstrdup(hook);
+    path[strcspn(path, "#")] = '\0'; /* how it is to be told, which is not sent */
+    const char *slash = strrchr(path, '/');
 
     if (peer.count == CALLS_MAX || !slash || uuid_parse(slash + 1, &c->attempt))
         abort();

@@ -71,9 +71,9 @@ static void an_account_says_what_to_enter_at_its_console(void **state)
     (void)state;
     const char *said = RUN(0, "provider", "show", "main");
     text_has(said, "/voice ");
-    text_has(said, "/status ");
+    text_has(said, "/status#rc=3&rp=5xx,ct,rt "); /* told again, if it was not taken */
     text_has(said, "'Call status changes'");
-    text_has(RUN(0, "provider", "show", "main", "--json"), "/status\"");
+    text_has(RUN(0, "provider", "show", "main", "--json"), "/status#rc=3&rp=5xx,ct,rt\"");
     write_token("key");
     said = RUN(0, "provider", "add", "at", "--kind", "africastalking", "--account", "u",
                "--token-file", token_file);

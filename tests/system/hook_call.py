@@ -28,7 +28,7 @@ class Call:
         self.n = 0
 
     def ask(self, url, status="in-progress", **extra):
-        path = url[len(BASE):] if url.startswith(BASE) else url
+        path, _, again = (url[len(BASE):] if url.startswith(BASE) else url).partition("#")  # neither sent nor signed
         pairs = self.base + [("CallStatus", status)] + list(extra.items())
         self.n += 1
         answers = []

@@ -32,6 +32,9 @@ check "how they ended" '251911000000 busy|251911000001 no_answer|251911000009 co
     disposition, '|' ORDER BY phone) FROM attempts WHERE phone IN (251911000000, 251911000001, 251911000009)")"
 check "who was spoken with" 8 "$(sql "SELECT count(*) FROM attempts WHERE disposition = 'completed'")"
 check "the one whose answer was lost" 'ended completed' "$(sql "SELECT state || ' ' || disposition FROM attempts WHERE phone = 251911000002")"
+# What was answered, be it by a 503, is told again by a provider that is asked to, and by no other.
+check "asked to tell again" 10 "$(grep -c '"StatusCallback": "[^"]*/status/[^"]*#rc=3&rp=5xx,ct,rt"' "$T/calls.jsonl")"
+furrow provider show tw | grep -q "/status#rc=3&rp=5xx,ct,rt .*'Call status changes'" || fail "what is entered at the console: $(furrow provider show tw)"
 check "recordings" 6 "$(sql "SELECT count(*) FROM recordings WHERE state = 'finished' AND source = 'twilio'")"
 check "and is done with" opted_out "$(sql "SELECT final FROM campaign_contacts WHERE phone = 251911000009")"
 check "no more calls" 1 "$(sql "SELECT count(*) FROM dnc_entries WHERE phone = 251911000009 AND removed_at IS NULL")"

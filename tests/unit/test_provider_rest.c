@@ -39,6 +39,7 @@ static struct provider_order order(enum machine_action action)
 
 #define HOOK(what)                                                                       \
     "https://v.example.test/hooks/h/" what "/019abc00-0000-7000-8000-000000000001"
+#define TOLD(what) HOOK(what) "#rc=3&rp=5xx,ct,rt" /* again after a 503 */
 
 static void twilio_has(const struct provider_order *o, const char *name, const char *want)
 {
@@ -66,7 +67,7 @@ static void twilio_is_told_everything(void **state)
                  {"From", "+12025550100"},
                  {"Url", HOOK("voice")},
                  {"Method", "POST"},
-                 {"StatusCallback", HOOK("status")},
+                 {"StatusCallback", TOLD("status")},
                  {"StatusCallbackMethod", "POST"},
                  {"StatusCallbackEvent", "initiated"},
                  {"Timeout", "25"},
@@ -81,7 +82,7 @@ static void twilio_is_told_everything(void **state)
     o = order(MACHINE_HANG_UP);
     twilio_has(&o, "MachineDetection", "Enable");
     twilio_has(&o, "AsyncAmd", "true");
-    twilio_has(&o, "AsyncAmdStatusCallback", HOOK("machine"));
+    twilio_has(&o, "AsyncAmdStatusCallback", TOLD("machine"));
     o = order(MACHINE_MESSAGE);
     twilio_has(&o, "MachineDetection", "DetectMessageEnd");
     twilio_has(&o, "MachineDetectionTimeout", "20");
@@ -118,8 +119,8 @@ static void plivo_is_told_everything(void **state)
     assert_string_equal(text(plain, "from"), "12025550100");
     assert_string_equal(text(plain, "answer_url"), HOOK("voice"));
     assert_string_equal(text(plain, "answer_method"), "POST");
-    assert_string_equal(text(plain, "hangup_url"), HOOK("status"));
-    assert_string_equal(text(plain, "ring_url"), HOOK("status"));
+    assert_string_equal(text(plain, "hangup_url"), TOLD("status"));
+    assert_string_equal(text(plain, "ring_url"), TOLD("status"));
     assert_int_equal(json_integer_value(json_object_get(plain, "ring_timeout")), 25);
     assert_int_equal(json_integer_value(json_object_get(plain, "time_limit")), 600);
     assert_null(json_object_get(plain, "machine_detection"));
@@ -128,7 +129,7 @@ static void plivo_is_told_everything(void **state)
     assert_string_equal(text(hangs, "machine_detection"), "hangup");
     o = order(MACHINE_AS_HUMAN);
     json_auto_t *tells = plivo_body(&o);
-    assert_string_equal(text(tells, "machine_detection_url"), HOOK("machine"));
+    assert_string_equal(text(tells, "machine_detection_url"), TOLD("machine"));
     o = order(MACHINE_MESSAGE);
     json_auto_t *waits = plivo_body(&o);
     assert_string_equal(text(waits, "machine_detection"), "true");

@@ -98,7 +98,8 @@ static void twilio_gets_a_form_with_our_number_and_address(void **state)
     has_pair(&r, "To", "+251911234567");
     has_pair(&r, "From", "+15550100");
     has_pair(&r, "Body", HOSTILE);
-    has_pair(&r, "StatusCallback", m.report_url);
+    CLEANUP(free_cleanup) char *told = xasprintf("%s#rc=3&rp=5xx,ct,rt", m.report_url);
+    has_pair(&r, "StatusCallback", told);
     m.sender = "MG0123456789abcdef0123456789abcdef";
     m.report_url = "";
     CLEANUP(sms_request_free) struct sms_request pool = built(&m);
