@@ -317,12 +317,26 @@ static int answer_once(struct ledger_turn *t, ledger_fn *fn, struct response *re
     return err ? err : hook_keep(&t->hook, &ev, resp);
 }
 
+/* Requests of a call wait for each other: a call that is asked for in several languages
+ * at once begins anew with each, and only one of them may be at it. */
+static int one_by_one(const struct ledger_turn *t)
+{
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, ledger_param(t, "CallSid"));
+    return pg_run_later(
+        t->hook.pg,
+        "SELECT pg_advisory_xact_lock(hashtextextended('voice-ledger ' || $1, 0))", &a);
+}
+
 static int run(struct ledger_turn *t, ledger_fn *fn, struct response *resp)
 {
     int err = pg_begin(t->hook.pg, t->hook.provider.tenant_id);
 
     if (!err)
         err = hook_limit(t->hook.pg, t->hook.req, true);
+    if (!err)
+        err = one_by_one(t);
     return err ? err : pg_end(t->hook.pg, answer_once(t, fn, resp));
 }
 

@@ -13,6 +13,8 @@ mkdir -p "$T/pids" "$T/log" "$T/data"
 export FURROW_SOURCE FURROW_BUILD FURROW_DATA_DIR="$T/data"
 # Tests run at any hour: their own packs are open around the clock.
 export FURROW_PACKS_DIR="$FURROW_SOURCE/tests/data/packs"
+# And at any load: who calls in waits for longer than a second before they hear the apology.
+export FURROW_HOOK_ANSWER_MS=5000
 unset DATABASE_URL REDIS_URL FURROW_TENANT FURROW_FAULT || true
 
 say() { printf '%s\n' "$*" >&2; }

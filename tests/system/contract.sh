@@ -113,6 +113,31 @@ serve
 carrier tok /voice-ledger/voice/ivr/recording CallSid=CA2 From=+251911000101 RecordingUrl=https://api.twilio.com/2010-04-01/Accounts/AC01/Recordings/RE2 RecordingSid=RE2 RecordingDuration=4
 grep -q '^200 .*Your recording has been received' "$T/out" || fail "the second server: $(cat "$T/out")"
 check "one call of the two" 2 "$(sql 'SELECT count(*) FROM calls')"
+# A call that is asked for in three languages at once, each several times, is in one of them, and nobody hears an apology.
+python3 - "$FURROW_SOURCE/tests/system" "$PORT" >"$T/out" <<'X' || fail "languages at once: $(cat "$T/out")"
+import concurrent.futures, http.client, sys, threading, urllib.parse
+sys.path.insert(0, sys.argv[1])
+from hook_client import BASE, sign
+pairs = [("CallSid", "CA3"), ("From", "+251911000101"), ("To", "+15550100")]
+ready = threading.Barrier(18)
+def ask(lang):
+    path = "/voice-ledger/voice/ivr/incoming?lang=" + lang
+    headers = sign("twilio", "tok", BASE + path, pairs, "", False)
+    headers["Content-Type"] = "application/x-www-form-urlencoded"
+    c = http.client.HTTPConnection("127.0.0.1", int(sys.argv[2]), timeout=20)
+    c.connect()
+    ready.wait(20)
+    c.request("POST", path, urllib.parse.urlencode(pairs), headers)
+    r = c.getresponse()
+    return lang, r.status, r.read().decode()
+with concurrent.futures.ThreadPoolExecutor(18) as pool:
+    answers = set(pool.map(ask, ["en", "am", "om"] * 6))
+for lang, status, text in sorted(answers):
+    print(lang, status, " ".join(text.split()))
+sys.exit(len(answers) != 3 or any(s != 200 or "<Record" not in t for _, s, t in answers))
+X
+check "it is in one language" 1 "$(sql "SELECT count(*) FROM voice_sessions WHERE provider_call_id LIKE 'CA3%' AND ended_at IS NULL")"
+check "and was begun once in each at most" t "$(sql "SELECT count(*) BETWEEN 1 AND 3 FROM voice_sessions WHERE provider_call_id LIKE 'CA3%'")"
 stop server
 unset FURROW_VOICE_LEDGER_ACCOUNT FURROW_PUBLIC_URL
 

@@ -102,6 +102,7 @@ check "calls, each once" 4 "$(sql 'SELECT count(*) FROM calls')"
 
 # ---- as it is without being told: what takes too long is given up, and a caller waits for no more than a second ----
 stop server
+unset FURROW_HOOK_ANSWER_MS
 serve FURROW_THREADS=1
 within_a_second() { # WHAT FILE: by the client's watch
     [ "$(cat "$2")" -lt 1000 ] || fail "$1 took $(cat "$2") ms"
