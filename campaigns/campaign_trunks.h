@@ -12,7 +12,7 @@ struct doc_reader;
 
 /* A doc_part_fn into a struct campaign_doc. */
 void campaign_read_trunks(struct doc_reader *r, json_t *value, const char *pointer,
-                          void *doc);
+                          void *owner);
 
 /* How one trunk of a campaign stands, for the choice of the next. */
 struct trunk_standing {
