@@ -149,7 +149,7 @@ int voice_session_set_aside(struct pg *pg, const struct uuid *call)
     return pg_run(
         pg, NULL,
         "UPDATE voice_sessions SET provider_call_id = provider_call_id || '#' || "
-        "call_id WHERE call_id = $1",
+        "call_id, ended_at = coalesce(ended_at, changed_at) WHERE call_id = $1",
         &a);
 }
 

@@ -59,7 +59,7 @@ NODISCARD int voice_session_find(struct pg *pg, int64_t account_id,
 NODISCARD int voice_session_find_provider(struct pg *pg, int64_t account_id,
                                           const char *provider_call_id,
                                           struct voice_session *out);
-/* Another call may have the provider's id of it. */
+/* It is over, and another call may have the provider's id of it. */
 NODISCARD int voice_session_set_aside(struct pg *pg, const struct uuid *call);
 /* Writes document, recording, the queue's and the agent's part, results and ended. */
 NODISCARD int voice_session_write(struct pg *pg, const struct voice_session *s,
