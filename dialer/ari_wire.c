@@ -26,7 +26,7 @@
 enum {
     ANSWER_MS = 10000,
     LEAVE_ONCE_MS = 1500, /* what must not be late is not sent late */
-    OPEN_MAX = 8,         /* more, and it is behind */
+    OPEN_MAX = 4,         /* more, and it is behind: others are served side by side */
     BODY_MAX = 32 << 10,  /* Asterisk takes frames of 64 KiB */
 };
 

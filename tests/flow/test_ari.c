@@ -477,7 +477,7 @@ static void what_the_socket_is_behind_with_goes_by_http(void **state)
     for (int i = 0; i < 11; i++)
         originate(0);
     assert_true(until(has_eleven, "POST /ari/channels/" CHANNEL));
-    assert_int_equal(ari_peer_spoken(t.peer), spoken + 8);
+    assert_int_equal(ari_peer_spoken(t.peer), spoken + 4);
 }
 
 /* Asterisk would say it again of every origination that fails on that connection. */
