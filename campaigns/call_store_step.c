@@ -36,11 +36,25 @@ static int put_json(struct buf *out, const json_t *json)
                                                                               : 0;
 }
 
+/* Names of kinds and nodes stand as they are, nearly always. */
+static bool is_plain(const char *text)
+{
+    for (; *text; text++)
+        if (*text < ' ' || *text > '~' || *text == '"' || *text == '\\')
+            return false;
+    return true;
+}
+
 static int put_text(struct buf *out, const char *text)
 {
-    json_auto_t *json = json_string(text);
-
-    return put_json(out, json);
+    if (!is_plain(text)) {
+        json_auto_t *json = json_string(text);
+        return put_json(out, json);
+    }
+    buf_puts(out, "\"");
+    buf_puts(out, text);
+    buf_puts(out, "\"");
+    return 0;
 }
 
 static int put_event(struct buf *out, const struct call_event *e)

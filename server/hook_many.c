@@ -299,8 +299,9 @@ static int write_rows(struct pg *pg, int tenant_id, const struct rows *r, int64_
     return err ? err : call_steps_write(pg, r->steps, r->step_n);
 }
 
+/* *flushed: its commit, and so all before it, is on the disk. */
 static int serve_in(struct pg *pg, const struct request *oldest, struct item **group,
-                    size_t *n)
+                    size_t *n, bool *flushed)
 {
     CLEANUP(free_cleanup) struct rows *rows = xcalloc(1, sizeof(*rows));
     const int tenant_id = group[0]->h.provider.tenant_id;
@@ -320,6 +321,7 @@ static int serve_in(struct pg *pg, const struct request *oldest, struct item **g
             add_rows(rows, group[i]);
     if (!err && *n > 0)
         err = write_rows(pg, tenant_id, rows, group[0]->h.now_ms);
+    *flushed = rows->n > 0;
     return pg_end(pg, err);
 }
 
@@ -349,8 +351,9 @@ static void serve_group(struct item **group, size_t n)
     struct server *s = group[0]->h.server;
     const struct request *oldest = oldest_of(group, n);
     struct pg *pg = hook_take(s->many_pool, oldest, true);
+    bool flushed = false;
 
-    int err = serve_in(pg, oldest, group, &n);
+    int err = serve_in(pg, oldest, group, &n, &flushed);
     if (err)
         log_debug("hook", "many=%zu err=%d each is served by itself: %s", n, err,
                   pg_error(pg));
@@ -360,7 +363,7 @@ static void serve_group(struct item **group, size_t n)
     for (size_t i = 0; !err && i < n; i++) {
         *group[i]->done = true;
         /* What was said before may have been committed without waiting for the disk. */
-        group[i]->resp->unflushed = group[i]->known;
+        group[i]->resp->unflushed = group[i]->known && !flushed;
         if (!group[i]->known)
             hook_count_one(HOOK_DONE);
     }

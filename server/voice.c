@@ -294,6 +294,7 @@ static bool is_in_queue(const struct voice_call *v)
 static int step(struct voice_call *v, const struct ivr_input *in)
 {
     const struct ivr_env env = env_of(v);
+    const char *language = voice_language(v);
     bool left = is_in_queue(v) && in->kind != IVR_IN_QUEUE_NEWS;
 
     int err = ivr_step(program_of(v->program), &env, v->state, in, v->arena, &v->out);
@@ -305,7 +306,8 @@ static int step(struct voice_call *v, const struct ivr_input *in)
         return ENODATA;
     v->state = v->out.state;
     v->stepped = true;
-    remember_language(v);
+    if (strcmp(language, voice_language(v)) != 0)
+        remember_language(v);
     hook_after(v->hook, false); /* what an earlier step would have asked */
     if (in->kind != IVR_IN_QUEUE_NEWS)
         v->session.queued_at_ms = v->document.queued_at_ms = 0;
