@@ -1,9 +1,11 @@
 #include "batch_view_store.h"
+#include "base/json_text.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_text.h"
 #include "base/pg.h"
 #include "base/str.h"
 #include "base/xalloc.h"
@@ -102,27 +104,20 @@ int batch_events(struct pg *pg, int tenant_id, const char *named, int limit, jso
 
 /* --- what a program is told -------------------------------------------------------- */
 
-static const char *text_of(const json_t *o, const char *name)
-{
-    const char *s = json_string_value(json_object_get(o, name));
-
-    return s ? s : "";
-}
-
 /* "Successfully commissioned 5 bags of Yirgacheffe from Abebe" */
 static json_t *message_of(const json_t *o)
 {
-    const char *event = text_of(o, "event"), *from = text_of(o, "origin");
+    const char *event = json_text(o, "event"), *from = json_text(o, "origin");
     double quantity = json_number_value(json_object_get(o, "quantity"));
     struct buf b = {0};
 
     if (str_is(event, "commission"))
         buf_printf(&b, "Successfully commissioned %g %s of %s%s%s", quantity,
-                   text_of(o, "unit"), text_of(o, "variety"), *from ? " from " : "",
+                   json_text(o, "unit"), json_text(o, "variety"), *from ? " from " : "",
                    from);
     else
         buf_printf(&b, "Successfully recorded the %s of %s", event,
-                   text_of(o, "batch_id"));
+                   json_text(o, "batch_id"));
     json_t *text = json_string(b.data);
     buf_free(&b);
     return text;

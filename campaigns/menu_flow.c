@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_text.h"
 #include "base/str.h"
 
 enum { TEXT_MAX = 3000, URL_MAX = 1000, RING_MIN_S = 5, RING_MAX_S = 120, RING_S = 30 };
@@ -16,13 +17,6 @@ static const char readback[] =
     "Your phone number is {phone_number}. Thank you for calling. Goodbye.";
 
 /* ---- rows ---- */
-
-static const char *text_in(const json_t *row, const char *key)
-{
-    const char *text = json_string_value(json_object_get(row, key));
-
-    return text ? text : "";
-}
 
 static bool is_active(const json_t *row)
 {
@@ -36,14 +30,14 @@ static const json_t *find(const json_t *rows, const char *menu_id)
     json_t *row;
 
     json_array_foreach((json_t *)(uintptr_t)rows, i,
-                       row) if (str_is(text_in(row, "menu_id"), menu_id) &&
+                       row) if (str_is(json_text(row, "menu_id"), menu_id) &&
                                 is_active(row)) return row;
     return NULL;
 }
 
 static bool is_action(const json_t *row, const char *type)
 {
-    return str_is(text_in(row, "action_type"), type);
+    return str_is(json_text(row, "action_type"), type);
 }
 
 static bool has_choices(const json_t *rows, const json_t *row)
@@ -77,7 +71,7 @@ static const json_t *entry_of(const json_t *rows)
     {
         int64_t at = json_integer_value(json_object_get(row, "priority"));
         if (is_active(row) && has_choices(rows, row) &&
-            !text_in(row, "parent_menu_id")[0] &&
+            !json_text(row, "parent_menu_id")[0] &&
             (!best || at < json_integer_value(json_object_get(best, "priority"))))
             best = row;
     }
@@ -203,7 +197,7 @@ static bool is_number(const char *text)
 static bool is_config(const json_t *v)
 {
     const json_t *ring = json_object_get(v, "timeout");
-    const char *number = text_in(v, "transfer_number");
+    const char *number = json_text(v, "transfer_number");
 
     return json_is_object(v) && (!ring || is_whole(ring, RING_MIN_S, RING_MAX_S)) &&
            (!number[0] || is_number(number));
@@ -287,8 +281,9 @@ int menu_check(json_t *row, const struct menu_settings *s, struct errtext *e)
     usual(row, "is_active", json_true());
     usual(row, "priority", json_integer(0));
     const char *fault = fault_of(row);
-    return fault ? errtext_set(e, EINVAL, 0, 0, "%s: %s", text_in(row, "menu_id"), fault)
-                 : 0;
+    return fault
+               ? errtext_set(e, EINVAL, 0, 0, "%s: %s", json_text(row, "menu_id"), fault)
+               : 0;
 }
 
 /* ---- the flow ---- */
@@ -359,8 +354,9 @@ static void know_language(struct writer *w, const char *language)
 /* In the row's language, whatever the call's is. text: owned by the caller. */
 static json_t *prompt(struct writer *w, const json_t *row, const char *text)
 {
-    const char *language = text_in(row, "language"), *audio = text_in(row, "audio_url");
-    json_t *variant = json_pack("{s:s}", "voice", text_in(row, "voice"));
+    const char *language = json_text(row, "language"),
+               *audio = json_text(row, "audio_url");
+    json_t *variant = json_pack("{s:s}", "voice", json_text(row, "voice"));
     json_t *all = json_object();
 
     if (!language[0])
@@ -392,11 +388,11 @@ static json_t *own_prompt(struct writer *w, const char *text)
 /* Where a menu leads once it has been heard. */
 static json_t *parent_of(struct writer *w, const json_t *row)
 {
-    const json_t *up = find(w->rows, text_in(row, "parent_menu_id"));
+    const json_t *up = find(w->rows, json_text(row, "parent_menu_id"));
 
     if (!up || !has_choices(w->rows, up))
         up = w->entry;
-    return node_name("m", text_in(up, "menu_id"));
+    return node_name("m", json_text(up, "menu_id"));
 }
 
 /* after: the menu that a wrong digit or silence leads to, NULL none; words: said where it
@@ -404,16 +400,17 @@ static json_t *parent_of(struct writer *w, const json_t *row)
 static void put_retry(struct writer *w, const char *prefix, const json_t *row,
                       const json_t *after, const char *words)
 {
-    const char *id = text_in(row, "menu_id");
+    const char *id = json_text(row, "menu_id");
     const bool leads = after && has_choices(w->rows, after);
-    const char *message = after ? text_in(after, "message") : words;
+    const char *message = after ? json_text(after, "message") : words;
     char count[16], more[16], say[16];
-    json_t *back = leads ? node_name("m", text_in(after, "menu_id")) : node_name("m", id);
+    json_t *back =
+        leads ? node_name("m", json_text(after, "menu_id")) : node_name("m", id);
 
     snprintf(count, sizeof(count), "%s", prefix);
     snprintf(more, sizeof(more), "%sm", prefix);
     snprintf(say, sizeof(say), "%ss", prefix);
-    const bool speaks = !leads && (message[0] || text_in(after, "audio_url")[0]);
+    const bool speaks = !leads && (message[0] || json_text(after, "audio_url")[0]);
     put(w, count, id,
         json_pack("{s:s, s:{s:s}, s:{s:o}}", "kind", "set", "vars", "retries",
                   "{{default(vars.retries, 0) + 1}}", "exits", "done",
@@ -437,9 +434,9 @@ static void put_retry(struct writer *w, const char *prefix, const json_t *row,
 
 static void put_menu(struct writer *w, const json_t *row)
 {
-    const char *id = text_in(row, "menu_id"), *digits;
-    const json_t *bad = find(w->rows, text_in(row, "invalid_input_menu_id"));
-    const json_t *late = find(w->rows, text_in(row, "timeout_menu_id"));
+    const char *id = json_text(row, "menu_id"), *digits;
+    const json_t *bad = find(w->rows, json_text(row, "invalid_input_menu_id"));
+    const json_t *late = find(w->rows, json_text(row, "timeout_menu_id"));
     const json_int_t max = json_integer_value(json_object_get(row, "max_digits"));
     json_t *exits = json_object(), *to;
     bool finishes = max > 1; /* with #, unless that is part of a choice */
@@ -450,24 +447,24 @@ static void put_menu(struct writer *w, const json_t *row)
         finishes &= !strchr(digits, '#');
         if (menu && strlen(digits) <= (size_t)max)
             json_object_set_new(exits, digits,
-                                node_name(prefix_of(menu), text_in(menu, "menu_id")));
+                                node_name(prefix_of(menu), json_text(menu, "menu_id")));
     }
     json_object_set_new(exits, "invalid", node_name("w", id));
     json_object_set_new(exits, "no_input", node_name("t", id));
     put(w, "m", id,
         json_pack("{s:s, s:o, s:I, s:O, s:s, s:i, s:o}", "kind", "collect", "prompt",
-                  plain_prompt(w, row, text_in(row, "message")), "max", max, "timeout_s",
-                  json_object_get(row, "timeout"), "finish", finishes ? "#" : "",
-                  "attempts", 1, "exits", exits));
+                  plain_prompt(w, row, json_text(row, "message")), "max", max,
+                  "timeout_s", json_object_get(row, "timeout"), "finish",
+                  finishes ? "#" : "", "attempts", 1, "exits", exits));
     put_retry(w, "w", row, bad, wrong);
     put_retry(w, "t", row, late, "");
 }
 
 static const char *number_of(const struct writer *w, const json_t *row)
 {
-    const char *id = text_in(row, "menu_id");
+    const char *id = json_text(row, "menu_id");
     const char *number =
-        text_in(json_object_get(row, "action_config"), "transfer_number");
+        json_text(json_object_get(row, "action_config"), "transfer_number");
 
     if (!number[0] && str_is(id, "sales_transfer"))
         number = w->s->sales_number;
@@ -478,7 +475,7 @@ static const char *number_of(const struct writer *w, const json_t *row)
 
 static void put_transfer(struct writer *w, const json_t *row)
 {
-    const char *id = text_in(row, "menu_id"), *number = number_of(w, row);
+    const char *id = json_text(row, "menu_id"), *number = number_of(w, row);
     json_int_t ring = json_integer_value(
         json_object_get(json_object_get(row, "action_config"), "timeout"));
 
@@ -490,7 +487,7 @@ static void put_transfer(struct writer *w, const json_t *row)
     }
     put(w, "m", id,
         json_pack("{s:s, s:o, s:o, s:I, s:{s:s, s:s, s:s, s:s}}", "kind", "transfer",
-                  "prompt", plain_prompt(w, row, text_in(row, "message")), "to",
+                  "prompt", plain_prompt(w, row, json_text(row, "message")), "to",
                   json_sprintf("%s%s", *number == '+' ? "" : "+", number), "ring_s",
                   ring >= RING_MIN_S && ring <= RING_MAX_S ? ring : RING_S, "exits",
                   "completed", "end", "busy", "bye", "no_answer", "bye", "failed",
@@ -500,13 +497,13 @@ static void put_transfer(struct writer *w, const json_t *row)
 static void put_end(struct writer *w, const json_t *row)
 {
     CLEANUP(buf_free) struct buf text = {0};
-    const char *message = text_in(row, "message");
+    const char *message = json_text(row, "message");
 
     if (is_action(row, "phone_readback"))
         add_readback(&text, message[0] ? message : readback);
     else
         add_plain(&text, message, strlen(message));
-    put(w, prefix_of(row), text_in(row, "menu_id"),
+    put(w, prefix_of(row), json_text(row, "menu_id"),
         json_pack("{s:s, s:o, s:s}", "kind", "hangup", "prompt",
                   prompt(w, row, text.data ? text.data : ""), "outcome", "completed"));
 }
@@ -521,9 +518,9 @@ static void put_row(struct writer *w, const json_t *row)
         put_menu(w, row);
     } else {
         json_t *back = parent_of(w, row);
-        put(w, "m", text_in(row, "menu_id"),
+        put(w, "m", json_text(row, "menu_id"),
             json_pack("{s:s, s:o, s:{s:O, s:o}}", "kind", "say", "prompt",
-                      plain_prompt(w, row, text_in(row, "message")), "exits", "done",
+                      plain_prompt(w, row, json_text(row, "message")), "exits", "done",
                       back, "failed", back));
     }
 }
@@ -536,7 +533,8 @@ int menu_flow(const json_t *rows, const struct menu_settings *s, char **source)
 
     if (!w.entry)
         return ENOENT;
-    w.language = text_in(w.entry, "language")[0] ? text_in(w.entry, "language") : "en-US";
+    w.language =
+        json_text(w.entry, "language")[0] ? json_text(w.entry, "language") : "en-US";
     w.nodes = json_object();
     w.languages = json_array();
     know_language(&w, w.language);
@@ -545,10 +543,11 @@ int menu_flow(const json_t *rows, const struct menu_settings *s, char **source)
     json_object_set_new(w.nodes, "bye",
                         json_pack("{s:s, s:o, s:s}", "kind", "hangup", "prompt",
                                   own_prompt(&w, thanks), "outcome", "completed"));
-    json_t *flow = json_pack(
-        "{s:i, s:s, s:s, s:o, s:o, s:o, s:s}", "furrow", 1, "name", s->flow_name,
-        "language", w.language, "languages", w.languages, "entry",
-        node_name("m", text_in(w.entry, "menu_id")), "nodes", w.nodes, "on_error", "bye");
+    json_t *flow =
+        json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:s}", "furrow", 1, "name",
+                  s->flow_name, "language", w.language, "languages", w.languages, "entry",
+                  node_name("m", json_text(w.entry, "menu_id")), "nodes", w.nodes,
+                  "on_error", "bye");
     *source = json_dumps(flow, JSON_INDENT(2));
     json_decref(flow);
     return *source ? 0 : ENOMEM;

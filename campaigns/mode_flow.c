@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "base/json_text.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 
@@ -27,22 +28,15 @@ struct leak {
     struct mode_silence from;
 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text ? text : "";
-}
-
 static bool is_subflow(const json_t *node)
 {
-    return str_is(text_of(node, "kind"), "subflow");
+    return str_is(json_text(node, "kind"), "subflow");
 }
 
 static bool is_queue(const struct walk *w, const json_t *node)
 {
-    return str_is(text_of(node, "kind"), "queue") &&
-           str_is(text_of(node, "queue"), w->asked->queue);
+    return str_is(json_text(node, "kind"), "queue") &&
+           str_is(json_text(node, "queue"), w->asked->queue);
 }
 
 /* ---- flows ---- */
@@ -61,7 +55,7 @@ static void walk_deinit(struct walk *w)
 
 static char *key_of(const json_t *node)
 {
-    return xasprintf("%s\n%s", text_of(node, "flow"), text_of(node, "sha256"));
+    return xasprintf("%s\n%s", json_text(node, "flow"), json_text(node, "sha256"));
 }
 
 /* Borrowed; NULL: it cannot be had. */
@@ -74,8 +68,8 @@ static json_t *called(struct walk *w, const json_t *node)
 
     if (!flow) {
         if (w->asked->resolve &&
-            w->asked->resolve(text_of(node, "flow"), text_of(node, "sha256"), &text, &len,
-                              w->asked->arg) == 0)
+            w->asked->resolve(json_text(node, "flow"), json_text(node, "sha256"), &text,
+                              &len, w->asked->arg) == 0)
             flow = json_loadb(text, len, 0, NULL);
         if (!flow)
             flow = json_null();
@@ -94,8 +88,8 @@ static unsigned unheard_in_call(struct walk *w, const json_t *node, int depth, b
 {
     CLEANUP(free_cleanup) char *key = key_of(node);
     json_t *flow = depth < IVR_MAX_DEPTH ? called(w, node) : NULL;
-    unsigned how =
-        flow ? unheard_from(w, key, flow, text_of(flow, "entry"), depth + 1) : CALL_ENDS;
+    unsigned how = flow ? unheard_from(w, key, flow, json_text(flow, "entry"), depth + 1)
+                        : CALL_ENDS;
 
     *ends = how & FLOW_ENDS;
     return how & CALL_ENDS;
@@ -178,8 +172,8 @@ static bool queue_is_silent(struct walk *w, const char *key, json_t *flow, const
 
         str_cut(from.node, sizeof(from.node), id);
         if (depth > 1)
-            str_cut(from.flow, sizeof(from.flow), text_of(flow, "name"));
-        if (look(w, key, flow, text_of(ways, exits[i]), depth, &from, out, leak))
+            str_cut(from.flow, sizeof(from.flow), json_text(flow, "name"));
+        if (look(w, key, flow, json_text(ways, exits[i]), depth, &from, out, leak))
             return true;
     }
     return false;
@@ -198,7 +192,7 @@ static bool call_is_silent(struct walk *w, const char *key, json_t *flow,
     if (queues_in(w, inner, sub, depth + 1, out, &from))
         return true;
     return from.found &&
-           look(w, key, flow, text_of(json_object_get(node, "exits"), "done"), depth,
+           look(w, key, flow, json_text(json_object_get(node, "exits"), "done"), depth,
                 &from.from, out, leak);
 }
 

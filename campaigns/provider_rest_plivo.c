@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "base/json_text.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/provider_rest.h"
@@ -85,13 +86,6 @@ static void originate(const struct provider *p, const struct provider_order *ord
 
 /* ---- answers ---- */
 
-static const char *text(const json_t *o, const char *name)
-{
-    const char *value = json_string_value(json_object_get(o, name));
-
-    return value ? value : "";
-}
-
 static bool copy_id(char out[PROVIDER_CALL_ID_MAX], const char *id)
 {
     return *id && !strpbrk(id, "/?#%& \"<>") &&
@@ -140,7 +134,7 @@ static enum provider_judgement judge(long status, const char *body, size_t len,
         CLEANUP(free_cleanup) char *all = json_dumps(error, JSON_COMPACT);
         provider_says(out, all ? all : "");
     } else {
-        provider_says(out, text(o, "error"));
+        provider_says(out, json_text(o, "error"));
     }
     return PROVIDER_REFUSED;
 }
@@ -193,40 +187,42 @@ static void read_record(const json_t *o, struct provider_seen *out)
 
     if (!seconds(o, "call_duration", &talked) && !seconds(o, "bill_duration", &talked))
         talked = 0;
-    n->status = text(o, "answer_time")[0] || talked > 0 ? PROVIDER_CALL_COMPLETED
-                                                        : PROVIDER_CALL_FAILED;
+    n->status = json_text(o, "answer_time")[0] || talked > 0 ? PROVIDER_CALL_COMPLETED
+                                                             : PROVIDER_CALL_FAILED;
     n->duration_s = talked;
     code_of(o, code);
-    provider_plivo_cause(n, code, text(o, "hangup_cause_name"));
+    provider_plivo_cause(n, code, json_text(o, "hangup_cause_name"));
     if (n->status == PROVIDER_CALL_FAILED) {
         n->status = n->cause == 17   ? PROVIDER_CALL_BUSY
                     : n->cause == 19 ? PROVIDER_CALL_NO_ANSWER
                     : n->cause == 26 ? PROVIDER_CALL_CANCELED
                                      : PROVIDER_CALL_FAILED;
     }
-    n->price_micros = provider_micros(text(o, "total_amount"));
+    n->price_micros = provider_micros(json_text(o, "total_amount"));
     if (n->price_micros >= 0)
         str_cut(n->currency, sizeof(n->currency), "USD");
-    provider_digits(text(o, "to_number"), out->to);
-    provider_digits(text(o, "from_number"), out->from);
-    out->created_ms = provider_time(text(o, "initiation_time"), time_form);
+    provider_digits(json_text(o, "to_number"), out->to);
+    provider_digits(json_text(o, "from_number"), out->from);
+    out->created_ms = provider_time(json_text(o, "initiation_time"), time_form);
 }
 
 static bool read_call(int place, const json_t *o, struct provider_seen *out)
 {
     *out = (struct provider_seen){.news = PROVIDER_CALL_NEWS, .look = -1};
-    if (!json_is_object(o) || (!copy_id(out->news.call_id, text(o, "call_uuid")) &&
-                               !copy_id(out->news.request_id, text(o, "request_uuid"))))
+    if (!json_is_object(o) ||
+        (!copy_id(out->news.call_id, json_text(o, "call_uuid")) &&
+         !copy_id(out->news.request_id, json_text(o, "request_uuid"))))
         return false;
-    (void)copy_id(out->news.request_id, text(o, "request_uuid"));
+    (void)copy_id(out->news.request_id, json_text(o, "request_uuid"));
     if (place == RECORD) {
         read_record(o, out);
         return true;
     }
-    out->news.status = place == QUEUED ? PROVIDER_CALL_QUEUED
-                                       : provider_plivo_status(text(o, "call_status"));
-    provider_digits(text(o, "to"), out->to);
-    provider_digits(text(o, "from"), out->from);
+    out->news.status = place == QUEUED
+                           ? PROVIDER_CALL_QUEUED
+                           : provider_plivo_status(json_text(o, "call_status"));
+    provider_digits(json_text(o, "to"), out->to);
+    provider_digits(json_text(o, "from"), out->from);
     return true;
 }
 

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "base/json_text.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "campaigns/provider_rest.h"
@@ -96,34 +97,29 @@ static void originate(const struct provider *p, const struct provider_order *o,
 
 /* ---- answers ---- */
 
-static const char *text(const json_t *o, const char *name)
-{
-    const char *value = json_string_value(json_object_get(o, name));
-
-    return value ? value : "";
-}
-
 static bool read_call(const json_t *o, struct provider_seen *out)
 {
     struct provider_call_news *n = &out->news;
     int64_t seconds = 0;
 
     *out = (struct provider_seen){.news = PROVIDER_CALL_NEWS, .look = -1};
-    if (!text(o, "sid")[0] || str_copy(n->call_id, sizeof(n->call_id), text(o, "sid")) ||
+    if (!json_text(o, "sid")[0] ||
+        str_copy(n->call_id, sizeof(n->call_id), json_text(o, "sid")) ||
         strpbrk(n->call_id, "/?#%& \"<>"))
         return false;
-    n->status = provider_twilio_status(text(o, "status"));
-    n->answered_by = provider_twilio_answered_by(text(o, "answered_by"));
+    n->status = provider_twilio_status(json_text(o, "status"));
+    n->answered_by = provider_twilio_answered_by(json_text(o, "answered_by"));
     provider_twilio_cause(n, "");
-    if (provider_call_is_over(n->status) && str_to_i64(text(o, "duration"), &seconds) &&
-        seconds >= 0 && seconds < 10000000)
+    if (provider_call_is_over(n->status) &&
+        str_to_i64(json_text(o, "duration"), &seconds) && seconds >= 0 &&
+        seconds < 10000000)
         n->duration_s = (int)seconds;
-    n->price_micros = provider_micros(text(o, "price"));
+    n->price_micros = provider_micros(json_text(o, "price"));
     if (n->price_micros >= 0)
-        str_cut(n->currency, sizeof(n->currency), text(o, "price_unit"));
-    provider_digits(text(o, "to"), out->to);
-    provider_digits(text(o, "from"), out->from);
-    out->created_ms = provider_time(text(o, "date_created"), time_form);
+        str_cut(n->currency, sizeof(n->currency), json_text(o, "price_unit"));
+    provider_digits(json_text(o, "to"), out->to);
+    provider_digits(json_text(o, "from"), out->from);
+    out->created_ms = provider_time(json_text(o, "date_created"), time_form);
     return true;
 }
 
@@ -162,7 +158,7 @@ static enum provider_judgement judge(long status, const char *body, size_t len,
     out->status = PROVIDER_CALL_FAILED;
     out->cause = cause_of(status, (int)code);
     snprintf(out->code, sizeof(out->code), "%d", (int)code);
-    provider_says(out, text(o, "message"));
+    provider_says(out, json_text(o, "message"));
     return PROVIDER_REFUSED;
 }
 

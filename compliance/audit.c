@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_text.h"
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "contacts/tz.h"
@@ -142,13 +143,6 @@ static void said(struct checking *c, bool wrong, const char *fmt, ...)
     c->say(c->arg, wrong, text);
 }
 
-static const char *text_of(const json_t *o, const char *key)
-{
-    const char *text = json_string_value(json_object_get(o, key));
-
-    return text ? text : "";
-}
-
 /* A pack of the bundle, if its content is what its name says. */
 static json_t *bundled_pack(const char *sha256, void *arg)
 {
@@ -179,9 +173,9 @@ static int check_segment(struct checking *c, const json_t *segment)
         .hashes = hashes};
     uint8_t stated[SHA256_BYTES], is[SHA256_BYTES];
 
-    int err = audit_hex_parse(text_of(segment, "hashes"), hashes, n * SHA256_BYTES) ||
-              audit_hex_parse(text_of(segment, "previous"), s.previous, SHA256_BYTES) ||
-              audit_hex_parse(text_of(segment, "hash"), stated, SHA256_BYTES);
+    int err = audit_hex_parse(json_text(segment, "hashes"), hashes, n * SHA256_BYTES) ||
+              audit_hex_parse(json_text(segment, "previous"), s.previous, SHA256_BYTES) ||
+              audit_hex_parse(json_text(segment, "hash"), stated, SHA256_BYTES);
     for (size_t i = 0; !err && i < n; i++)
         err = uuid_parse(json_string_value(json_array_get(ids, i)), &list[i]);
     if (!err)
@@ -191,7 +185,7 @@ static int check_segment(struct checking *c, const json_t *segment)
         return 0;
     }
     said(c, false, "segment %d holds %zu decisions, hash %.16s…", s.number, n,
-         text_of(segment, "hash"));
+         json_text(segment, "hash"));
     return s.number;
 }
 
@@ -205,7 +199,7 @@ static bool is_sealed(const struct checking *c, const json_t *decision, const ch
 
     json_array_foreach(segments, i, s)
     {
-        const char *hashes = text_of(s, "hashes");
+        const char *hashes = json_text(s, "hashes");
         if (json_integer_value(json_object_get(s, "segment")) !=
                 json_integer_value(json_object_get(decision, "segment")) ||
             position >= json_array_size(json_object_get(s, "ids")) ||
@@ -219,7 +213,7 @@ static bool is_sealed(const struct checking *c, const json_t *decision, const ch
 
 static void check_decision(struct checking *c, const json_t *decision)
 {
-    const char *text = text_of(decision, "text");
+    const char *text = json_text(decision, "text");
     uint8_t hash[SHA256_BYTES];
     char hex[SHA256_TEXT_MAX], id[UUID_TEXT_MAX];
     struct audit_row row;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/pg.h"
 #include "campaigns/sample_store.h"
@@ -58,17 +59,10 @@ static void serve(const struct request *req, const json_t *body, work_fn *work,
     tell_error(req, resp, err);
 }
 
-static const char *text_of(const json_t *body, const char *name)
-{
-    const char *text = json_string_value(json_object_get(body, name));
-
-    return text ? text : "";
-}
-
 /* The call that is asked for, alive. */
 static int open_call(struct text_call *c, const struct request *req, const json_t *body)
 {
-    int err = text_call_open(c, req->tenant_id, text_of(body, "call_id"));
+    int err = text_call_open(c, req->tenant_id, json_text(body, "call_id"));
 
     return err ? err : c->row.ended ? ECANCELED : 0;
 }
@@ -238,7 +232,7 @@ static bool is_too_often(struct text_call *c, const struct request *req,
 static int start(struct text_call *c, const struct request *req, const json_t *body,
                  struct response *resp)
 {
-    const char *caller = text_of(body, "caller_number");
+    const char *caller = json_text(body, "caller_number");
     CLEANUP(buf_free) struct buf prompt = {0};
     int err = 0;
 
@@ -250,12 +244,13 @@ static int start(struct text_call *c, const struct request *req, const json_t *b
     }
     if (err)
         return err;
-    err = text_call_begin(c, req->tenant_id, flow_name, caller, text_of(body, "call_id"));
+    err =
+        text_call_begin(c, req->tenant_id, flow_name, caller, json_text(body, "call_id"));
     if (err == ENOENT) {
         err = seed(c, req->tenant_id);
         if (!err)
             err = text_call_begin(c, req->tenant_id, flow_name, caller,
-                                  text_of(body, "call_id"));
+                                  json_text(body, "call_id"));
     }
     if (!err)
         err = text_call_keep(c);
@@ -287,7 +282,7 @@ void ivr_simulator_start(const struct request *req, struct response *resp)
 static int take_key(struct text_call *c, const struct request *req, const json_t *body,
                     struct response *resp)
 {
-    const char key = text_of(body, "digit")[0];
+    const char key = json_text(body, "digit")[0];
     bool collected = false;
 
     int err = open_call(c, req, body);
@@ -314,7 +309,7 @@ void ivr_simulator_dtmf(const struct request *req, struct response *resp)
 
     if (!body)
         return;
-    const char *digit = text_of(body, "digit");
+    const char *digit = json_text(body, "digit");
     if (strlen(digit) != 1 || !strchr("0123456789*#", digit[0]) ||
         json_string_length(json_object_get(body, "digit")) != 1)
         request_refuse_fields(req, resp, &no_key, 1);
@@ -329,7 +324,7 @@ static int take_words(struct text_call *c, const struct request *req, const json
     int err = open_call(c, req, body);
 
     if (!err)
-        err = text_call_say(c, text_of(body, "text"));
+        err = text_call_say(c, json_text(body, "text"));
     if (!err)
         err = text_call_keep(c);
     if (!err)
@@ -356,7 +351,7 @@ void ivr_simulator_voice(const struct request *req, struct response *resp)
 static int hang_up(struct text_call *c, const struct request *req, const json_t *body,
                    struct response *resp)
 {
-    int err = text_call_open(c, req->tenant_id, text_of(body, "call_id"));
+    int err = text_call_open(c, req->tenant_id, json_text(body, "call_id"));
 
     if (!err)
         err = text_call_hang_up(c);
@@ -380,7 +375,7 @@ void ivr_simulator_end(const struct request *req, struct response *resp)
 {
     json_t *body = read_call_id(req, resp);
 
-    if (body && !*text_of(body, "call_id"))
+    if (body && !*json_text(body, "call_id"))
         respond_json(
             resp, 200,
             json_pack("{s:s, s:s}", "status", "error", "message", "Call not found"));
@@ -393,7 +388,7 @@ void ivr_simulator_end(const struct request *req, struct response *resp)
 static int look(struct text_call *c, const struct request *req, const json_t *body,
                 struct response *resp)
 {
-    int err = text_call_open(c, req->tenant_id, text_of(body, "call_id"));
+    int err = text_call_open(c, req->tenant_id, json_text(body, "call_id"));
 
     if (err)
         return err;
