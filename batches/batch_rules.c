@@ -1,4 +1,4 @@
-#include "batch_rules.h"
+#include "batches/batch_rules.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "batch_view_store.h"
+#include "batches/batch_view_store.h"
 #include "base/json_text.h"
 
 #include <errno.h>

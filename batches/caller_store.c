@@ -1,4 +1,4 @@
-#include "caller_store.h"
+#include "batches/caller_store.h"
 
 #include <ctype.h>
 #include <errno.h>

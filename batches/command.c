@@ -1,4 +1,4 @@
-#include "command.h"
+#include "batches/command.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "command_do_store.h"
+#include "batches/command_do_store.h"
 
 #include <errno.h>
 #include <stdlib.h>

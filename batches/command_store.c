@@ -1,4 +1,4 @@
-#include "command_store.h"
+#include "batches/command_store.h"
 
 #include <errno.h>
 #include <stdlib.h>

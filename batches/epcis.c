@@ -1,4 +1,4 @@
-#include "epcis.h"
+#include "batches/epcis.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "event_store.h"
+#include "batches/event_store.h"
 
 #include <errno.h>
 #include <stdlib.h>

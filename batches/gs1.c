@@ -1,4 +1,4 @@
-#include "gs1.h"
+#include "batches/gs1.h"
 
 #include <ctype.h>
 #include <errno.h>

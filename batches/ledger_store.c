@@ -1,4 +1,4 @@
-#include "ledger_store.h"
+#include "batches/ledger_store.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "lot_store.h"
+#include "batches/lot_store.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,4 +1,4 @@
-#include "news_store.h"
+#include "batches/news_store.h"
 
 #include <inttypes.h>
 #include <stdio.h>

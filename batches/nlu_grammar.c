@@ -1,4 +1,4 @@
-#include "nlu_grammar.h"
+#include "batches/nlu_grammar.h"
 
 #include <ctype.h>
 #include <stdio.h>

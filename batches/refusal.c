@@ -1,4 +1,4 @@
-#include "refusal.h"
+#include "batches/refusal.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "spoken.h"
+#include "batches/spoken.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "token.h"
+#include "batches/token.h"
 
 #include <stdio.h>
 #include <string.h>

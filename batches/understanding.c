@@ -1,4 +1,4 @@
-#include "understanding.h"
+#include "batches/understanding.h"
 
 #include <math.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "verification_store.h"
+#include "batches/verification_store.h"
 
 #include <errno.h>
 

@@ -30,6 +30,9 @@ out=$(
 )
 [ -z "$out" ] || complain "layers
 $out"
+out=$(sources base speech contacts compliance campaigns batches ivr simulate dialer workers server cli deploy | xargs grep -nE '^#include "[^/"]+"' /dev/null)
+[ -z "$out" ] || complain "includes are written from the root: \"folder/file.h\"
+$out"
 out=$(for f in $(sources ivr); do
     grep -nE '^#include' "$f" | grep -vE '<(assert|ctype|errno|inttypes|limits|stdarg|stdbool|stddef|stdint|stdio|stdlib|string|jansson|math)\.h>|"(ivr/[a-z_]+|base/attrs)\.h"' | sed "s|^|$f:|"
 done)

@@ -1,4 +1,4 @@
-#include "nlu_schema.h"
+#include "workers/nlu_schema.h"
 
 #include <errno.h>
 #include <stdlib.h>

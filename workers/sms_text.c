@@ -1,4 +1,4 @@
-#include "sms_text.h"
+#include "workers/sms_text.h"
 
 #include <stdint.h>
 #include <string.h>

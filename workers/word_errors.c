@@ -1,4 +1,4 @@
-#include "word_errors.h"
+#include "workers/word_errors.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "audio.h"
+#include "deploy/asr-local/audio.h"
 
 #include <math.h>
 #include <stdbool.h>

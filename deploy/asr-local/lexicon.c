@@ -1,4 +1,4 @@
-#include "lexicon.h"
+#include "deploy/asr-local/lexicon.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -16,9 +16,9 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 
-#include "recognizer.h"
-#include "request_log.h"
-#include "service.h"
+#include "deploy/asr-local/recognizer.h"
+#include "deploy/asr-local/request_log.h"
+#include "deploy/asr-local/service.h"
 
 struct options {
     const char *address, *port_file, *request_log, *model_dir, *grammar, *words;

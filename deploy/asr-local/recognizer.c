@@ -1,4 +1,4 @@
-#include "recognizer.h"
+#include "deploy/asr-local/recognizer.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,7 +13,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 
-#include "lexicon.h"
+#include "deploy/asr-local/lexicon.h"
 
 struct recognizer {
     pthread_mutex_t lock;

@@ -1,4 +1,4 @@
-#include "request_log.h"
+#include "deploy/asr-local/request_log.h"
 
 #include <errno.h>
 #include <fcntl.h>

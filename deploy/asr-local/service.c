@@ -1,4 +1,4 @@
-#include "service.h"
+#include "deploy/asr-local/service.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include "base/uuid.h"
 #include "base/xalloc.h"
 
-#include "audio.h"
+#include "deploy/asr-local/audio.h"
 
 enum { CONNECTIONS_MAX = 64, IDLE_S = 60, FIELD_MAX = 128, POST_BUFFER = 64 * 1024 };
 

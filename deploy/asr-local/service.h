@@ -10,8 +10,8 @@
 #include "base/attrs.h"
 #include "base/errors.h"
 
-#include "recognizer.h"
-#include "request_log.h"
+#include "deploy/asr-local/recognizer.h"
+#include "deploy/asr-local/request_log.h"
 
 struct service_options {
     const char *address; /* to bind, numeric IPv4 */
