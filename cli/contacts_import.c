@@ -348,22 +348,6 @@ static int print_summary(const struct import_command *c, const struct import *im
     return CLI_OK;
 }
 
-static json_t *columns_json(const struct columns *columns)
-{
-    json_t *map = json_object();
-
-    for (size_t i = 0; i < columns->n; i++)
-        if (!columns_is_phone(columns, i))
-            json_object_set_new(map, columns->at[i].key,
-                                json_string(columns->at[i].name));
-    for (size_t k = 0; k < columns->phone_count; k++) {
-        const char key[] = {'p', 'h', 'o', 'n', 'e', (char)(k ? '1' + k : '\0'), '\0'};
-
-        json_object_set_new(map, key, json_string(columns->at[columns->phones[k]].name));
-    }
-    return map;
-}
-
 static int print_summary_json(const struct import_command *c, const struct import *im,
                               const struct import_counts *n, double seconds)
 {

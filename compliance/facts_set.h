@@ -1,4 +1,4 @@
-/* facts_set - what facts_store.c and facts_store_rare.c fill together. Internal. */
+/* facts_set - what the files facts_store*.c fill together. Internal. */
 #ifndef COMPLIANCE_FACTS_SET_H
 #define COMPLIANCE_FACTS_SET_H
 
@@ -6,6 +6,7 @@
 
 struct dnc_list;
 struct pg_args;
+struct pg_result; /* PGresult */
 
 enum { FACTS_PHONE_BITS = 50 }; /* of a lock's key: no number has more */
 
@@ -41,6 +42,13 @@ struct facts_set {
 #define FACTS_CONSENT_PURPOSE(c)                                                         \
     "(" c ".purpose = '' OR " c ".purpose = (SELECT coalesce(p.document->>'purpose', "   \
     "'telemarketing') FROM campaigns p WHERE p.id = k.campaign_id))"
+
+/* Rows whose first column says which number they are of, in that order: each number's
+ * from i to before end. EPROTO: there is no such number. */
+typedef void(facts_take_fn)(struct number *f, const struct pg_result *res, int i,
+                            int end);
+NODISCARD int facts_each_number(struct facts_set *set, const struct pg_result *res,
+                                facts_take_fn *take);
 
 /* A JSON array of names to a list of pointers into one text; both are the caller's. */
 size_t facts_read_names(const char *json, const char ***names, char **text);

@@ -239,16 +239,5 @@ int facts_load_calls(struct pg *pg, const struct pg_args *args, int tenant_id,
     if (!err)
         err = read_calls(pg, tenant_id, &parties, keys, now_ms, &res);
     free(parties.at);
-    if (err)
-        return err;
-    int rows = PQntuples(res);
-    for (int i = 0, end = 0; i < rows; i = end) {
-        size_t which = (size_t)pg_i64(res, i, 0);
-        for (end = i; end < rows && (size_t)pg_i64(res, end, 0) == which;)
-            end++;
-        if (which >= set->n)
-            return EPROTO;
-        take_calls(&set->numbers[which], res, i, end);
-    }
-    return 0;
+    return err ? err : facts_each_number(set, res, take_calls);
 }

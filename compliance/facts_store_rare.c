@@ -87,6 +87,21 @@ static int load_marks(struct pg *pg, const struct pg_args *keys, struct facts_se
     return err;
 }
 
+int facts_each_number(struct facts_set *set, const PGresult *res, facts_take_fn *take)
+{
+    int rows = PQntuples(res);
+
+    for (int i = 0, end = 0; i < rows; i = end) {
+        size_t which = (size_t)pg_i64(res, i, 0);
+        for (end = i; end < rows && (size_t)pg_i64(res, end, 0) == which;)
+            end++;
+        if (which >= set->n)
+            return EPROTO;
+        take(&set->numbers[which], res, i, end);
+    }
+    return 0;
+}
+
 /* Rows [i, end) are one number's. */
 static void take_washes(struct number *f, const PGresult *res, int i, int end)
 {
@@ -120,18 +135,7 @@ static int load_washes(struct pg *pg, const struct pg_args *keys, struct facts_s
                      "JOIN washes w ON w.tenant_id = $1 AND w.phone = k.phone ORDER BY "
                      "k.i, w.list",
                      keys);
-    if (err)
-        return err;
-    int rows = PQntuples(res);
-    for (int i = 0, end = 0; i < rows; i = end) {
-        size_t which = (size_t)pg_i64(res, i, 0);
-        for (end = i; end < rows && (size_t)pg_i64(res, end, 0) == which;)
-            end++;
-        if (which >= set->n)
-            return EPROTO;
-        take_washes(&set->numbers[which], res, i, end);
-    }
-    return 0;
+    return err ? err : facts_each_number(set, res, take_washes);
 }
 
 static void take_tenant_row(struct facts_set *set, const PGresult *res, int i,

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <jansson.h>
+
 #include "base/str.h"
 #include "base/xalloc.h"
 #include "contacts/phone.h"
@@ -297,4 +299,20 @@ void columns_free(struct columns *c)
     free(c->at);
     free(c->order);
     free(c);
+}
+
+json_t *columns_json(const struct columns *columns)
+{
+    json_t *map = json_object();
+
+    for (size_t i = 0; i < columns->n; i++)
+        if (!columns_is_phone(columns, i))
+            json_object_set_new(map, columns->at[i].key,
+                                json_string(columns->at[i].name));
+    for (size_t k = 0; k < columns->phone_count; k++) {
+        const char key[] = {'p', 'h', 'o', 'n', 'e', (char)(k ? '1' + k : '\0'), '\0'};
+
+        json_object_set_new(map, key, json_string(columns->at[columns->phones[k]].name));
+    }
+    return map;
 }

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <jansson.h>
+
 #include "base/attrs.h"
 #include "base/errors.h"
 #include "contacts/csv_reader.h"
@@ -56,5 +58,8 @@ NODISCARD int columns_new(struct columns **out, const struct csv_record *first,
 char *column_key(const char *name);
 bool columns_is_phone(const struct columns *c, size_t i);
 void columns_free(struct columns *c); /* NULL is allowed */
+
+/* {key: column's name}, numbers as phone, phone2 …; the caller's. */
+json_t *columns_json(const struct columns *columns);
 
 #endif

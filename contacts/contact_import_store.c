@@ -260,22 +260,6 @@ int contact_import_reached(struct contact_import *ci, const struct record_positi
 
 /* ---- begin ---- */
 
-static json_t *mapping_of(const struct columns *columns)
-{
-    json_t *map = json_object();
-
-    for (size_t i = 0; i < columns->n; i++)
-        if (!columns_is_phone(columns, i))
-            json_object_set_new(map, columns->at[i].key,
-                                json_string(columns->at[i].name));
-    for (size_t k = 0; k < columns->phone_count; k++) {
-        const char key[] = {'p', 'h', 'o', 'n', 'e', (char)(k ? '1' + k : '\0'), '\0'};
-
-        json_object_set_new(map, key, json_string(columns->at[columns->phones[k]].name));
-    }
-    return map;
-}
-
 /* *made: the list did not exist. */
 static int find_list(struct contact_import *ci, bool *made)
 {
@@ -307,7 +291,7 @@ static int find_list(struct contact_import *ci, bool *made)
 static int insert_import(struct contact_import *ci)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
-    json_auto_t *map = mapping_of(ci->columns);
+    json_auto_t *map = columns_json(ci->columns);
     CLEANUP(free_cleanup) char *mapping = json_dumps(map, JSON_COMPACT);
     struct pg_args a = {0};
 
@@ -332,7 +316,7 @@ static int insert_import(struct contact_import *ci)
 static int find_cut_off(struct contact_import *ci)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
-    json_auto_t *map = mapping_of(ci->columns);
+    json_auto_t *map = columns_json(ci->columns);
     CLEANUP(free_cleanup) char *mapping = json_dumps(map, JSON_COMPACT);
     struct pg_args a = {0};
 
