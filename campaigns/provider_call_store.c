@@ -183,6 +183,29 @@ int provider_calls_changed(struct pg *pg, int tenant_id, const struct uuid *ids,
     return 0;
 }
 
+int provider_call_others(struct pg *pg, int tenant_id, int64_t account_id,
+                         const struct uuid *attempt, int64_t phone, char **out)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_i64(&a, phone);
+    pg_arg_uuid(&a, attempt);
+    pg_arg_i64(&a, account_id);
+    int err = pg_run_alone(
+        pg, tenant_id, &res,
+        "SELECT E'\\n' || coalesce(string_agg(p.call_id || E'\\n' || p.request_id, "
+        "E'\\n'), "
+        "'') || E'\\n' FROM (SELECT id FROM attempts WHERE phone = $1 AND id <> $2 ORDER "
+        "BY "
+        "intent_at DESC LIMIT 50) a JOIN provider_calls p ON p.attempt_id = a.id AND "
+        "p.account_id = $3",
+        &a);
+    if (!err)
+        *out = xstrdup(pg_text(res, 0, 0));
+    return err;
+}
+
 int provider_call_load(struct pg *pg, int tenant_id, const struct uuid *attempt,
                        struct provider_call *out)
 {

@@ -26,6 +26,11 @@ NODISCARD int provider_call_told(struct pg *pg, int tenant_id, int64_t account_i
 NODISCARD int provider_calls_changed(struct pg *pg, int tenant_id, const struct uuid *ids,
                                      const int64_t *versions, size_t n,
                                      struct provider_call **out, size_t *found);
+/* What the provider calls the newest fifty other attempts at that number over that
+ * account, each name between newlines: a call that is looked for by number and time is
+ * none of these. *out: free(). */
+NODISCARD int provider_call_others(struct pg *pg, int tenant_id, int64_t account_id,
+                                   const struct uuid *attempt, int64_t phone, char **out);
 /* ENOENT: nothing was said of it yet. */
 NODISCARD int provider_call_load(struct pg *pg, int tenant_id, const struct uuid *attempt,
                                  struct provider_call *out);

@@ -45,7 +45,9 @@ struct carried { /* one call */
     /* one look or search at a time: */
     trunk_query_fn *asked; /* who waits for it; NULL nobody */
     bool looking, searching, saw_nobody;
-    int step;                    /* of look() or search() */
+    int step; /* of look() or search() */
+    char
+        *others; /* of a search: what other attempts at the number are called, by lines */
     struct provider_seen *leads; /* of a search, still to be seen whole */
     size_t lead, lead_count;
     int64_t missing_since_ms, look_again_ms; /* monotonic; 0 */

@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "campaigns/provider_call_store.h"
+#include "dialer/db.h"
 #include "dialer/dialer.h"
 #include "dialer/placed.h"
 #include "dialer/provider_inside.h"
@@ -31,7 +33,9 @@ static void next_step(struct carried *c);
 void carrier_look_free(struct carried *c)
 {
     free(c->leads);
+    free(c->others);
     c->leads = NULL;
+    c->others = NULL;
     c->lead = c->lead_count = 0;
 }
 
@@ -108,11 +112,22 @@ static void on_seen(const struct web_resp *resp, struct carried *c)
     next_step(c);
 }
 
-/* A call that this process knows to be another attempt's is not this one's. */
+static bool is_among(const char *lines, const char *name)
+{
+    char line[sizeof(((struct provider_call_news *)0)->call_id) + 2];
+
+    snprintf(line, sizeof(line), "\n%s\n", name);
+    return lines && name[0] && strstr(lines, line);
+}
+
+/* A call that is known to be another attempt's is not this one's: of those under way this
+ * process knows more, of those that are over the database. */
 static bool is_another(const struct carried *c, const struct provider_call_news *news)
 {
     const struct carried *o = NULL;
 
+    if (is_among(c->others, news->call_id) || is_among(c->others, news->request_id))
+        return true;
     for (size_t at = 0; (o = id_table_next(&c->carrier->calls, &at));)
         if (o != c &&
             ((news->call_id[0] && (strcmp(o->known.call_id, news->call_id) == 0 ||
@@ -225,6 +240,57 @@ static void next_step(struct carried *c)
     }
 }
 
+/* ---- what is not looked for ---- */
+
+struct others {
+    struct dialer *dialer;
+    int64_t trunk_id, account_id, phone;
+    int tenant_id;
+    struct uuid id;
+    char *lines;
+};
+
+static int run_others(struct pg *pg, void *arg)
+{
+    struct others *o = arg;
+
+    return provider_call_others(pg, o->tenant_id, o->account_id, &o->id, o->phone,
+                                &o->lines);
+}
+
+static void on_others(int err, void *arg)
+{
+    struct others *o = arg;
+    struct carried *c =
+        o->dialer->trunks ? carrier_find(o->dialer, o->trunk_id, &o->id) : NULL;
+
+    if (c && c->looking && err) {
+        not_found(c, false);
+    } else if (c && c->looking) {
+        c->others = STEAL(o->lines);
+        next_step(c);
+    }
+    free(o->lines);
+    free(o);
+}
+
+static void search(struct carried *c)
+{
+    const struct carrier *k = c->carrier;
+    struct others *o = xcalloc(1, sizeof(*o));
+
+    *o = (struct others){.dialer = k->base.dialer,
+                         .trunk_id = k->base.row.id,
+                         .account_id = k->base.row.account_id,
+                         .tenant_id = k->base.row.tenant_id,
+                         .phone = c->order.phone,
+                         .id = c->id};
+    if (db_submit(o->dialer->db, DB_TRY, db_key(&c->id), run_others, on_others, o)) {
+        free(o);
+        not_found(c, false);
+    }
+}
+
 void carrier_look(struct carried *c, trunk_query_fn *done)
 {
     if (c->looking || c->posting || !c->read || !c->carrier->loaded ||
@@ -238,5 +304,8 @@ void carrier_look(struct carried *c, trunk_query_fn *done)
     c->saw_nobody = false;
     c->searching = !c->known.call_id[0] && !c->known.request_id[0];
     c->step = 0;
-    next_step(c);
+    if (c->searching)
+        search(c);
+    else
+        next_step(c);
 }

@@ -102,6 +102,8 @@ static struct call *add_call(const char *to, const char *from, const char *hook,
     str_cut(c->status, sizeof(c->status), "queued");
     if (c->digit == PEER_COMPLETES)
         str_cut(c->status, sizeof(c->status), "completed");
+    if (c->digit == PEER_ONCE)
+        str_cut(c->status, sizeof(c->status), "busy");
     return c;
 }
 
@@ -119,7 +121,7 @@ static enum MHD_Result originate(struct MHD_Connection *c, const char *to,
     int digit = to[strlen(to) - 1] - '0';
 
     peer.posts[digit]++;
-    if (digit == PEER_FAILS)
+    if (digit == PEER_FAILS || (digit == PEER_ONCE && peer.posts[digit] > 1))
         return reply(c, 500, NULL);
     if (digit == PEER_BAD)
         return refuse(c, 400, 21211,

@@ -13,14 +13,15 @@
 #include "base/uuid.h"
 
 enum peer_manner {
-    PEER_RINGS,    /* 0: 201, then rings until it is told otherwise */
-    PEER_DROPS,    /* 1: takes the call, and the connection breaks before the answer */
-    PEER_FAILS,    /* 2: 500, and there is no call */
-    PEER_BAD,      /* 3: 400, 21211 */
-    PEER_BUSY,     /* 4: 429 */
-    PEER_QUEUES,   /* 5: 201, and it stays queued */
-    PEER_DROPS_2,  /* 6: as 1 */
-    PEER_COMPLETES /* 7: 201, and it has completed when it is looked at */
+    PEER_RINGS,     /* 0: 201, then rings until it is told otherwise */
+    PEER_DROPS,     /* 1: takes the call, and the connection breaks before the answer */
+    PEER_FAILS,     /* 2: 500, and there is no call */
+    PEER_BAD,       /* 3: 400, 21211 */
+    PEER_BUSY,      /* 4: 429 */
+    PEER_QUEUES,    /* 5: 201, and it stays queued */
+    PEER_DROPS_2,   /* 6: as 1 */
+    PEER_COMPLETES, /* 7: 201, and it has completed when it is looked at */
+    PEER_ONCE       /* 8: the first is busy; after it 500, and there is no call */
 };
 
 int peer_start(void); /* the port */

@@ -255,6 +255,20 @@ static void every_answer_of_the_provider_ends_in_the_ledger_and_one_post(void **
         body_has(body, parts[i]);
 }
 
+/* The number was called a moment before, and both numbers and the time are the same. */
+static void a_call_that_was_not_made_is_not_taken_for_the_one_before(void **state)
+{
+    pid_t dialer = start_dialer();
+
+    (void)state;
+    int64_t before = start_campaign("one", "patient", "8", "24:00");
+    wait_for_end(before, PEER_ONCE, "busy");
+    int64_t c = start_campaign("other", "patient", "8", "24:00");
+    wait_for_end(c, PEER_ONCE, "unknown");
+    stop_dialer(dialer);
+    assert_int_equal(peer_posts(PEER_ONCE), 2);
+}
+
 /* Killed when the provider had taken the call and nothing of it was written. */
 static void a_killed_dialers_call_is_found_and_never_sent_again(void **state)
 {
@@ -435,6 +449,7 @@ int main(void)
         cmocka_unit_test(trunks_over_accounts_are_judged_when_they_are_added),
         cmocka_unit_test(doctor_says_what_keeps_a_trunk_from_calling),
         cmocka_unit_test(every_answer_of_the_provider_ends_in_the_ledger_and_one_post),
+        cmocka_unit_test(a_call_that_was_not_made_is_not_taken_for_the_one_before),
         cmocka_unit_test(a_killed_dialers_call_is_found_and_never_sent_again),
         cmocka_unit_test(what_is_queued_is_taken_back_when_its_window_closes),
         cmocka_unit_test(what_is_queued_is_taken_back_when_its_campaign_is_paused),
