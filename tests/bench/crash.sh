@@ -1,7 +1,7 @@
 #!/bin/sh
 # crash.sh [--rounds N] [--instants N] [--seed S] [--process NAME]: the model of the attempt
 # protocol with larger bounds; N (1000) seeded rounds in which everything fails at once
-# (tests/crash/rounds); on a real Asterisk the windows of a dialer's death and, for each process,
+# (tests/crash/rounds), and a tenth as many over a provider; on a real Asterisk the windows of a dialer's death and, for each process,
 # a campaign in which it is killed -9 at N (20) seeded instants. One JSON line each, exit 1 when
 # any promise broke. --rounds 0 and --instants 0 leave those out.
 set -eu
@@ -26,6 +26,7 @@ printf '%s\n' "$said" >&2
 printf '{"bench":"crash","model":"attempt","deaths":3,"losses":2,"flushes":2,"held":%s,"seconds":%d}\n' $held $(($(date +%s) - began))
 if [ "$rounds" -gt 0 ]; then
     "$here/../crash/rounds" --rounds "$rounds" --seed "$seed" --long --json || code=1
+    "$here/../crash/rounds" --rounds $(((rounds + 9) / 10)) --seed "$seed" --long --provider --json || code=1
 fi
 [ "$instants" -gt 0 ] || exit $code
 began=$(date +%s)

@@ -1,5 +1,5 @@
 """stack.py - everything that takes part in a round: private PostgreSQL and Redis, two dialers,
-two workers, a server, the carrier, a speech service, with a proxy on each wire.
+two workers, a server, the carrier or a provider, a speech service, with a proxy on each wire.
 """
 import asyncio
 import glob
@@ -14,6 +14,7 @@ import time
 
 import psycopg
 
+from provider import BASE as PUBLIC_URL, TOKEN, Provider
 from proxy import Proxy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -204,10 +205,26 @@ class Base:
         return out.decode()
 
     def env(self):
-        return {"FURROW_DATA_DIR": self.data,
+        return {"FURROW_DATA_DIR": self.data, "FURROW_PUBLIC_URL": PUBLIC_URL,
+                "FURROW_SECRET_KEY": "ZiJX9pDYNsplWoT7F+IXsgP8t551bRXT8CG8waEDJPg=",  # nobody's
                 "FURROW_PACKS_DIR": os.path.join(SOURCE, "tests", "data", "packs")}
 
-    async def prepare(self, people):
+    async def prepare_provider(self, db):
+        token, doc = os.path.join(self.folder, "token"), os.path.join(self.folder, "campaign.json")
+        with open(token, "w", encoding="ascii") as f:
+            f.write(TOKEN)
+        with open(os.path.join(HERE, "campaign.json"), encoding="utf-8") as f:
+            campaign = {**json.load(f), "trunk": "provider", "caller_id": "+15550100"}
+        with open(doc, "w", encoding="utf-8") as f:
+            json.dump(campaign, f)
+        await self.furrow(db, "provider", "add", "tw", "--kind", "twilio", "--account", "AC01",
+                          "--token-file", token, "--settings", '{"cps": 25}')
+        await self.furrow(db, "trunk", "add", "provider", "--kind", "twilio", "--account", "tw",
+                          "--cps", "25", "--max-channels", "12",
+                          "--settings", '{"look_s": 1, "search_s": 3}')
+        await self.furrow(db, "campaign", "create", doc)
+
+    async def prepare(self, people, provider=False):
         """A database with a campaign that has not begun; Postgres is ended as it should be, for
         others to copy its files."""
         await self.pg_start()
@@ -221,9 +238,12 @@ class Base:
         db = "template_round"
         await self.furrow(db, "contacts", "import", csv, "--list", "people")
         await self.furrow(db, "flow", "publish", os.path.join(HERE, "flow.json"))
-        await self.furrow(db, "trunk", "add", "carrier", "--kind", "ari", "--endpoint",
-                          "PJSIP/{number}@carrier", "--cps", "25", "--max-channels", "12")
-        await self.furrow(db, "campaign", "create", os.path.join(HERE, "campaign.json"))
+        if provider:
+            await self.prepare_provider(db)
+        else:
+            await self.furrow(db, "trunk", "add", "carrier", "--kind", "ari", "--endpoint",
+                              "PJSIP/{number}@carrier", "--cps", "25", "--max-channels", "12")
+            await self.furrow(db, "campaign", "create", os.path.join(HERE, "campaign.json"))
         out = await self.furrow(db, "key", "create", "site", "--scope", "opt_outs", "--json")
         await self.sql_close()
         self.processes["postgres"].send_signal(signal.SIGINT)
@@ -252,9 +272,10 @@ class Base:
 class Round:
     """The programs of one round, on a database of its own."""
 
-    def __init__(self, base, seed):
+    def __init__(self, base, seed, over_provider=False):
         self.base = base
         self.seed = seed
+        self.over_provider, self.provider = over_provider, None
         self.folder = os.path.join(base.folder, "round")
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(os.path.join(self.folder, "carrier"))
@@ -283,7 +304,7 @@ class Round:
         p = Proxy(f"{owner}-{what}", f"{self.seed} {owner} {what}")
         p.target = target
         self.proxies[p.name] = p
-        if what == "ari":
+        if what in ("ari", "api", "hooks"):
             await p.listen()
         else:
             folder = os.path.join(self.folder, owner)
@@ -317,10 +338,11 @@ class Round:
         self.fault[name] = fault
         env = {**self.env_of(name), "FURROW_FAULT": fault}
         if name.startswith("dialer"):
-            port = self.proxies[name + "-ari"].port
-            env.update(FURROW_ARI_URL=f"http://127.0.0.1:{port}/ari", FURROW_ARI_USER="furrow",
-                       FURROW_ARI_SECRET="secret", FURROW_RECORDING_LOOK_MS="400",
-                       FURROW_DRAIN_S="3")
+            env.update(FURROW_RECORDING_LOOK_MS="400", FURROW_DRAIN_S="3")
+            if not self.over_provider:
+                port = self.proxies[name + "-ari"].port
+                env.update(FURROW_ARI_URL=f"http://127.0.0.1:{port}/ari",
+                           FURROW_ARI_USER="furrow", FURROW_ARI_SECRET="secret")
             argv = ["furrow-dialer"]
         elif name.startswith("worker"):
             env.update(FURROW_LEASE_S="1", FURROW_RETRY_BASE_MS="50", FURROW_RETRY_MAX_S="1",
@@ -328,7 +350,7 @@ class Round:
                        FURROW_ASR_URL=f"http://127.0.0.1:{self.asr_port}")
             argv = ["furrow-worker"]
         elif name == "server":
-            env.update(FURROW_PORT=str(self.server_port),
+            env.update(FURROW_PORT=str(self.server_port), FURROW_RECORDING_WAIT_S="1",
                        FURROW_PORT_FILE=os.path.join(self.folder, "server.port"))
             argv = ["furrow-server"]
         log = os.path.join(self.base.logs, name + ".log")
@@ -366,6 +388,14 @@ class Round:
             if name.endswith("-ari"):
                 p.target = ("127.0.0.1", self.carrier_port)
 
+    async def provider_start(self):
+        self.provider = Provider(os.path.join(self.folder, "carrier", "log"), self.seed)
+        api = await self.proxy("provider", "api", ("127.0.0.1", await self.provider.start()))
+        hooks = await self.proxy("provider", "hooks", None)
+        self.provider.hooks_port = hooks.port
+        await self.sql("UPDATE provider_accounts SET settings = settings || "
+                       f"""'{{"api_url": "http://127.0.0.1:{api.port}"}}'""")
+
     async def start(self):
         if not self.base.is_alive("postgres"):
             await self.base.pg_start()
@@ -380,9 +410,12 @@ class Round:
         self.asr_port = self.asr.sockets[0].getsockname()[1]
         for owner in ("dialer0", "dialer1", "worker0", "worker1", "server"):
             await self.wires(owner)
-        for owner in ("dialer0", "dialer1"):
-            await self.proxy(owner, "ari", None)
-        await self.carrier_start()
+        if self.over_provider:
+            await self.provider_start()
+        else:
+            for owner in ("dialer0", "dialer1"):
+                await self.proxy(owner, "ari", None)
+            await self.carrier_start()
         for name in ("server", "dialer0", "dialer1", "worker0", "worker1"):
             self.begin(name)
 
@@ -396,6 +429,8 @@ class Round:
         await until(20, "the server listens", listens)
         with open(port_file, encoding="ascii") as f:
             self.server_port = int(f.read())
+        if self.over_provider:
+            self.proxies["provider-hooks"].target = ("127.0.0.1", self.server_port)
 
     async def hear(self, reader, writer):
         """The speech service: understands everybody alike, but not every time."""
@@ -434,6 +469,8 @@ class Round:
         for name in list(self.base.processes):
             if name not in ("postgres", "redis"):
                 await self.base.kill(name)
+        if self.provider:
+            await self.provider.stop()
         for p in self.proxies.values():
             await p.stop()
         if self.asr:
