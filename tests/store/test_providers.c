@@ -507,10 +507,10 @@ int main(void)
         cmocka_unit_test(a_hook_tells_its_owner_and_nothing_else),
         cmocka_unit_test(a_key_is_changed_without_losing_a_token),
         cmocka_unit_test(a_sealed_token_opens_in_its_own_row_alone),
-        cmocka_unit_test(a_call_in_whose_end_was_not_told_is_over_a_day_later),
         cmocka_unit_test(what_is_said_of_a_call_is_kept_once_and_heard_by_the_dialer),
         cmocka_unit_test(no_row_names_an_account_that_is_not_there),
         cmocka_unit_test(an_account_does_not_go_while_its_first_call_is_written),
+        cmocka_unit_test(a_call_in_whose_end_was_not_told_is_over_a_day_later),
     };
 
     pgtest_start(PGTEST_POSTGRES);
