@@ -11,7 +11,11 @@
 #include "base/xalloc.h"
 #include "campaigns/provider_store.h"
 
-enum { PLACES = 256, FRESH_MS = 2000 };
+enum {
+    PLACES = 256,
+    FRESH_MS = 2000,
+    ASK_MS = 300, /* whether one that is known has changed: a caller waits meanwhile */
+};
 
 struct hook_accounts {
     struct pg_pool *pool;
@@ -115,7 +119,7 @@ int hook_accounts_find(struct hook_accounts *a, const struct uuid *hook,
     if (age >= 0 && age < FRESH_MS)
         return 0;
     struct provider found = {0};
-    struct pg *pg = pg_pool_take(a->pool);
+    struct pg *pg = age < 0 ? pg_pool_take(a->pool) : pg_pool_take_for(a->pool, ASK_MS);
     int err = provider_of_hook(pg, a->keys, hook, &found, e);
     pg_pool_give(a->pool, pg);
     if (!err || err == ENOENT)
