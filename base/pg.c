@@ -1,6 +1,7 @@
 #include "base/pg.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 
-enum { RECONNECT_MIN_MS = 200, RECONNECT_MAX_MS = 5000 };
+enum { RECONNECT_MIN_MS = 200, RECONNECT_MAX_MS = 5000, FAREWELLS = 3 };
 
 void pg_remember(struct pg *pg, const char *text, const char *state)
 {
@@ -184,6 +185,20 @@ int pg_ensure_connected(struct pg *pg)
     }
     pg->backoff_ms = 0;
     return 0;
+}
+
+void pg_notice_closed(struct pg *pg)
+{
+    struct pollfd line = {.fd = PQsocket(pg->conn), .events = POLLIN};
+
+    if (!pg_is_connected(pg) || PQtransactionStatus(pg->conn) != PQTRANS_IDLE)
+        return;
+    /* A farewell may come first; a notice or a setting is no loss. */
+    for (int i = 0; i < FAREWELLS && poll(&line, 1, 0) > 0; i++)
+        if (!PQconsumeInput(pg->conn) || !pg_is_connected(pg)) {
+            pg_disconnect(pg);
+            return;
+        }
 }
 
 int pg_open(struct pg **out, const struct pg_options *options, struct errtext *e)

@@ -52,6 +52,9 @@ struct pg {
  * (ECONNRESET), and not before its back-off has passed (the same). */
 NODISCARD int pg_ensure_connected(struct pg *pg);
 void pg_disconnect(struct pg *pg);
+/* Drops the connection of which the server has closed its end while nobody asked
+ * anything: the next statement connects again, instead of being lost. */
+void pg_notice_closed(struct pg *pg);
 /* For pg_error() and pg_sqlstate(): one line. */
 void pg_remember(struct pg *pg, const char *text, const char *state);
 /* Remembers what the server said and gives its errno; res NULL: the connection's error.

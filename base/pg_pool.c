@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/pg_inside.h"
 #include "base/xalloc.h"
 
 struct held {
@@ -181,9 +182,13 @@ struct pg *pg_pool_take_for(struct pg_pool *pool, int hold_ms)
     while (pool->free_count == 0)
         pthread_cond_wait(&pool->given, &pool->lock);
     struct pg *pg = pool->free_list[--pool->free_count];
-    if (pool->hold_ms > 0 && hold_ms > 0)
-        note_taken(pool, pg, hold_ms);
     pthread_mutex_unlock(&pool->lock);
+    pg_notice_closed(pg);
+    if (pool->hold_ms > 0 && hold_ms > 0) {
+        pthread_mutex_lock(&pool->lock);
+        note_taken(pool, pg, hold_ms);
+        pthread_mutex_unlock(&pool->lock);
+    }
     return pg;
 }
 

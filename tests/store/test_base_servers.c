@@ -114,6 +114,28 @@ static void a_lost_connection_is_told_once_and_comes_back(void **state)
     pg_close(super);
 }
 
+/* A database that was started anew has closed the lines of those who waited. */
+static void a_line_closed_in_a_pool_loses_no_statement(void **state)
+{
+    const struct pg_options options = {
+        .url = pgtest_url(), .role = "furrow_app", .name = "pooled"};
+    struct pg *super = pgtest_open_super();
+    struct pg_pool *pool = NULL;
+
+    (void)state;
+    assert_int_equal(pg_pool_new(&pool, &options, 1, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        struct pg *pg = pg_pool_take(pool);
+        assert_int_equal(pgtest_i64(pg, 1, "SELECT 7"), 7);
+        pg_pool_give(pool, pg);
+        pgtest_run(super, 0,
+                   "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE "
+                   "application_name = 'pooled'");
+    }
+    pg_pool_free(pool);
+    pg_close(super);
+}
+
 /* One that stands still in a transaction (stopped, swapped out) keeps its locks for as
  * long as its session lives. */
 static void who_stands_still_in_a_transaction_lets_go(void **state)
@@ -376,6 +398,7 @@ int main(void)
         cmocka_unit_test(every_table_but_the_installations_own_is_isolated),
         cmocka_unit_test(refusals_have_their_errno),
         cmocka_unit_test(a_lost_connection_is_told_once_and_comes_back),
+        cmocka_unit_test(a_line_closed_in_a_pool_loses_no_statement),
         cmocka_unit_test(who_stands_still_in_a_transaction_lets_go),
         cmocka_unit_test(a_statement_alone_is_a_whole_transaction),
         cmocka_unit_test(answers_come_in_the_order_they_were_asked),
