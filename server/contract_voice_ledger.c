@@ -53,4 +53,5 @@ const struct contract contract_voice_ledger = {
     .routes = routes,
     .route_count = ARRAY_LEN(routes),
     .too_large = voice_upload_too_large,
+    .cross_origin = true,
 };

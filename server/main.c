@@ -314,6 +314,11 @@ static const struct config_option options[] = {
          "Calls that one caller number may begin in a minute at ivr-simulator; 0 is no "
          "limit."},
     CONTRACT_OPTIONS(CONTRACT_VOICE_LEDGER, "voice_ledger", "voice-ledger"),
+    {.name = "voice_ledger_origins",
+     .type = CONFIG_TEXT,
+     CONFIG_FIELD_AT(struct server_config, contracts[CONTRACT_VOICE_LEDGER].origins),
+     .initial = "*",
+     .help = "Origins of pages that may call voice-ledger, with a key of theirs, or *."},
     {.name = "voice_ledger_account",
      .type = CONFIG_TEXT,
      CONFIG_FIELD_AT(struct server_config, ledger.account),

@@ -47,11 +47,9 @@ sys.exit(0 if spec == index else f"not in both: {spec ^ index}")' "$FURROW_SOURC
 done
 
 fresh_database beside
-export FURROW_PLIVO_IVR_HOST=ivr.example.test FURROW_VOICE_LEDGER_LISTEN=127.0.0.1:0 FURROW_IVR_SIMULATOR_ORIGINS=https://a.example,https://b.example
+export FURROW_PLIVO_IVR_HOST=ivr.example.test FURROW_VOICE_LEDGER_LISTEN=127.0.0.1:0 FURROW_IVR_SIMULATOR_ORIGINS=https://a.example,https://b.example FURROW_VOICE_LEDGER_ORIGINS=https://d.example
 serve
-for profile in $PROFILES; do
-    [ "$profile" = ivr-simulator ] || conforms "$profile" "http://127.0.0.1:$PORT/$profile"
-done
+conforms plivo-ivr "http://127.0.0.1:$PORT/plivo-ivr"
 said() { curl -s -o "$T/out" -D "$T/headers" -w '%{http_code}' "$@"; }
 # At a host name, whatever its port, the contract is at the root; elsewhere the path is unknown.
 check "at its host name" 200 "$(said -H 'Host: ivr.example.test:8085' "http://127.0.0.1:$PORT/api")"
@@ -69,11 +67,16 @@ check "an origin of the list" 404 "$(said -H 'Origin: https://b.example' "http:/
 grep -qi '^Access-Control-Allow-Origin: https://b.example' "$T/headers" || fail "not allowed: $(cat "$T/headers")"
 check "another origin" 404 "$(said -H 'Origin: https://c.example' "http://127.0.0.1:$PORT/ivr-simulator/x")"
 ! grep -qi '^Access-Control-Allow-Origin' "$T/headers" || fail "allowed: $(cat "$T/headers")"
+check "an origin of another contract's list" 401 "$(said -H 'Origin: https://d.example' -F file=x "http://127.0.0.1:$PORT/voice-ledger/voice/transcribe")"
+grep -qi '^Access-Control-Allow-Origin: https://d.example' "$T/headers" || fail "the voice API is not allowed: $(cat "$T/headers")"
+check "not of that one" 401 "$(said -H 'Origin: https://b.example' -F file=x "http://127.0.0.1:$PORT/voice-ledger/voice/transcribe")"
+! grep -qi '^Access-Control-Allow-Origin' "$T/headers" || fail "the voice API is allowed: $(cat "$T/headers")"
 stop server
-unset FURROW_IVR_SIMULATOR_ORIGINS
+unset FURROW_IVR_SIMULATOR_ORIGINS FURROW_VOICE_LEDGER_ORIGINS
 fresh_database beside_again
 serve
 conforms ivr-simulator "http://127.0.0.1:$PORT/ivr-simulator"
+conforms voice-ledger "http://127.0.0.1:$PORT/voice-ledger"
 stop server
 
 # With an account, a carrier's word must be signed.
