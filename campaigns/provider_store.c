@@ -309,21 +309,46 @@ int provider_set(struct pg *pg, const struct secret_keys *keys, int tenant_id,
     return pg_end_own(pg, own, err);
 }
 
-/* Calls that are over are nobody's then; one that is up needs the account. id: its $1. */
-static int leave_calls(struct pg *pg, const char *name, const struct pg_args *id,
-                       struct errtext *e)
+/* Of the account's calls: which are up, and which recordings of theirs are still to be
+ * fetched or, once stored, deleted at the provider: with its token. id: its $1. */
+static int count_in_use(struct pg *pg, const struct pg_args *id, int64_t *calls,
+                        int64_t *recordings)
 {
     CLEANUP(pg_result_free) PGresult *res = NULL;
 
-    int err = pg_run(pg, &res,
-                     "SELECT count(*) FROM voice_sessions WHERE account_id = $1 AND "
-                     "ended_at IS NULL",
-                     id);
-    if (!err && pg_i64(res, 0, 0) > 0)
+    int err = pg_run(
+        pg, &res,
+        "SELECT (SELECT count(*) FROM voice_sessions WHERE account_id = $1 AND ended_at "
+        "IS NULL), (SELECT count(*) FROM voice_sessions s JOIN recordings r ON r.call_id "
+        "= s.call_id WHERE s.account_id = $1 AND r.source IN ('twilio', 'plivo') AND "
+        "(r.state = 'live' OR EXISTS (SELECT FROM jobs j WHERE j.kind = "
+        "'recording.fetch' AND j.unique_key IN (r.id::text, r.id || '-copy') AND "
+        "j.finished_at IS NULL)))",
+        id);
+    if (err)
+        return err;
+    *calls = pg_i64(res, 0, 0);
+    *recordings = pg_i64(res, 0, 1);
+    return 0;
+}
+
+/* Calls that are over are nobody's then. */
+static int leave_calls(struct pg *pg, const char *name, const struct pg_args *id,
+                       struct errtext *e)
+{
+    int64_t calls = 0, recordings = 0;
+
+    int err = count_in_use(pg, id, &calls, &recordings);
+    if (!err && calls > 0)
         return errtext_set(e, EBUSY, 0, 0,
                            "calls are up through provider '%s' (%lld): 'furrow call "
                            "list' shows them, 'furrow call hangup' ends them",
-                           name, (long long)pg_i64(res, 0, 0));
+                           name, (long long)calls);
+    if (!err && recordings > 0)
+        return errtext_set(e, EBUSY, 0, 0,
+                           "recordings are still to be fetched or deleted at provider "
+                           "'%s' (%lld): 'furrow jobs list' shows what is left to do",
+                           name, (long long)recordings);
     if (!err)
         err = pg_run(pg, NULL,
                      "UPDATE voice_sessions SET account_id = NULL WHERE account_id = $1",

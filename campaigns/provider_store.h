@@ -30,8 +30,8 @@ NODISCARD int provider_of_hook(struct pg *pg, const struct secret_keys *keys,
 /* Without tokens, by name. free(). */
 NODISCARD int provider_list(struct pg *pg, int tenant_id, struct provider **out,
                             size_t *n);
-/* EBUSY with a text: trunks, settings, or calls that are up use it. Its calls that are
- * over stay, as nobody's. */
+/* EBUSY with a text: trunks, settings, calls that are up, or recordings that are still to
+ * be fetched or deleted there use it. Its calls that are over stay, as nobody's. */
 NODISCARD int provider_remove(struct pg *pg, int tenant_id, const char *name,
                               struct errtext *e);
 /* Seals every token of the tenant anew with the first key; *n is how many. */

@@ -431,6 +431,40 @@ static void an_account_does_not_go_while_its_first_call_is_written(void **state)
     pg_close(super);
 }
 
+/* Its token fetches a recording, and deletes it there once it is stored. */
+static void
+an_account_stays_until_the_recordings_of_its_calls_are_ours_alone(void **state)
+{
+    static const char name[] = "taped";
+    struct errtext e = {0};
+
+    (void)state;
+    RUN(0, "provider", "add", name, "--kind", "twilio", "--account", "AC0095",
+        "--token-file", token_file);
+    const struct provider p = loaded(name);
+    const struct voice_session call = session_of(&p, "CA95");
+    assert_int_equal(write_rows(&call, &p), 0);
+    pgtest_run(db, TENANT,
+               "UPDATE voice_sessions SET ended_at = changed_at WHERE provider_call_id = "
+               "'CA95'");
+    pgtest_run(db, TENANT,
+               "INSERT INTO recordings (id, tenant_id, call_id, name, source, location, "
+               "node, pipeline, state, created_at, updated_at) SELECT call_id, 1, "
+               "call_id, 'taped', 'twilio', 'RE95', 'say', 'command', 'live', now(), "
+               "now() FROM voice_sessions WHERE provider_call_id = 'CA95'");
+    assert_int_equal(provider_remove(db, TENANT, name, &e), EBUSY);
+    text_has(e.text, "recordings are still to be fetched or deleted at provider 'taped'");
+    pgtest_run(db, TENANT,
+               "WITH r AS (UPDATE recordings SET state = 'stored' WHERE name = 'taped' "
+               "RETURNING id) INSERT INTO jobs (id, tenant_id, kind, unique_key) SELECT "
+               "id, 1, 'recording.fetch', id || '-copy' FROM r");
+    assert_int_equal(provider_remove(db, TENANT, name, &e), EBUSY);
+    pgtest_run(db, TENANT,
+               "UPDATE jobs SET state = 'done', finished_at = now() WHERE kind = "
+               "'recording.fetch'");
+    assert_int_equal(provider_remove(db, TENANT, name, &e), 0);
+}
+
 /* A call in at second `at`, and the last request of it. */
 static void call_in(int n, int at, int last)
 {
@@ -510,6 +544,8 @@ int main(void)
         cmocka_unit_test(what_is_said_of_a_call_is_kept_once_and_heard_by_the_dialer),
         cmocka_unit_test(no_row_names_an_account_that_is_not_there),
         cmocka_unit_test(an_account_does_not_go_while_its_first_call_is_written),
+        cmocka_unit_test(
+            an_account_stays_until_the_recordings_of_its_calls_are_ours_alone),
         cmocka_unit_test(a_call_in_whose_end_was_not_told_is_over_a_day_later),
     };
 
