@@ -11,7 +11,12 @@
 #include "base/str.h"
 #include "base/xalloc.h"
 
-enum { RECONNECT_MIN_MS = 200, RECONNECT_MAX_MS = 5000, FAREWELLS = 3 };
+enum {
+    RECONNECT_MIN_MS = 200,
+    RECONNECT_MAX_MS = 5000,
+    CONNECT_HELD_MS = 2000, /* of a pool that watches its holders, at most */
+    FAREWELLS = 3,
+};
 
 void pg_remember(struct pg *pg, const char *text, const char *state)
 {
@@ -133,6 +138,31 @@ static int set_up_session(struct pg *pg)
     return err ? err : check_row_security(pg);
 }
 
+/* As PQconnectdbParams, which knows no less than two seconds. */
+static void connect_by(struct pg *pg, const char *const *keys, const char *const *values,
+                       int64_t by_ms)
+{
+    PostgresPollingStatusType want = PGRES_POLLING_WRITING;
+    int64_t left = by_ms - mono_ms();
+
+    pg->conn = PQconnectStartParams(keys, values, 1);
+    while (PQstatus(pg->conn) != CONNECTION_BAD && want != PGRES_POLLING_OK &&
+           want != PGRES_POLLING_FAILED && left > 0) {
+        struct pollfd line = {.fd = PQsocket(pg->conn),
+                              .events = want == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+        if (poll(&line, 1, (int)left) > 0)
+            want = PQconnectPoll(pg->conn);
+        left = by_ms - mono_ms();
+    }
+}
+
+static int64_t connect_limit(const struct pg *pg)
+{
+    const int64_t by_ms = mono_ms() + CONNECT_HELD_MS;
+
+    return pg->connect_by_ms && pg->connect_by_ms < by_ms ? pg->connect_by_ms : by_ms;
+}
+
 static int connect_now(struct pg *pg)
 {
     const char *keys[] = {"dbname",
@@ -142,14 +172,17 @@ static int connect_now(struct pg *pg)
                           "keepalives_interval",
                           "keepalives_count",
                           NULL};
-    const char *wait_s = pg->hold_ms > 0 ? "2" : "5"; /* libpq knows no less */
-    const char *values[] = {
-        pg->url, pg->name ? pg->name : "furrow", wait_s, "10", "5", "3", NULL};
+    const char *values[] = {pg->url, pg->name ? pg->name : "furrow", "5", "10", "5", "3",
+                            NULL};
 
     pg_disconnect(pg);
-    pg->conn = PQconnectdbParams(keys, values, 1);
+    if (pg->hold_ms > 0)
+        connect_by(pg, keys, values, connect_limit(pg));
+    else
+        pg->conn = PQconnectdbParams(keys, values, 1);
     if (PQstatus(pg->conn) != CONNECTION_OK) {
-        pg_remember(pg, PQerrorMessage(pg->conn), "");
+        const char *why = PQerrorMessage(pg->conn);
+        pg_remember(pg, why && *why ? why : "it does not answer in time", "");
         char *question =
             strstr(pg->error, " Is the server running"); /* libpq's second line */
         if (question)
@@ -158,6 +191,8 @@ static int connect_now(struct pg *pg)
         return ECONNRESET;
     }
     PQsetNoticeProcessor(pg->conn, quiet_notices, NULL);
+    if (pg->pool)
+        pg_pool_note_line(pg->pool, pg);
     int err = set_up_session(pg);
     if (err)
         pg_disconnect(pg);

@@ -44,6 +44,8 @@ struct pg {
     bool group_spoilt;
     int64_t retry_at_ms; /* monotonic */
     int backoff_ms;
+    struct pg_pool *pool;  /* that watches who holds it; NULL: none */
+    int64_t connect_by_ms; /* monotonic, while it is held for so long; 0: any time */
 };
 
 /* ---- pg.c ---- */
@@ -62,6 +64,11 @@ void pg_remember(struct pg *pg, const char *text, const char *state);
 NODISCARD int pg_fail(struct pg *pg, const PGresult *res);
 /* Text without parameters, not prepared. */
 NODISCARD int pg_plain(struct pg *pg, const char *sql);
+
+/* ---- pg_pool.c ---- */
+
+/* A connection that is held has a new line: that is what is cut. */
+void pg_pool_note_line(struct pg_pool *pool, struct pg *pg);
 
 /* ---- pg_statement.c ---- */
 

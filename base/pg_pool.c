@@ -57,6 +57,24 @@ static void note_taken(struct pg_pool *pool, struct pg *pg, int hold_ms)
     pthread_cond_signal(&pool->changed);
 }
 
+void pg_pool_note_line(struct pg_pool *pool, struct pg *pg)
+{
+    pthread_mutex_lock(&pool->lock);
+    for (int i = 0; i < pool->size; i++) {
+        struct held *h = &pool->held[i];
+        if (h->pg != pg)
+            continue;
+        if (h->line >= 0)
+            close(h->line);
+        h->line = fcntl(PQsocket(pg_conn(pg)), F_DUPFD_CLOEXEC, 0);
+        if (!pool->look_ms || pool->look_ms > h->until_ms) {
+            pool->look_ms = h->until_ms;
+            pthread_cond_signal(&pool->changed);
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
 static void note_given(struct pg_pool *pool, const struct pg *pg)
 {
     for (int i = 0; i < pool->size; i++)
@@ -114,6 +132,8 @@ static int begin_watch(struct pg_pool *pool, int hold_ms)
     pool->held = xcalloc((size_t)pool->size, sizeof(*pool->held));
     int err = pthread_create(&pool->watcher, NULL, watch, pool);
     pool->hold_ms = err ? 0 : hold_ms;
+    for (int i = 0; i < pool->free_count && !err; i++)
+        pool->free_list[i]->pool = pool;
     return err;
 }
 
@@ -184,6 +204,7 @@ struct pg *pg_pool_take_for(struct pg_pool *pool, int hold_ms)
     struct pg *pg = pool->free_list[--pool->free_count];
     pthread_mutex_unlock(&pool->lock);
     pg_notice_closed(pg);
+    pg->connect_by_ms = hold_ms > 0 ? mono_ms() + hold_ms : 0;
     if (pool->hold_ms > 0 && hold_ms > 0) {
         pthread_mutex_lock(&pool->lock);
         note_taken(pool, pg, hold_ms);

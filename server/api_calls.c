@@ -92,7 +92,7 @@ static void tell_flow(struct api_call *c, int failed, const struct http_resp *an
     struct errtext e = {0};
     char id[UUID_TEXT_MAX];
 
-    int err = hook_accounts_find(s->accounts, &c->hook, &h.provider, &e);
+    int err = hook_accounts_find(s->accounts, &c->hook, 0, &h.provider, &e);
     str_cut(h.base, sizeof(h.base), c->base);
     if (!err)
         err = EAGAIN;

@@ -357,7 +357,9 @@ static bool find_account(struct hook *h, const char *name, const struct hook_rou
     int err = ENOENT;
 
     if (uuid_parse(name, &hook) == 0)
-        err = hook_accounts_find(h->server->accounts, &hook, &h->provider, &e);
+        err = hook_accounts_find(h->server->accounts, &hook,
+                                 hook_find_ms(h->req, route->failed != NULL),
+                                 &h->provider, &e);
     if (err == ENOENT) {
         hook_count_one(HOOK_REFUSED);
         log_warn("hook", "path=%s status=404 refused=unknown", LOG_ESC(h->req->path));

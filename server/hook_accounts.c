@@ -111,15 +111,22 @@ bool hook_accounts_recall(struct hook_accounts *a, const struct uuid *hook,
     return look(a, hook, out) >= 0;
 }
 
-int hook_accounts_find(struct hook_accounts *a, const struct uuid *hook,
+int hook_accounts_find(struct hook_accounts *a, const struct uuid *hook, int find_ms,
                        struct provider *out, struct errtext *e)
 {
     int64_t age = look(a, hook, out);
 
-    if (age >= 0 && age < FRESH_MS)
+    if (age >= 0 && (age < FRESH_MS || find_ms < 0))
         return 0;
+    if (find_ms < 0)
+        return errtext_set(e, ECONNRESET, 0, 0,
+                           "whose webhook it is is not known, and there is no time to "
+                           "ask the database");
     struct provider found = {0};
-    struct pg *pg = age < 0 ? pg_pool_take(a->pool) : pg_pool_take_for(a->pool, ASK_MS);
+    if (age >= 0 && (find_ms == 0 || find_ms > ASK_MS))
+        find_ms = ASK_MS;
+    struct pg *pg =
+        find_ms > 0 ? pg_pool_take_for(a->pool, find_ms) : pg_pool_take(a->pool);
     int err = provider_of_hook(pg, a->keys, hook, &found, e);
     pg_pool_give(a->pool, pg);
     if (!err || err == ENOENT)

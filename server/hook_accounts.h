@@ -17,9 +17,10 @@ struct pg_pool;
 struct hook_accounts *hook_accounts_new(struct pg_pool *pool,
                                         const struct secret_keys *keys);
 void hook_accounts_free(struct hook_accounts *a); /* NULL is allowed */
-/* As provider_of_hook(); *out is the caller's to provider_wipe(). */
+/* As provider_of_hook(); *out is the caller's to provider_wipe(). The database may take
+ * find_ms for it; 0: as long as is usual; < 0: it is not asked. */
 NODISCARD int hook_accounts_find(struct hook_accounts *a, const struct uuid *hook,
-                                 struct provider *out, struct errtext *e);
+                                 int find_ms, struct provider *out, struct errtext *e);
 /* As it was when it was last found, however long ago that is; asks nothing. *out as
  * above. */
 bool hook_accounts_recall(struct hook_accounts *a, const struct uuid *hook,

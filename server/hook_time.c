@@ -48,6 +48,15 @@ static int64_t left_ms(const struct request *req, bool heard)
     return left > LEFT_MIN_MS ? left : LEFT_MIN_MS;
 }
 
+int hook_find_ms(const struct request *req, bool heard)
+{
+    const struct server *s = req->app;
+
+    if (!heard || !s->config.hook_answer_ms)
+        return 0;
+    return hook_is_late(req) ? -1 : (int)left_ms(req, true) / 2;
+}
+
 struct pg *hook_take(struct pg_pool *pool, const struct request *req, bool heard)
 {
     const int64_t left = left_ms(req, heard);

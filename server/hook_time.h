@@ -21,6 +21,9 @@ void hook_time_usual(const struct server_config *c, struct pg_options *out);
 /* Is there no time left to ask the database for a live call? */
 bool hook_is_late(const struct request *req);
 
+/* How long it may take to find whose request it is (hook_accounts_find): of a live call's
+ * time half of what is left, so that it can be served in the other half. */
+int hook_find_ms(const struct request *req, bool heard);
 /* A connection for that request. heard: somebody listens to its answer. */
 struct pg *hook_take(struct pg_pool *pool, const struct request *req, bool heard);
 /* In its transaction: what is left of the request's time is the limit of each statement.

@@ -255,7 +255,9 @@ static bool find_account(struct ledger_turn *t, const char *sorry, struct respon
         ledger_say(sorry, resp);
         return false;
     }
-    if (hook_accounts_find(s->accounts, &s->ledger_account, &t->hook.provider, &e) == 0)
+    if (hook_accounts_find(s->accounts, &s->ledger_account,
+                           hook_find_ms(t->hook.req, sorry != NULL), &t->hook.provider,
+                           &e) == 0)
         return true;
     log_error("ledger_ivr", "%s", e.text);
     apologise(t->hook.req, sorry, resp);

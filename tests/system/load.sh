@@ -131,11 +131,40 @@ grep -q '^200 ' "$T/answer" || fail "the status callback that waited: $(cat "$T/
 call CA7 >"$T/answer"
 says "$T/answer" 200 'Press one' || fail "before it: $(cat "$T/answer")"
 freeze() { kill "-$1" $(pgrep -P "$(pid_of postgres)") "$(pid_of postgres)"; }
+# Of several accounts at once, each of which would be looked up again by now: that too is of the same second.
+hook_of() { furrow provider show "$1" --json | python3 -c 'import json, sys
+print("/hooks/" + json.load(sys.stdin)["webhooks"].split("/hooks/")[1])'; }
+hooks=$HOOK
+for n in 2 3 4 5 6; do
+    quietly furrow provider add "tw$n" --kind twilio --account "AC0$n" --token-file "$T/token"
+    hooks="$hooks $(hook_of "tw$n")"
+done
+for hook in $hooks; do
+    ask tok "$hook/voice" CallSid=CA80 From=+251911000001 To=+15550100 CallStatus=ringing >"$T/answer"
+    says "$T/answer" 200 'Press one' || fail "before it: $(cat "$T/answer")"
+done
+looked_up=$(date +%s)
+no_longer_fresh() { [ "$(date +%s)" -gt $((looked_up + 3)) ]; }
+wait_for 20 "the accounts were looked up over two seconds ago" no_longer_fresh
 freeze STOP
-timeout 8 sh -c "'$FURROW_SOURCE/tests/system/hook_client.py' '$PORT' twilio tok '$HOOK/voice' CallSid=CA8 From=+251911000001 To=+15550100 CallStatus=ringing --took '$T/took'" >"$T/answer" || :
+asked='' n=0
+for hook in $hooks; do
+    n=$((n + 1))
+    timeout 8 "$FURROW_SOURCE/tests/system/hook_client.py" "$PORT" twilio tok "$hook/voice" CallSid=CA8 From=+251911000001 To=+15550100 CallStatus=ringing \
+        --took "$T/took$n" >"$T/silent$n" &
+    asked="$asked $!"
+done
+wait $asked || :
+# Nor by those who come later, when a connection is to be made first.
+for n in 7 8 9; do
+    timeout 8 "$FURROW_SOURCE/tests/system/hook_client.py" "$PORT" twilio tok "$HOOK/voice" CallSid="CA8$n" From=+251911000001 To=+15550100 \
+        CallStatus=ringing --took "$T/took$n" >"$T/silent$n" || :
+done
 freeze CONT
-says "$T/answer" 200 '<Say .*<Hangup/>' || fail "silent: $(cat "$T/answer")"
-within_a_second "the apology of a silent database" "$T/took"
+for n in 1 2 3 4 5 6 7 8 9; do
+    says "$T/silent$n" 200 '<Say .*<Hangup/>' || fail "silent: $(cat "$T/silent$n")"
+    within_a_second "the apology of a silent database" "$T/took$n"
+done
 served_again() { call CA9 | grep -q 'Press one'; }
 wait_for 20 "callers are served again" served_again
 
