@@ -285,6 +285,7 @@ static int read_facts(struct pg *pg, int tenant_id, int64_t campaign_id,
         if (err)
             return err;
         p->sets[p->set_count++] = set;
+        facts_end_calls(set);
         for (size_t i = 0; i < n; i++) {
             const struct group_row *row = &p->rows[from + i];
             struct compliance_facts facts = facts_get(set, i);

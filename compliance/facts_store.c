@@ -221,6 +221,13 @@ struct compliance_facts facts_get(const struct facts_set *set, size_t i)
     return set->numbers[i].facts;
 }
 
+void facts_end_calls(struct facts_set *set)
+{
+    for (size_t i = 0; i < set->n; i++)
+        for (size_t k = 0; k < set->numbers[i].facts.call_count; k++)
+            set->numbers[i].calls[k].open = false;
+}
+
 /* Type, region and zones as an import would find them. */
 static void find_number(struct number *f)
 {

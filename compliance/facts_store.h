@@ -46,6 +46,8 @@ NODISCARD int facts_load(struct pg *pg, int tenant_id, const struct facts_key *k
 void facts_free(struct facts_set *set); /* NULL is allowed */
 /* The i-th key's facts; the arrays inside are borrowed from set. */
 struct compliance_facts facts_get(const struct facts_set *set, size_t i);
+/* Calls that are under way count as over from here on: for who asks of what comes. */
+void facts_end_calls(struct facts_set *set);
 
 /* A number that is in no list (`why`, `dnc check`): type, region and zones are found
  * by contacts/; zone_group of the key is not used then. */

@@ -403,6 +403,7 @@ int scene_read_facts(struct pg *pg, struct scene *s, struct scene_parts *p)
         if (err)
             return err;
         p->sets[p->set_count++] = set;
+        facts_end_calls(set);
         for (size_t i = 0; i < n; i++) {
             struct compliance_facts facts = facts_get(set, i);
             p->scene_groups[from + i] = (struct scene_group){

@@ -380,6 +380,35 @@ static void a_window_opens_by_the_wall_clock_of_its_day(void **state)
 }
 
 /* What is on the list and not enrolled is forecast like who waits already. */
+/* Calls of another campaign, which are up when it begins, are over before the next ones.
+ */
+static void calls_under_way_hold_nobody_for_ever(void **state)
+{
+    struct campaign_row other = campaign("calling", "");
+    struct campaign_row row = campaign("waiting", ",\"limits\":{\"min_gap_s\":600}");
+    struct forecast_options o = {.from_ms = T0, .answer_rate = 1, .talk_s = 10};
+    struct forecast_source source;
+    struct forecast f;
+
+    (void)state;
+    add_people(&row, ledger_zone(pg, "ET", "Africa/Addis_Ababa"), 20);
+    ledger_run(pg,
+               "INSERT INTO attempts (id, tenant_id, campaign_id, contact_id, phone, "
+               "trunk_id, slot, number, state, intent_at, released_at) SELECT "
+               "gen_random_uuid(), 1, %" PRId64 ", contact_id, phone, 1, 0, 1, "
+               "'released', furrow_ts(%" PRId64 "), furrow_ts(%" PRId64 ") FROM "
+               "campaign_contacts WHERE campaign_id = %" PRId64
+               " ORDER BY contact_id LIMIT 5",
+               other.id, T0 - MINUTE_MS, T0 - MINUTE_MS, row.id);
+    forecast(&row, &o, &source, &f);
+    assert_int_equal(of_reason(&f.now, REASON_COOLDOWN_RETRY), 5);
+    assert_int_equal(sum_of(&f.blocked), 0);
+    assert_int_equal(f.finals[DISPOSITION_COMPLETED], 20);
+    assert_true(f.last_ms >= T0 - MINUTE_MS + 10 * MINUTE_MS);
+    assert_adds_up(&f);
+    drop(&source, &f);
+}
+
 static void a_draft_is_forecast_from_its_list(void **state)
 {
     struct campaign_row row = campaign("draft", ",\"pacing\":{\"cps\":5}");
@@ -422,6 +451,7 @@ int main(void)
         cmocka_unit_test(a_closing_window_stops_and_the_morning_goes_on),
         cmocka_unit_test(nobody_answers_and_everybody_is_tried_as_often_as_the_rules_say),
         cmocka_unit_test(a_window_opens_by_the_wall_clock_of_its_day),
+        cmocka_unit_test(calls_under_way_hold_nobody_for_ever),
         cmocka_unit_test(a_draft_is_forecast_from_its_list),
         cmocka_unit_test(options_that_make_no_forecast_are_refused),
     };

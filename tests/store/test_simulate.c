@@ -364,6 +364,30 @@ static void an_outage_is_of_a_trunk_of_the_campaign(void **state)
     assert_int_equal(json_integer_value(json_object_get(json, "calls")), 0);
 }
 
+/* Of other campaigns: they are over when the simulation begins. */
+static void calls_under_way_hold_nobody_for_ever(void **state)
+{
+    struct scene_source source;
+
+    (void)state;
+    ledger_run(pg,
+               "INSERT INTO attempts (id, tenant_id, campaign_id, contact_id, phone, "
+               "trunk_id, slot, number, state, intent_at, released_at) SELECT "
+               "gen_random_uuid(), 1, %" PRId64 ", contact_id, phone, 1, 0, 1, "
+               "'released', furrow_ts(%" PRId64 "), furrow_ts(%" PRId64 ") FROM "
+               "campaign_contacts WHERE campaign_id = %" PRId64
+               " ORDER BY contact_id LIMIT 5",
+               ledger_campaign(pg, "calling", ""), T0 - 60000, T0 - 60000, row.id);
+    load(&source, 0, 2);
+    size_t calls = 0;
+    for (size_t i = 0; i < source.scene.group_count; i++)
+        for (size_t k = 0; k < source.scene.groups[i].facts.call_count; k++, calls++)
+            assert_false(source.scene.groups[i].facts.calls[k].open);
+    assert_true(calls > 0);
+    scene_free(&source);
+    ledger_run(pg, "DELETE FROM attempts WHERE state = 'released'");
+}
+
 /* Before they are enrolled they are known as they will be afterwards: band, mix, the
  * number of two lists once. */
 static void people_of_several_lists_are_those_who_will_be_enrolled(void **state)
@@ -773,6 +797,7 @@ int main(void)
         cmocka_unit_test(calls_go_over_several_trunks),
         cmocka_unit_test(the_command_gives_the_same_bytes_for_the_same_seed),
         cmocka_unit_test(an_outage_is_of_a_trunk_of_the_campaign),
+        cmocka_unit_test(calls_under_way_hold_nobody_for_ever),
         cmocka_unit_test(people_of_several_lists_are_those_who_will_be_enrolled),
         cmocka_unit_test(agents_are_kept_busier_by_a_ratio_within_the_abandonment_limit),
         cmocka_unit_test(every_contact_ends_in_memory_as_it_ends_in_postgres),
