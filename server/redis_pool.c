@@ -7,7 +7,7 @@
 #include "base/redis.h"
 #include "base/xalloc.h"
 
-enum { TIMEOUT_MS = 500 };
+enum { TIMEOUT_MS = 200 }; /* a caller waits for it, twice when Redis says nothing */
 
 struct redis_pool {
     pthread_mutex_t lock;

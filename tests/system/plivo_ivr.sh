@@ -76,6 +76,11 @@ check "changed by the same again" "$before" "$(truth)"
 redis_do flushall >/dev/null
 answers 200 'Invalid input' tok-plivo handle-input CallUUID=c1 Digits=8 --nonce n3
 [ "$(redis_do ttl ivr:session:c1)" -gt 1700 ] || fail "the session is not in Redis again"
+# One that is there and says nothing, either: it is asked before the answer and told after it.
+kill -STOP "$(pid_of redis)"
+answers 200 'Invalid input' tok-plivo handle-input CallUUID=c1 Digits=7 --nonce n31 --took "$T/took"
+kill -CONT "$(pid_of redis)"
+[ "$(cat "$T/took")" -lt 1000 ] || fail "a Redis that says nothing cost the caller $(cat "$T/took") ms"
 redis_kill
 answers 200 'Connecting you to Sales' tok-plivo handle-input CallUUID=c1 Digits=1 --nonce n4
 check "unhealthy without Redis" 503 "$(curl -s -o "$T/out" -w '%{http_code}' "$B/health")"
@@ -86,7 +91,7 @@ wait_for 20 "Redis is back" healthy
 DATABASE_URL="postgres://furrow@/furrow?host=$T/pg-socket" serve other
 answers 200 'Thank you for calling' tok-plivo "$(sed -n 's/.*plivo-ivr.api.\(call[^"]*dialled\)".*/\1/p' "$T/answer")" CallUUID=c1 DialStatus=busy --nonce n5
 answers 200 '' tok-plivo hangup CallUUID=c1 Duration=20 HangupCause=NORMAL_CLEARING --nonce n6
-check "the path and the digits" '["main_menu", "sales_transfer", "9", "8", "1"]' "$(path_of c1)"
+check "the path and the digits" '["main_menu", "sales_transfer", "9", "8", "7", "1"]' "$(path_of c1)"
 check "the session is gone" 0 "$(redis_do exists ivr:session:c1)"
 check "on the same engine" "1 completed" "$(sql "SELECT count(*), min(outcome) FROM calls" | tr '|' ' ')"
 
