@@ -216,6 +216,8 @@ static int command(struct pg *pg, const char *name, enum agent_order order, bool
                            order == AGENT_LOGIN && out->state == AGENT_PAUSED
                                ? "; 'furrow agent resume' ends a pause"
                            : order == AGENT_LOGIN ? ", for they are logged in already"
+                           : order == AGENT_LOGOUT && out->state == AGENT_LOGGED_OUT
+                               ? ", for they are logged out already"
                            : out->state == AGENT_LOGGED_OUT
                                ? "; 'furrow agent login' comes first"
                                : "");

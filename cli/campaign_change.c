@@ -251,6 +251,7 @@ int cmd_campaign_clone(struct cli *cli, int argc, char **argv)
     CLEANUP(free_cleanup) char *text = NULL;
     CLEANUP(free_cleanup) char *name = NULL;
     CLEANUP(free_cleanup) struct campaign_issues *issues = xcalloc(1, sizeof(*issues));
+    const struct campaign_doc *doc = NULL;
     struct campaign_row row = {0};
     struct arguments a = {0};
     struct errtext e = {0};
@@ -286,5 +287,7 @@ int cmd_campaign_clone(struct cli *cli, int argc, char **argv)
                                         campaign_state_name(row.state)));
     printf("campaign '%s' created as a draft, with the rules of '%s'\n", row.name,
            a.name);
+    if (campaign_doc_get(cli->pg, cli->tenant_id, row.id, &doc) == 0)
+        campaign_document_print_start(row.name, doc);
     return CLI_OK;
 }

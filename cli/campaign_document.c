@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/files.h"
 #include "cli/cli.h"
 
@@ -47,4 +48,25 @@ int campaign_document_issues(const char *name, const struct campaign_issues *iss
     return cli_fail("%s: %zu %s wrong%s%s", name, issues->found,
                     issues->found == 1 ? "thing is" : "things are", outcome ? "; " : "",
                     outcome ? outcome : "");
+}
+
+void campaign_document_print_start(const char *name, const struct campaign_doc *doc)
+{
+    char next[CLOCK_TEXT_MAX];
+    int64_t next_ms = 0;
+
+    if (doc->end_at_ms && doc->end_at_ms <= clock_now_ms())
+        printf("  but its 'end' has passed (%s): it will call nobody; 'furrow campaign "
+               "change %s --set end=TIME'\n",
+               clock_text(doc->end_at_ms, next), name);
+    else if (campaign_doc_due(doc, 0, clock_now_ms(), &next_ms) == 0 &&
+             !doc->has_schedule)
+        puts("  its start has come: a running dialer starts it, or 'furrow run'");
+    else if (campaign_doc_next_start(doc, clock_now_ms(), &next_ms) == 0)
+        printf("  it starts at %s, or earlier by 'furrow run %s'\n",
+               clock_text(next_ms, next), name);
+    else
+        printf("  'furrow run %s' works it off; 'furrow campaign start %s' leaves it to "
+               "running dialers\n",
+               name, name);
 }

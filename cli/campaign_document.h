@@ -19,4 +19,7 @@ NODISCARD int campaign_document_read(const char *file, char **text, size_t *len)
 int campaign_document_issues(const char *name, const struct campaign_issues *issues,
                              bool json, const char *outcome);
 
+/* When a draft that was made just now starts, or who starts it. */
+void campaign_document_print_start(const char *name, const struct campaign_doc *doc);
+
 #endif

@@ -88,6 +88,7 @@ const char *forecast_left_out(const struct forecast_view *v,
         const char *what;
     } parts[] = {
         {doc->variants.n > 0, "differences between variants"},
+        {doc->mode.kind != MODE_FIXED, "how many agents there are: each call finds one"},
         {doc->canary.calls > 0, "the canary, taken as passed at once"},
         {doc->caller_ids.pool[0] || doc->quarantine.variants || doc->quarantine.lists,
          "what may go into quarantine"},

@@ -138,7 +138,7 @@ static void write_instants(json_t *json)
 int cli_print_json(json_t *json)
 {
     write_instants(json);
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
     putchar('\n');
     json_decref(json);
     return CLI_OK;

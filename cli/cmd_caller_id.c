@@ -31,7 +31,9 @@ static int read_number(struct arguments *a, const char *text)
 
     if (error != PHONE_VALID && error != PHONE_INVALID)
         return cli_usage("'%s' is no number with its country code: %s", text,
-                         phone_error_hint(error));
+                         error == PHONE_UNKNOWN_COUNTRY
+                             ? "write it with + and the country code, e.g. +251911234567"
+                             : phone_error_hint(error));
     if (a->n == NUMBERS_MAX)
         return cli_usage("at most %d numbers at once", NUMBERS_MAX);
     a->numbers[a->n++] = phone.e164;

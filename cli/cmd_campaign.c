@@ -109,30 +109,6 @@ static int cmd_validate(struct cli *cli, int argc, char **argv)
     return CLI_OK;
 }
 
-static void print_created(const struct cli *cli, const struct campaign_row *row,
-                          const struct campaign_doc *doc)
-{
-    char next[CLOCK_TEXT_MAX];
-    int64_t next_ms = 0;
-
-    (void)cli;
-    printf("campaign '%s' created as a draft\n", row->name);
-    if (doc->end_at_ms && doc->end_at_ms <= clock_now_ms())
-        printf("  but its 'end' has passed (%s): it will call nobody; 'furrow campaign "
-               "change %s --set end=TIME'\n",
-               clock_text(doc->end_at_ms, next), row->name);
-    else if (campaign_doc_due(doc, 0, clock_now_ms(), &next_ms) == 0 &&
-             !doc->has_schedule)
-        puts("  its start has come: a running dialer starts it, or 'furrow run'");
-    else if (campaign_doc_next_start(doc, clock_now_ms(), &next_ms) == 0)
-        printf("  it starts at %s, or earlier by 'furrow run %s'\n",
-               clock_text(next_ms, next), row->name);
-    else
-        printf("  'furrow run %s' works it off; 'furrow campaign start %s' leaves it to "
-               "running dialers\n",
-               row->name, row->name);
-}
-
 static int cmd_create(struct cli *cli, int argc, char **argv)
 {
     CLEANUP(free_cleanup) char *text = NULL;
@@ -161,7 +137,8 @@ static int cmd_create(struct cli *cli, int argc, char **argv)
         return cli_print_json(json_pack("{s:I, s:s, s:s}", "id", (json_int_t)row.id,
                                         "name", row.name, "state",
                                         campaign_state_name(row.state)));
-    print_created(cli, &row, doc);
+    printf("campaign '%s' created as a draft\n", row.name);
+    campaign_document_print_start(row.name, doc);
     return CLI_OK;
 }
 
@@ -174,13 +151,22 @@ static json_t *instant(int64_t at_ms)
     return at_ms ? json_string(clock_text(at_ms, text)) : json_null();
 }
 
+/* A schedule moves nobody who is paused, stopped or archived, and none after a fault. */
+static bool planned_start(const struct campaign_row *row, const struct campaign_doc *doc,
+                          int64_t *at_ms)
+{
+    return (row->state == CAMPAIGN_DRAFT || row->state == CAMPAIGN_RUNNING ||
+            row->state == CAMPAIGN_DONE) &&
+           campaign_doc_next_start(doc, clock_now_ms(), at_ms) == 0;
+}
+
 static json_t *row_to_json(struct cli *cli, const struct campaign_row *row)
 {
     const struct campaign_doc *doc = NULL;
     int64_t next_ms = 0;
 
     if (campaign_doc_get(cli->pg, cli->tenant_id, row->id, &doc) ||
-        campaign_doc_next_start(doc, clock_now_ms(), &next_ms))
+        !planned_start(row, doc, &next_ms))
         next_ms = 0;
     return json_pack("{s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "id",
                      (json_int_t)row->id, "name", row->name, "state",
@@ -303,8 +289,11 @@ static int cmd_show(struct cli *cli, int argc, char **argv)
     print_at("started", row.started_at_ms);
     print_at("ended", row.ended_at_ms);
     if (campaign_doc_get(cli->pg, cli->tenant_id, row.id, &doc) == 0) {
-        if (campaign_doc_next_start(doc, clock_now_ms(), &next_ms) == 0)
+        if (planned_start(&row, doc, &next_ms))
             print_at("next", next_ms);
+        else if (campaign_doc_next_start(doc, clock_now_ms(), &next_ms) == 0)
+            printf("  next     none while it is %s: planned starts leave it to people\n",
+                   campaign_state_name(row.state));
         print_canary(cli, &row, doc);
     }
     print_holds(cli, &row);

@@ -60,7 +60,7 @@ static int take(struct arguments *a, int option)
         return str_to_i64(optarg, &a->agents) && a->agents >= 0 &&
                        a->agents <= DESK_AGENTS_MAX
                    ? CLI_OK
-                   : cli_usage("--agents wants a number up to %d, got '%s'",
+                   : cli_usage("--agents wants a number from 0 to %d, got '%s'",
                                DESK_AGENTS_MAX, optarg);
     case 'x':
         return read_speed(optarg, &a->speed)
@@ -72,7 +72,7 @@ static int take(struct arguments *a, int option)
         return str_to_i64(optarg, &a->scene.people) && a->scene.people > 0 &&
                        a->scene.people <= SCENE_PEOPLE_MAX
                    ? CLI_OK
-                   : cli_usage("--contacts wants a number up to %d, got '%s'",
+                   : cli_usage("--contacts wants a number from 1 to %d, got '%s'",
                                SCENE_PEOPLE_MAX, optarg);
     case 'f':
     case 't':

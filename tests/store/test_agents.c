@@ -138,7 +138,7 @@ static void orders_change_the_state_or_say_why_not(void **state)
 {
     const char *queue = queue_of(1);
     struct agent_row *all = NULL, row;
-    struct errtext e = {0};
+    struct errtext e = {0}, twice = {0};
     size_t n = 0;
     char name[80];
 
@@ -146,6 +146,13 @@ static void orders_change_the_state_or_say_why_not(void **state)
     snprintf(name, sizeof(name), "%s-0", queue);
     assert_int_equal(agent_command(pg, TENANT, name, AGENT_LOGIN, T0, &row, &e), EPERM);
     assert_non_null(strstr(e.text, "is ready: login is not possible"));
+    assert_int_equal(agent_command(pg, TENANT, name, AGENT_LOGOUT, T0, &row, &e), 0);
+    assert_int_equal(agent_command(pg, TENANT, name, AGENT_LOGOUT, T0, &row, &twice),
+                     EPERM);
+    assert_non_null(strstr(twice.text,
+                           "is logged_out: logout is not possible, for they are "
+                           "logged out already"));
+    assert_int_equal(agent_command(pg, TENANT, name, AGENT_LOGIN, T0, &row, &e), 0);
     assert_int_equal(agent_command(pg, TENANT, name, AGENT_PAUSE, T0 + 5, &row, &e), 0);
     assert_int_equal(row.state, AGENT_PAUSED);
     assert_int_equal(agent_list(pg, TENANT, queue, T0 + 9, &all, &n), 0);

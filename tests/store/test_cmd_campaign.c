@@ -332,7 +332,8 @@ static void a_pool_of_caller_ids_is_kept_watched_and_explained(void **state)
     expect(RUN("caller-id", "add", "+251115550101", "+251115550102"), 2, "",
            "--pool names the pool");
     expect(RUN("caller-id", "add", "0115550101", "--pool", "et"), 2, "",
-           "'0115550101' is no number with its country code");
+           "'0115550101' is no number with its country code: write it with + and the "
+           "country code, e.g. +251911234567\n");
     expect(RUN("campaign", "create",
                document("pooled", "near", ", \"caller_ids\": {\"pool\": \"et\"}")),
            1, "", "no caller-id pool 'et'; there are none");
@@ -349,6 +350,14 @@ static void a_pool_of_caller_ids_is_kept_watched_and_explained(void **state)
         "0 calls        - answered        - short  QUARANTINE until 2026-11-24T09:", "");
     expect(RUN("campaign", "forecast", "pooled", "--json"), 0,
            "\"not_foreseen\": \"what may go into quarantine\"", "");
+    create("agented", "near", "");
+    pgtest_run(
+        pg, 1,
+        "UPDATE campaigns SET document_text = regexp_replace(document_text, '[{]', "
+        "'{\"mode\": {\"kind\": \"progressive\", \"queue\": \"sales\"},') WHERE "
+        "name = 'agented'");
+    expect(RUN("campaign", "forecast", "agented", "--json"), 0,
+           "\"not_foreseen\": \"how many agents there are: each call finds one\"", "");
     expect(RUN("campaign", "start", "pooled"), 0, "is running", "");
     pgtest_run(
         pg, 1,
@@ -739,8 +748,22 @@ static void clone_makes_a_draft_with_the_same_rules_and_another_name(void **stat
         1);
     expect(RUN("campaign", "clone", "turns", "turns-2"), 1, "",
            "there is a campaign 'turns-2' already");
-    expect(RUN("campaign", "clone", "turns", "2027"), 0, "campaign '2027' created", "");
-    pgtest_run(pg, 1, "DELETE FROM campaigns WHERE name IN ('turns-2', '2027')");
+    expect(RUN("campaign", "clone", "turns", "2027"), 0,
+           "campaign '2027' created as a draft, with the rules of 'turns'\n"
+           "  'furrow run 2027' works it off",
+           "");
+    /* A planned start comes along. */
+    expect(RUN("campaign", "clone", "turns", "turns-3", "--set",
+               "start=2099-01-01T00:00:00Z"),
+           0, "  it starts at 2099-01-01T00:00:00Z, or earlier by 'furrow run turns-3'",
+           "");
+    expect(RUN("campaign", "show", "turns-3"), 0, "next     2099-01-01T00:00:00Z", "");
+    pgtest_run(pg, 1, "UPDATE campaigns SET state = 'paused' WHERE name = 'turns-3'");
+    expect(RUN("campaign", "show", "turns-3"), 0,
+           "next     none while it is paused: planned starts leave it to people", "");
+    expect(RUN("campaign", "show", "turns-3", "--json"), 0, "\"next_start\": null", "");
+    pgtest_run(pg, 1,
+               "DELETE FROM campaigns WHERE name IN ('turns-2', '2027', 'turns-3')");
     pgtest_run(pg, 1, "UPDATE campaigns SET state = 'stopped' WHERE name = 'turns'");
 }
 

@@ -345,6 +345,14 @@ static void the_command_gives_the_same_bytes_for_the_same_seed(void **state)
     assert_null(strstr(text, "://")); /* nothing is loaded */
 }
 
+static void the_network_is_shown_as_it_would_be_written(void **state)
+{
+    (void)state;
+    CLEANUP(free_cleanup)
+    char *shown = furrow("shown", 0, (const char *[]){"--show-pstn", NULL});
+    assert_non_null(strstr(shown, "\"bad_number\": 0.04,"));
+}
+
 /* One that changes nothing is no outage. */
 static void an_outage_is_of_a_trunk_of_the_campaign(void **state)
 {
@@ -796,6 +804,7 @@ int main(void)
         cmocka_unit_test(a_canary_that_fails_pauses_the_campaign),
         cmocka_unit_test(calls_go_over_several_trunks),
         cmocka_unit_test(the_command_gives_the_same_bytes_for_the_same_seed),
+        cmocka_unit_test(the_network_is_shown_as_it_would_be_written),
         cmocka_unit_test(an_outage_is_of_a_trunk_of_the_campaign),
         cmocka_unit_test(calls_under_way_hold_nobody_for_ever),
         cmocka_unit_test(people_of_several_lists_are_those_who_will_be_enrolled),
