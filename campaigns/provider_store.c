@@ -332,7 +332,8 @@ static int count_in_use(struct pg *pg, const struct pg_args *id, int64_t *calls,
     return 0;
 }
 
-/* Calls that are over are nobody's then. */
+/* Calls that are over are nobody's then, and not by that name: by it are those that a
+ * contract answers without an account. */
 static int leave_calls(struct pg *pg, const char *name, const struct pg_args *id,
                        struct errtext *e)
 {
@@ -351,7 +352,8 @@ static int leave_calls(struct pg *pg, const char *name, const struct pg_args *id
                            name, (long long)recordings);
     if (!err)
         err = pg_run(pg, NULL,
-                     "UPDATE voice_sessions SET account_id = NULL WHERE account_id = $1",
+                     "UPDATE voice_sessions SET account_id = NULL, provider_call_id = "
+                     "left(provider_call_id, 80) || '#' || call_id WHERE account_id = $1",
                      id);
     return err ? errtext_set(e, err, 0, 0, "%s", pg_error(pg)) : 0;
 }

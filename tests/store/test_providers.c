@@ -465,6 +465,42 @@ an_account_stays_until_the_recordings_of_its_calls_are_ours_alone(void **state)
     assert_int_equal(provider_remove(db, TENANT, name, &e), 0);
 }
 
+static void over_at(const char *name, const char *provider_call_id)
+{
+    char sql[200];
+
+    RUN(0, "provider", "add", name, "--kind", "twilio", "--account", "AC0096",
+        "--token-file", token_file);
+    const struct provider p = loaded(name);
+    const struct voice_session call = session_of(&p, provider_call_id);
+    assert_int_equal(write_rows(&call, &p), 0);
+    snprintf(sql, sizeof(sql),
+             "UPDATE voice_sessions SET ended_at = changed_at WHERE provider_call_id = "
+             "'%s'",
+             provider_call_id);
+    pgtest_run(db, TENANT, sql);
+}
+
+/* Nor are they taken for those that a contract answers without an account. */
+static void calls_of_accounts_that_are_gone_are_in_nobodys_way(void **state)
+{
+    struct errtext e = {0};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) { /* removed, added anew, and called as before */
+        over_at("anew", "CA96");
+        assert_int_equal(provider_remove(db, TENANT, "anew", &e), 0);
+        assert_int_equal(pgtest_i64(db, TENANT,
+                                    "SELECT count(*) FROM voice_sessions WHERE "
+                                    "account_id IS NULL AND provider_call_id = 'CA96'"),
+                         0);
+    }
+    assert_int_equal(pgtest_i64(db, TENANT,
+                                "SELECT count(*) FROM voice_sessions WHERE "
+                                "provider_call_id LIKE 'CA96%'"),
+                     2);
+}
+
 /* A call in at second `at`, and the last request of it. */
 static void call_in(int n, int at, int last)
 {
@@ -546,6 +582,7 @@ int main(void)
         cmocka_unit_test(an_account_does_not_go_while_its_first_call_is_written),
         cmocka_unit_test(
             an_account_stays_until_the_recordings_of_its_calls_are_ours_alone),
+        cmocka_unit_test(calls_of_accounts_that_are_gone_are_in_nobodys_way),
         cmocka_unit_test(a_call_in_whose_end_was_not_told_is_over_a_day_later),
     };
 
