@@ -544,7 +544,7 @@ static const struct cli_verb verbs[] = {
          "Give a campaign other rules while it runs: pace, windows, limits, retries, "
          "budget, end.\nFILE is the whole document; --set changes single values of it "
          "(or of the present one),\nKEY= without a value takes one out. It holds from "
-         "the next call that is picked; name, list, flow and trunk stay.",
+         "the next call that is picked; name, list, flow, variants and trunk stay.",
      .example = "furrow campaign change coffee-harvest --set pacing.cps=2 --set "
                 "limits.per_24h=1",
      .run = cmd_campaign_change},
@@ -560,7 +560,8 @@ static const struct cli_verb verbs[] = {
      .arguments = "NAME NEW-NAME [--set KEY=VALUE]... [--json]",
      .about =
          "Make a draft with the rules of another campaign and a name of its own.\nIts "
-         "contacts are read anew from the list; the flow's newest revision is pinned.",
+         "contacts are read anew from the list; the flow's newest revision is pinned.\n"
+         "A planned start comes along; --set schedule= leaves it out.",
      .example =
          "furrow campaign clone coffee-harvest coffee-2027 --set list=farmers-2027",
      .run = cmd_campaign_clone},

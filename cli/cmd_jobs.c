@@ -256,13 +256,13 @@ static int stats(struct cli *cli, int argc, char **argv)
     jobs_volatile_stats(cli, kinds);
     if (a.json)
         return cli_print_json(kinds);
-    printf("%-16s", "kind");
+    printf("%-18s", "kind");
     for (size_t i = 0; i < ARRAY_LEN(columns); i++)
         printf(" %9s", columns[i]);
     putchar('\n');
     json_object_foreach(kinds, kind, row)
     {
-        printf("%-16s", kind);
+        printf("%-18s", kind);
         for (size_t i = 0; i < ARRAY_LEN(columns); i++)
             if (json_object_get(row, columns[i]))
                 printf(" %9.0f", json_number_value(json_object_get(row, columns[i])));

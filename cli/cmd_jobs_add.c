@@ -98,10 +98,10 @@ int jobs_schedules(struct cli *cli, int argc, char **argv)
         return cli_fail("jobs: %s", pg_error(cli->pg));
     if (a.json)
         return cli_print_json(rows);
-    printf("%-20s %-16s %-20s %-22s %s\n", "name", "kind", "cron", "zone", "next");
+    printf("%-20s %-18s %-20s %-22s %s\n", "name", "kind", "cron", "zone", "next");
     json_array_foreach(rows, i, row)
     {
-        printf("%-20s %-16s %-20s %-22s %s\n", cli_text(row, "name"),
+        printf("%-20s %-18s %-20s %-22s %s\n", cli_text(row, "name"),
                cli_text(row, "kind"), cli_text(row, "cron"), cli_text(row, "timezone"),
                cli_text(row, "next_at"));
     }

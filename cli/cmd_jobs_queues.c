@@ -131,7 +131,7 @@ static void print_queue(const json_t *row)
     if (json_is_number(json_object_get(row, "rate_per_s")))
         snprintf(rate, sizeof(rate), "%.3g",
                  json_number_value(json_object_get(row, "rate_per_s")));
-    printf("%-16s %9" PRId64 " %9" PRId64 " %9s %9s  %s\n", cli_text(row, "kind"),
+    printf("%-18s %9" PRId64 " %9" PRId64 " %9s %9s  %s\n", cli_text(row, "kind"),
            (int64_t)json_integer_value(json_object_get(row, "queued")),
            (int64_t)json_integer_value(json_object_get(row, "running")), running, rate,
            cli_text(row, "hold"));
@@ -192,7 +192,7 @@ int jobs_queues(struct cli *cli, int argc, char **argv)
     add_idle_kinds(rows);
     if (a.json)
         return cli_print_json(rows);
-    printf("%-16s %9s %9s %9s %9s  %s\n", "kind", "queued", "running", "at most", "per s",
+    printf("%-18s %9s %9s %9s %9s  %s\n", "kind", "queued", "running", "at most", "per s",
            "held");
     json_array_foreach(rows, i, row)
     {

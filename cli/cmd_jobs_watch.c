@@ -40,12 +40,12 @@ static void print_table(const json_t *kinds, const json_t *before, double s)
     const char *kind;
     json_t *row;
 
-    printf("%-16s %8s %8s %8s %8s %9s %10s %10s %10s %10s\n", "kind", "due", "later",
+    printf("%-18s %8s %8s %8s %8s %9s %10s %10s %10s %10s\n", "kind", "due", "later",
            "running", "buried", "oldest", "done", "failed", "waited", "took");
     json_object_foreach((json_t *)(uintptr_t)kinds, kind, row)
     {
         const json_t *b = json_object_get(before, kind);
-        printf("%-16s %8" PRId64 " %8" PRId64 " %8" PRId64 " %8" PRId64 " %7" PRId64 " s",
+        printf("%-18s %8" PRId64 " %8" PRId64 " %8" PRId64 " %8" PRId64 " %7" PRId64 " s",
                kind, number(row, "due"), number(row, "later"), number(row, "running"),
                number(row, "buried"), number(row, "oldest_s"));
         print_number(per_s(row, b, "done", s), "/s");

@@ -281,7 +281,8 @@ static int parse(struct up_options *o, int argc, char **argv)
              (!str_to_i64(optarg, &o->dialers) || o->dialers < 0 || o->dialers > 8)) ||
             (c == 'W' &&
              (!str_to_i64(optarg, &o->workers) || o->workers < 0 || o->workers > 8)))
-            return cli_usage("want a number from 0 to 8, got '%s'", optarg);
+            return cli_usage("--%s wants a number from 0 to 8, got '%s'",
+                             c == 'D' ? "dialers" : "workers", optarg);
         o->databases_only |= c == 'o';
         o->no_server |= c == 's';
         o->no_asr |= c == 'a';
