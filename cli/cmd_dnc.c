@@ -80,6 +80,28 @@ static int parse_some(struct dnc_command *c, int argc, char **argv)
     return code || optind < argc ? code : cli_usage("a number or a file is missing");
 }
 
+/* It holds for campaigns to come, but one that nobody has may be a slip of the pen. */
+static int check_topic(struct cli *cli, const char *topic)
+{
+    CLEANUP(pg_result_free) PGresult *res = NULL;
+    struct pg_args a = {0};
+
+    pg_arg_text(&a, topic);
+    int err = pg_begin(cli->pg, cli->tenant_id);
+    if (!err)
+        err = pg_run(cli->pg, &res, "SELECT FROM campaigns WHERE topic = $1 LIMIT 1", &a);
+    if (!err)
+        err = pg_commit(cli->pg);
+    if (err)
+        return cli_fail("%s", pg_error(cli->pg));
+    if (PQntuples(res) == 0)
+        fprintf(stderr,
+                "furrow: no campaign has the topic '%s' so far; 'furrow campaign show' "
+                "tells what a campaign has\n",
+                topic);
+    return CLI_OK;
+}
+
 /* The database, and the campaign when one was named. */
 static int open_campaign(struct cli *cli, struct dnc_command *c)
 {
@@ -87,6 +109,8 @@ static int open_campaign(struct cli *cli, struct dnc_command *c)
     struct errtext e = {0};
 
     int code = cli_open_pg(cli);
+    if (!code && c->topic)
+        code = check_topic(cli, c->topic);
     if (code || !c->campaign)
         return code;
     if (campaign_find(cli->pg, cli->tenant_id, c->campaign, &row, &e))
@@ -134,6 +158,12 @@ static const char *where(const struct dnc_command *c)
     return c->campaign ? c->campaign : c->topic ? c->topic : "every campaign";
 }
 
+/* Before that name. */
+static const char *what(const struct dnc_command *c)
+{
+    return c->campaign ? "campaign " : c->topic ? "the topic " : "";
+}
+
 static int add_one(struct cli *cli, struct dnc_command *c, int64_t phone)
 {
     char text[PHONE_TEXT_MAX];
@@ -150,8 +180,8 @@ static int add_one(struct cli *cli, struct dnc_command *c, int64_t phone)
     if (c->json)
         return cli_print_json(
             json_pack("{s:s, s:b}", "phone", phone_text(phone, text), "added", added));
-    printf("%s %s the do-not-call list of %s\n", phone_text(phone, text),
-           added ? "is now on" : "was already on", where(c));
+    printf("%s %s the do-not-call list of %s%s\n", phone_text(phone, text),
+           added ? "is now on" : "was already on", what(c), where(c));
     return CLI_OK;
 }
 
@@ -169,15 +199,16 @@ static int remove_one(struct cli *cli, struct dnc_command *c, int64_t phone)
                        : dnc_remove(cli->pg, cli->tenant_id, phone, c->campaign_id,
                                     c->note, clock_now_ms());
     if (err == ENOENT)
-        return cli_fail("%s is not on the do-not-call list of %s; 'furrow dnc check' "
+        return cli_fail("%s is not on the do-not-call list of %s%s; 'furrow dnc check' "
                         "shows where it is",
-                        phone_text(phone, text), where(c));
+                        phone_text(phone, text), what(c), where(c));
     if (err)
         return cli_fail("%s", pg_error(cli->pg));
     if (c->json)
         return cli_print_json(
             json_pack("{s:s, s:b}", "phone", phone_text(phone, text), "removed", 1));
-    printf("%s is off the do-not-call list of %s\n", phone_text(phone, text), where(c));
+    printf("%s is off the do-not-call list of %s%s\n", phone_text(phone, text), what(c),
+           where(c));
     return CLI_OK;
 }
 
@@ -474,9 +505,9 @@ static int report_import(const struct dnc_command *c, const struct import *im,
     if (im->rejected > REJECTS_SHOWN && !im->rejects)
         fprintf(stderr, "… and %zu more; --rejects FILE keeps them all\n",
                 im->rejected - REJECTS_SHOWN);
-    printf("%zu rows: %zu numbers added to the do-not-call list of %s, %zu were there "
+    printf("%zu rows: %zu numbers added to the do-not-call list of %s%s, %zu were there "
            "already, %zu rows rejected\n",
-           im->rows, added, where(c), im->n - added, im->rejected);
+           im->rows, added, what(c), where(c), im->n - added, im->rejected);
     return CLI_OK;
 }
 

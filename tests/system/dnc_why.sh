@@ -27,6 +27,8 @@ ends 2 furrow dnc add +251911223355 nonsense
 check "one bad number, nothing added" 1 "$(in_force)"
 ends 1 furrow dnc add +251911223355 --campaign harvset
 says 'no campaign' furrow dnc add +251911223355 --campaign harvset
+says "no campaign has the topic 'harvset' so far" furrow dnc add +251911223366 --topic harvset
+says 'is off the do-not-call list of the topic harvset' furrow dnc remove +251911223366 --topic harvset
 says 'DNC_INTERNAL (PERM): the number is on the do-not-call list' furrow why +251911223344
 says 'Africa/Addis_Ababa' furrow why +251911223344
 says 'every one, cli, since .*: asked by phone' furrow why +251911223344
