@@ -116,6 +116,9 @@ NODISCARD int pg_run_alone(struct pg *pg, int tenant_id, PGresult **out, const c
 bool pg_in_transaction(const struct pg *pg);
 NODISCARD int pg_begin_own(struct pg *pg, int tenant_id, bool *own);
 NODISCARD int pg_end_own(struct pg *pg, bool own, int err);
+/* Of one statement: pg_run inside a transaction, pg_run_alone outside of one. */
+NODISCARD int pg_run_own(struct pg *pg, int tenant_id, PGresult **out, const char *sql,
+                         const struct pg_args *args);
 
 /* Several transactions of one tenant as one, which costs one commit: between the two
  * calls pg_begin and pg_commit of that tenant open and end nothing. One that rolls back,

@@ -234,3 +234,10 @@ int pg_run_alone(struct pg *pg, int tenant_id, PGresult **out, const char *sql,
         *out = STEAL(res);
     return err;
 }
+
+int pg_run_own(struct pg *pg, int tenant_id, PGresult **out, const char *sql,
+               const struct pg_args *args)
+{
+    return pg->in_transaction ? pg_run(pg, out, sql, args)
+                              : pg_run_alone(pg, tenant_id, out, sql, args);
+}

@@ -64,8 +64,7 @@ static int write_and_read(struct pg *pg, const struct call_start *s, PGresult **
     pg_arg_i64(&a, s->flow_revision_id);
     pg_arg_i64(&a, s->slot);
     pg_arg_ms(&a, s->at_ms);
-    return pg_in_transaction(pg) ? pg_run(pg, res, sql, &a)
-                                 : pg_run_alone(pg, s->tenant_id, res, sql, &a);
+    return pg_run_own(pg, s->tenant_id, res, sql, &a);
 }
 
 static int tz_min_of(const char *zone, int64_t at_ms)
@@ -180,9 +179,7 @@ static int ask_many(struct pg *pg, const struct call_start *const *starts, size_
     pg_arg_i64(&a, tenant_id);
     for (size_t i = 0; i < COLUMNS; i++)
         pg_arg_column(&a, &c[i]);
-    int err = pg_in_transaction(pg)
-                  ? pg_run(pg, res, begin_many_sql, &a)
-                  : pg_run_alone(pg, tenant_id, res, begin_many_sql, &a);
+    int err = pg_run_own(pg, tenant_id, res, begin_many_sql, &a);
     pg_columns_free(c, COLUMNS);
     return err;
 }

@@ -155,9 +155,7 @@ static int write_steps(struct pg *pg, const struct call_step *const *steps, size
 
     int err = add_steps(c, &a, steps, n);
     if (!err)
-        err = pg_in_transaction(pg)
-                  ? pg_run(pg, &res, write_sql, &a)
-                  : pg_run_alone(pg, steps[0]->tenant_id, &res, write_sql, &a);
+        err = pg_run_own(pg, steps[0]->tenant_id, &res, write_sql, &a);
     pg_columns_free(c, COLUMNS);
     return err ? err : read_kept(res, steps, n, errs);
 }

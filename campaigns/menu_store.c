@@ -23,8 +23,7 @@ int menu_list(struct pg *pg, int tenant_id, json_t **out)
         "SELECT coalesce(jsonb_agg(to_jsonb(m) ORDER BY m.priority, m.id), '[]') FROM "
         "(SELECT id, " COLUMNS " FROM menu_configurations) m";
 
-    int err = pg_in_transaction(pg) ? pg_run(pg, &res, sql, NULL)
-                                    : pg_run_alone(pg, tenant_id, &res, sql, NULL);
+    int err = pg_run_own(pg, tenant_id, &res, sql, NULL);
     if (err)
         return err;
     *out = json_loads(pg_text(res, 0, 0), 0, NULL);
