@@ -158,29 +158,47 @@ static const char begin_many_sql[] =
     "ON true ORDER BY q.n";
 enum { COL_N = COL_KEPT + 1, COL_REVISION };
 
+/* Of calls that begin; the last is only of calls in. */
+enum start_column {
+    START_ID,
+    START_CAMPAIGN,
+    START_CONTACT,
+    START_PHONE,
+    START_REVISION,
+    START_SLOT,
+    START_AT,
+    START_EXTENSION,
+    START_COLUMNS
+};
+
+static void put_starts(struct pg_column *c, const struct call_start *const *starts,
+                       size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct call_start *s = starts[i];
+        pg_column_uuid(&c[START_ID], &s->id);
+        pg_column_id(&c[START_CAMPAIGN], s->campaign_id);
+        pg_column_id(&c[START_CONTACT], s->contact_id);
+        pg_column_id(&c[START_PHONE], s->phone);
+        pg_column_i64(&c[START_REVISION], s->flow_revision_id);
+        pg_column_i64(&c[START_SLOT], s->slot);
+        pg_column_i64(&c[START_AT], s->at_ms);
+    }
+}
+
 static int ask_many(struct pg *pg, const struct call_start *const *starts, size_t n,
                     PGresult **res)
 {
-    enum { ID, CAMPAIGN, CONTACT, PHONE, REVISION, SLOT, AT, COLUMNS };
-    struct pg_column c[COLUMNS] = {0};
+    struct pg_column c[START_COLUMNS] = {0};
     struct pg_args a = {0};
     int tenant_id = starts[0]->tenant_id;
 
-    for (size_t i = 0; i < n; i++) {
-        const struct call_start *s = starts[i];
-        pg_column_uuid(&c[ID], &s->id);
-        pg_column_id(&c[CAMPAIGN], s->campaign_id);
-        pg_column_id(&c[CONTACT], s->contact_id);
-        pg_column_id(&c[PHONE], s->phone);
-        pg_column_i64(&c[REVISION], s->flow_revision_id);
-        pg_column_i64(&c[SLOT], s->slot);
-        pg_column_i64(&c[AT], s->at_ms);
-    }
+    put_starts(c, starts, n);
     pg_arg_i64(&a, tenant_id);
-    for (size_t i = 0; i < COLUMNS; i++)
+    for (size_t i = 0; i < START_EXTENSION; i++)
         pg_arg_column(&a, &c[i]);
     int err = pg_run_own(pg, tenant_id, res, begin_many_sql, &a);
-    pg_columns_free(c, COLUMNS);
+    pg_columns_free(c, START_COLUMNS);
     return err;
 }
 
@@ -291,25 +309,16 @@ int calls_answer(struct pg *pg, struct call_ask *asks, size_t n)
 
 int calls_add(struct pg *pg, const struct call_start *const *starts, size_t n)
 {
-    enum { ID, CAMPAIGN, CONTACT, PHONE, EXTENSION, REVISION, SLOT, AT, COLUMNS };
-    struct pg_column c[COLUMNS] = {0};
+    struct pg_column c[START_COLUMNS] = {0};
     struct pg_args a = {0};
 
     if (n == 0)
         return 0;
-    for (size_t i = 0; i < n; i++) {
-        const struct call_start *s = starts[i];
-        pg_column_uuid(&c[ID], &s->id);
-        pg_column_id(&c[CAMPAIGN], s->campaign_id);
-        pg_column_id(&c[CONTACT], s->contact_id);
-        pg_column_id(&c[PHONE], s->phone);
-        pg_column_text(&c[EXTENSION], s->extension);
-        pg_column_i64(&c[REVISION], s->flow_revision_id);
-        pg_column_i64(&c[SLOT], s->slot);
-        pg_column_i64(&c[AT], s->at_ms);
-    }
+    put_starts(c, starts, n);
+    for (size_t i = 0; i < n; i++)
+        pg_column_text(&c[START_EXTENSION], starts[i]->extension);
     pg_arg_i64(&a, starts[0]->tenant_id);
-    for (size_t i = 0; i < COLUMNS; i++)
+    for (size_t i = 0; i < START_COLUMNS; i++)
         pg_arg_column(&a, &c[i]);
     int err = pg_run_later(
         pg,
@@ -317,10 +326,10 @@ int calls_add(struct pg *pg, const struct call_start *const *starts, size_t n)
         "extension, flow_revision_id, slot, started_at) SELECT v.id, $1::int, 'in', "
         "v.campaign, v.contact, v.phone, v.extension, v.revision, v.slot, "
         "furrow_ts(v.at_ms) FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], "
-        "$5::bigint[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[]) v(id, "
-        "campaign, contact, phone, extension, revision, slot, at_ms)",
+        "$5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[]) v(id, "
+        "campaign, contact, phone, revision, slot, at_ms, extension)",
         &a);
-    pg_columns_free(c, COLUMNS);
+    pg_columns_free(c, START_COLUMNS);
     return err;
 }
 
